@@ -1,0 +1,1 @@
+"""A log directory on disk, byte for byte Apache Kafka's."""
