@@ -1,0 +1,99 @@
+"""Apache Kafka's pinned release as a set of jars on this machine.
+
+Owns: where the jars are, how they get there (Maven's ordinary client, once), and how a program out of them is run.
+Doesn't own: nodes (tests/nodes.py). `APACHE_KAFKA_LIBS` names a folder of jars, for instance the `libs` of an unpacked release, to use instead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERSION = "4.3.1"
+HERE = Path(__file__).parent
+LOG4J2 = HERE / "log4j2.properties"
+
+# What kafka-server-start.sh gives the JVM of a broker.
+SERVER_FLAGS = (
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-XX:MaxInlineLevel=15",
+    "-Djava.awt.headless=true",
+)
+# Tools live for a second or two: the first compiler tier alone starts them quicker.
+TOOL_FLAGS = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+
+
+class ReleaseMissing(RuntimeError):
+    """The release can't be had here; the message says what to install or set."""
+
+
+def java() -> str:
+    """The path of the JVM to use."""
+    home = os.environ.get("JAVA_HOME")
+    found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if not found or not Path(found).exists():
+        raise ReleaseMissing("java isn't on PATH: install a Java 17 runtime (Debian: openjdk-17-jre-headless) or set JAVA_HOME.")
+    return found
+
+
+def apache_libs() -> Path:
+    """The folder with the release's jars, fetched on first use into a cache outside the tree."""
+    given = os.environ.get("APACHE_KAFKA_LIBS")
+    if given:
+        if not any(Path(given).glob("kafka_2.13-*.jar")):
+            raise ReleaseMissing(f"APACHE_KAFKA_LIBS={given} holds no kafka_2.13-*.jar; name the folder of Apache Kafka's jars or unset it.")
+        return Path(given)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "barnabas" / f"apache-kafka-{VERSION}"
+    libs = cache / "libs"
+    if libs.is_dir():
+        return libs
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "fetch.lock", "w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        if not libs.is_dir():  # another process may have fetched it while this one waited
+            _fetch(cache, libs)
+    return libs
+
+
+def _fetch(cache: Path, libs: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ReleaseMissing("mvn isn't on PATH: install Maven (Debian: maven), or set APACHE_KAFKA_LIBS to the libs folder of Apache Kafka 4.3.1.")
+    java()
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        target = Path(scratch) / "libs"
+        shutil.copy(HERE / "pom.xml", scratch)  # Maven leaves a target folder beside the pom it reads
+        done = subprocess.run(
+            [maven, "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={target}"], cwd=scratch, capture_output=True, text=True, timeout=900
+        )
+        if done.returncode != 0 or not target.is_dir():
+            said = (done.stdout + done.stderr).strip().splitlines()
+            raise ReleaseMissing(f"mvn could not fetch Apache Kafka {VERSION}: {said[0] if said else f'exit {done.returncode}'}")
+        target.rename(libs)
+
+
+def java_command(class_name: str, arguments: Sequence[str] = (), flags: Sequence[str] = TOOL_FLAGS) -> list[str]:
+    """The command line that runs a class of the release."""
+    return [java(), *flags, f"-Dlog4j2.configurationFile={LOG4J2}", "-cp", f"{apache_libs()}/*", class_name, *arguments]
+
+
+def run_tool(class_name: str, *arguments: str, stdin: str | None = None, timeout_s: float = 60, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Runs one of the release's programs to its end; with `check`, a non-zero exit raises with what it printed."""
+    done = subprocess.run(java_command(class_name, arguments), input=stdin, capture_output=True, text=True, timeout=timeout_s)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{class_name} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done

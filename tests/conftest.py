@@ -1,0 +1,77 @@
+"""Fixtures that run real nodes: Apache Kafka's (the oracle) and ours, behind one interface (tests/nodes.py)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import nodes
+from tests.apache import release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    NodeFactory = Callable[..., nodes.Node]
+
+SHARED_MEMORY = Path("/dev/shm")
+
+
+def _scratch() -> Path:
+    """A fresh folder, in memory where there is one: what these tests wait for is seldom the disk."""
+    return Path(tempfile.mkdtemp(prefix="barnabas-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
+
+
+@pytest.fixture(scope="session")
+def apache_libs() -> Path:
+    return release.apache_libs()
+
+
+def _factory(engine: nodes.Engine, request: pytest.FixtureRequest) -> Iterator[NodeFactory]:
+    started: list[nodes.Node] = []
+    folders: list[Path] = []
+
+    def make(overrides: Mapping[str, str] | None = None, *, start: bool = True) -> nodes.Node:
+        folders.append(_scratch())
+        node = nodes.new_node(engine, folders[-1], overrides)
+        started.append(node)
+        return node.start() if start else node
+
+    try:
+        yield make
+    finally:
+        for node in started:
+            if getattr(request.session, "testsfailed", 0):
+                print(f"--- {engine.name} on {node.log_dir}, end of its output\n{node.tail(3000)}")
+            node.kill()
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def apache_nodes(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[NodeFactory]:
+    """Makes Apache nodes of their own for a test: apache_nodes({"num.partitions": "3"}); they end with it."""
+    yield from _factory(nodes.APACHE, request)
+
+
+@pytest.fixture
+def barnabas_nodes(request: pytest.FixtureRequest) -> Iterator[NodeFactory]:
+    """Makes Barnabas nodes of their own for a test; they end with it."""
+    yield from _factory(nodes.BARNABAS, request)
+
+
+@pytest.fixture(scope="session")
+def apache_node(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
+    """One Apache node for the whole session, started when first asked for. Tests on it use topics and groups of their own."""
+    for make in _factory(nodes.APACHE, request):
+        yield make()
+
+
+@pytest.fixture(scope="session")
+def barnabas_node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
+    """One Barnabas node for the whole session, started when first asked for. Tests on it use topics and groups of their own."""
+    for make in _factory(nodes.BARNABAS, request):
+        yield make()
