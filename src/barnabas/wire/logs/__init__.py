@@ -1,0 +1,1 @@
+"""Records that Kafka itself keeps in logs and files."""

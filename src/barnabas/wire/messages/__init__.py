@@ -1,0 +1,1 @@
+"""One module an API: its request and its response, in every version."""

@@ -1,0 +1,49 @@
+"""BeginQuorumEpoch (53): versions 0-1, flexible from 1."""
+
+from __future__ import annotations
+
+from barnabas.wire.schema import Message, Struct, always, since, tagged
+from barnabas.wire.types import ZERO_UUID, Array, Int16, Int32, String, Uint16, Uuid
+
+
+class BeginQuorumEpochRequest(Message, key=53, versions="0-1", flexible="1+"):
+    cluster_id: String | None = always(default=None)
+    voter_id: Int32 = since(1, default=-1, ignorable=True)
+    topics: Array[TopicData]
+    leader_endpoints: Array[LeaderEndpoint] = since(1, default=[], ignorable=True)
+
+    class TopicData(Struct):
+        topic_name: String
+        partitions: Array[PartitionData]
+
+        class PartitionData(Struct):
+            partition_index: Int32
+            voter_directory_id: Uuid = since(1, default=ZERO_UUID, ignorable=True)
+            leader_id: Int32
+            leader_epoch: Int32
+
+    class LeaderEndpoint(Struct):
+        name: String = since(1, default="")
+        host: String = since(1, default="")
+        port: Uint16 = since(1, default=0)
+
+
+class BeginQuorumEpochResponse(Message, key=53, versions="0-1", flexible="1+"):
+    error_code: Int16
+    topics: Array[TopicData]
+    node_endpoints: Array[NodeEndpoint] = tagged(0, first=1, default=[])
+
+    class TopicData(Struct):
+        topic_name: String
+        partitions: Array[PartitionData]
+
+        class PartitionData(Struct):
+            partition_index: Int32
+            error_code: Int16
+            leader_id: Int32
+            leader_epoch: Int32
+
+    class NodeEndpoint(Struct):
+        node_id: Int32 = since(1, default=0)
+        host: String = since(1, default="")
+        port: Uint16 = since(1, default=0)

@@ -1,0 +1,20 @@
+"""EndTxn (26): versions 0-5, flexible from 3."""
+
+from __future__ import annotations
+
+from barnabas.wire.schema import Message, since
+from barnabas.wire.types import Bool, Int16, Int32, Int64, String
+
+
+class EndTxnRequest(Message, key=26, versions="0-5", flexible="3+"):
+    transactional_id: String
+    producer_id: Int64
+    producer_epoch: Int16
+    committed: Bool
+
+
+class EndTxnResponse(Message, key=26, versions="0-5", flexible="3+"):
+    throttle_time_ms: Int32
+    error_code: Int16
+    producer_id: Int64 = since(5, default=-1, ignorable=True)
+    producer_epoch: Int16 = since(5, default=-1, ignorable=True)
