@@ -1,0 +1,149 @@
+"""A thread that waits: sockets, timers, and calls handed over by other threads.
+
+The network threads, the control thread and the coordinators' thread each run one Loop. Owns waiting and ordering; doesn't own what is called.
+Everything but `call`, `stop` and `join` belongs to the loop's own thread.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+_SWEEP_AT = 256  # cancelled timers are swept out once they outnumber half of this many
+
+
+class Timer:
+    """A call to come. Cancelled ones stay in the heap until they are due or swept."""
+
+    __slots__ = ("args", "due", "fn", "loop", "order")
+
+    def __init__(self, loop: Loop, due: float, order: int, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.loop = loop
+        self.due = due
+        self.order = order
+        self.fn: Callable[..., object] | None = fn
+        self.args = args
+
+    def cancel(self) -> None:
+        """Never call it. On the loop's own thread only; a second time does nothing."""
+        if self.fn is not None:
+            self.fn = None
+            self.args = ()
+            self.loop.cancelled += 1
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.due, self.order) < (other.due, other.order)
+
+
+class Loop:
+    """One thread's event loop. `on_error(exception)` is told of a call that raised; without it the process ends (an invariant broke)."""
+
+    def __init__(self, name: str, on_error: Callable[[BaseException], object] | None = None) -> None:
+        self.name = name
+        self.on_error = on_error
+        self.cancelled = 0
+        self._epoll = select.epoll()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._wake, READ)
+        self._inbox: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._handlers: dict[int, Callable[[int], object]] = {}
+        self._timers: list[Timer] = []
+        self._order = 0
+        self._asleep = False
+        self._running = True
+        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End `run` after the calls handed over so far."""
+        self.call(self._end)
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the thread's end: whether it came."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def call(self, fn: Callable[..., object], *args: Any) -> None:
+        """Run `fn(*args)` on this loop, in the order of calls. From any thread."""
+        self._inbox.append((fn, args))
+        if self._asleep:
+            os.eventfd_write(self._wake, 1)
+
+    def call_later(self, delay_ms: float, fn: Callable[..., object], *args: Any) -> Timer:
+        """Run `fn(*args)` on this loop in `delay_ms`."""
+        self._order += 1
+        timer = Timer(self, time.monotonic() + delay_ms / 1000, self._order, fn, args)
+        heappush(self._timers, timer)
+        return timer
+
+    def register(self, fd: int, events: int, handler: Callable[[int], object]) -> None:
+        self._handlers[fd] = handler
+        self._epoll.register(fd, events)
+
+    def modify(self, fd: int, events: int) -> None:
+        self._epoll.modify(fd, events)
+
+    def unregister(self, fd: int) -> None:
+        if self._handlers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def run(self) -> None:
+        poll = self._epoll.poll
+        handlers, timers, inbox = self._handlers, self._timers, self._inbox
+        while self._running:
+            self._asleep = True
+            timeout = 0.0 if inbox else max(0.0, timers[0].due - time.monotonic()) if timers else None
+            events = poll(timeout)
+            self._asleep = False
+            for fd, mask in events:
+                handler = handlers.get(fd)
+                if handler is not None:
+                    self._guard(handler, (mask,))
+                elif fd == self._wake:
+                    os.eventfd_read(fd)
+            for _ in range(len(inbox)):
+                fn, args = inbox.popleft()
+                self._guard(fn, args)
+            if timers:
+                self._fire_timers()
+        self._epoll.close()
+        os.close(self._wake)
+
+    def _guard(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        try:
+            fn(*args)
+        except Exception as error:
+            if self.on_error is None:
+                raise
+            self.on_error(error)
+
+    def _fire_timers(self) -> None:
+        timers = self._timers
+        now = time.monotonic()
+        while timers and timers[0].due <= now:
+            timer = heappop(timers)
+            fn, args = timer.fn, timer.args
+            if fn is None:
+                self.cancelled -= 1
+                continue
+            timer.fn = None
+            self._guard(fn, args)
+        if self.cancelled > _SWEEP_AT and self.cancelled * 2 > len(timers):
+            timers[:] = [timer for timer in timers if timer.fn is not None]
+            heapify(timers)
+            self.cancelled = 0
+
+    def _end(self) -> None:
+        self._running = False
