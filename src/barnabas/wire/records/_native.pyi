@@ -1,0 +1,18 @@
+"""The C twin of `skim.py`; see there for what each function means."""
+
+from barnabas.wire.records.validation import Valid
+
+def crc32c(buffer: bytes | bytearray | memoryview, value: int = 0, /) -> int: ...
+def quick(records: bytes | bytearray | memoryview, rules: bytes, now_ms: int, /) -> Valid | None: ...
+def skim(
+    data: bytes | bytearray | memoryview,
+    count: int,
+    base_timestamp: int,
+    append_time: int | None,
+    skip: bool,
+    rules: bytes,
+    now_ms: int,
+    /,
+) -> tuple[int, int, int]: ...
+def returns(valid: type[Valid], /) -> None:
+    """Name the class of what `quick` returns."""

@@ -1,0 +1,14 @@
+"""Chooses, once, between `_native` (C, if it was built and BARNABAS_NATIVE isn't 0) and its pure Python twin `skim`. Nothing else does."""
+
+from __future__ import annotations
+
+from barnabas.wire.records import skim as twin
+
+try:
+    from barnabas.wire.records import _native
+except ImportError:  # no compiler at hand when this was installed, or the extension declined because of BARNABAS_NATIVE=0
+    IS_NATIVE = False
+    crc32c, skim, quick = twin.crc32c, twin.skim, twin.quick
+else:
+    IS_NATIVE = True
+    crc32c, skim, quick = _native.crc32c, _native.skim, _native.quick
