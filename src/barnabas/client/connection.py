@@ -1,0 +1,196 @@
+"""One connection to a broker or controller: requests out, replies matched by correlation id.
+
+Owns: framing, headers, choosing a version both sides have (ApiVersions with Kafka's way down, W4), pipelining. Doesn't own: which node, retries (`cluster`), what SASL says (`sasl`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from barnabas.wire.messages.header import RequestHeader, ResponseHeader
+from barnabas.wire.types import DecodeError
+
+from .errors import ConnectionLost, KafkaError, TimedOut, check
+
+if TYPE_CHECKING:
+    import ssl
+
+    from barnabas.wire.schema import Message
+
+    from .sasl import Credentials
+
+M = TypeVar("M", bound="Message")
+
+MAX_RESPONSE_BYTES = 512 * 1024 * 1024
+MAX_IN_FLIGHT = 10_000
+SOFTWARE_NAME = "barnabas"
+SOFTWARE_VERSION = "0.1.0"
+_API_VERSIONS = ApiVersionsRequest.api_key
+
+
+class Security(NamedTuple):
+    """How to speak to every node: TLS if there is a context, SASL if there are credentials."""
+
+    tls: ssl.SSLContext | None = None
+    credentials: Credentials | None = None
+
+
+class _Waiting(NamedTuple):
+    future: asyncio.Future[Any]
+    response: type[Message]
+    version: int
+
+
+def response_class(request: type[Message]) -> type[Message]:
+    """The class of the reply, which stands beside the request."""
+    return cast("type[Message]", getattr(sys.modules[request.__module__], request.__name__.removesuffix("Request") + "Response"))
+
+
+class Connection:
+    """Open with `Connection.open`; `call` from any task of its loop; `close` at the end."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client_id: str | None, request_timeout_s: float) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._client_id = client_id
+        self._request_timeout_s = request_timeout_s
+        self._correlation = 0
+        self._waiting: dict[int, _Waiting] = {}
+        self._failure: KafkaError | None = None
+        self._task = asyncio.get_running_loop().create_task(self._read_replies())
+        self.versions: dict[int, tuple[int, int]] = {}
+        self.features: dict[str, int] = {}
+
+    @classmethod
+    async def open(
+        cls,
+        host: str,
+        port: int,
+        *,
+        client_id: str | None = None,
+        security: Security | None = None,
+        connect_timeout_s: float = 10.0,
+        request_timeout_s: float = 30.0,
+    ) -> Connection:
+        """Connected, versions known, authenticated. Raises ConnectionLost, KafkaError."""
+        security = security or Security()
+        try:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=security.tls, limit=1 << 20), connect_timeout_s)
+        except (OSError, TimeoutError) as error:
+            raise ConnectionLost(f"{host}:{port}: {error or 'timed out'}") from error
+        connection = cls(reader, writer, client_id, request_timeout_s)
+        try:
+            await connection._learn_versions()
+            if security.credentials is not None:
+                from .sasl import authenticate
+
+                await authenticate(connection, security.credentials, host)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @property
+    def usable(self) -> bool:
+        return self._failure is None
+
+    def version_of(self, request: type[Message]) -> int:
+        """The highest version that both sides have. Raises KafkaError UNSUPPORTED_VERSION."""
+        low, high = request.valid_versions
+        served = self.versions.get(request.api_key)
+        if served is None or served[0] > high or served[1] < low:
+            raise KafkaError(Error.UNSUPPORTED_VERSION, f"The node does not support {request.__name__.removesuffix('Request')}")
+        return min(high, served[1])
+
+    async def call(self, request: Message, *, version: int | None = None, timeout_s: float | None = None) -> Any:
+        """The reply to `request`. Raises ConnectionLost, TimedOut, KafkaError."""
+        if version is None:
+            version = self.version_of(type(request))
+        future = self._send(request, version, answered=True)
+        assert future is not None
+        try:
+            return await asyncio.wait_for(future, timeout_s or self._request_timeout_s)
+        except TimeoutError:
+            self._fail(ConnectionLost())
+            raise TimedOut(f"{type(request).__name__} was not answered in time.") from None
+
+    def send_only(self, request: Message) -> None:
+        """Sends what isn't answered (Produce with acks=0)."""
+        self._send(request, self.version_of(type(request)), answered=False)
+
+    def close(self) -> None:
+        self._fail(ConnectionLost("The connection was closed."))
+
+    async def _learn_versions(self) -> None:
+        version = 4
+        while True:
+            request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=SOFTWARE_VERSION)
+            reply: ApiVersionsResponse = await self.call(request, version=version)
+            if reply.error_code != Error.UNSUPPORTED_VERSION or version == 0:
+                break
+            offered = next((entry.max_version for entry in reply.api_keys if entry.api_key == _API_VERSIONS), 0)
+            version = max(0, min(offered, version - 1))
+        check(reply.error_code)
+        self.versions = {entry.api_key: (entry.min_version, entry.max_version) for entry in reply.api_keys}
+        self.features = {feature.name: feature.max_version_level for feature in reply.finalized_features}
+
+    def _send(self, request: Message, version: int, *, answered: bool) -> asyncio.Future[Any] | None:
+        if self._failure is not None:
+            raise self._failure
+        if len(self._waiting) >= MAX_IN_FLIGHT:
+            raise KafkaError(Error.NETWORK_EXCEPTION, f"{MAX_IN_FLIGHT} requests are unanswered on one connection.")
+        self._correlation = correlation = (self._correlation + 1) & 0x7FFFFFFF
+        header = RequestHeader(request_api_key=request.api_key, request_api_version=version, correlation_id=correlation, client_id=self._client_id)
+        body = header.encode(2 if request.is_flexible(version) else 1) + request.encode(version)
+        future: asyncio.Future[Any] | None = None
+        if answered:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting[correlation] = _Waiting(future, response_class(type(request)), version)
+        self._writer.write(struct.pack(">i", len(body)) + body)
+        return future
+
+    async def _read_replies(self) -> None:
+        try:
+            while True:
+                size = int.from_bytes(await self._reader.readexactly(4), "big", signed=True)
+                if not 4 <= size <= MAX_RESPONSE_BYTES:
+                    raise DecodeError(f"a reply of {size} bytes is announced; is this a Kafka listener without TLS?")
+                self._accept(await self._reader.readexactly(size))
+        except asyncio.CancelledError:
+            raise
+        except (OSError, EOFError) as error:
+            self._fail(ConnectionLost(None if isinstance(error, EOFError) else str(error)))
+        except DecodeError as error:
+            self._fail(ConnectionLost(str(error)))
+
+    def _accept(self, frame: bytes) -> None:
+        correlation = int.from_bytes(frame[:4], "big", signed=True)
+        waiting = self._waiting.pop(correlation, None)
+        if waiting is None:
+            raise DecodeError(f"a reply with correlation id {correlation} answers nothing that was asked")
+        response, version = waiting.response, waiting.version
+        if waiting.future.done():
+            return
+        if response is ApiVersionsResponse:
+            # Its header is always the old one, and a node that doesn't know the version answers in version 0 (W4, W8).
+            refused = len(frame) >= 6 and int.from_bytes(frame[4:6], "big") == Error.UNSUPPORTED_VERSION
+            waiting.future.set_result(response.decode(memoryview(frame)[4:], 0 if refused else version))
+            return
+        _, position = ResponseHeader.decode_from(frame, 1 if response.is_flexible(version) else 0)
+        waiting.future.set_result(response.decode_from(frame, version, position)[0])
+
+    def _fail(self, failure: KafkaError) -> None:
+        if self._failure is not None:
+            return
+        self._failure = failure
+        self._task.cancel()
+        self._writer.close()
+        for waiting in self._waiting.values():
+            if not waiting.future.done():
+                waiting.future.set_exception(failure)
+        self._waiting.clear()

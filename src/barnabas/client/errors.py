@@ -1,0 +1,119 @@
+"""What can go wrong between a client and a cluster, named as Kafka's own clients name it.
+
+Owns: the exception and, for the tools, the Java class and default text of an error code. The codes are `wire.errors`.
+"""
+
+from __future__ import annotations
+
+from barnabas.wire.errors import Error
+
+_PACKAGE = "org.apache.kafka.common.errors."
+# Where the class isn't the code's name in camel case plus "Exception".
+_JAVA_CLASSES = {
+    "UNKNOWN_SERVER_ERROR": "UnknownServerException",
+    "CORRUPT_MESSAGE": "CorruptRecordException",
+    "REQUEST_TIMED_OUT": "TimeoutException",
+    "MESSAGE_TOO_LARGE": "RecordTooLargeException",
+    "STALE_CONTROLLER_EPOCH": "ControllerMovedException",
+    "OFFSET_METADATA_TOO_LARGE": "OffsetMetadataTooLarge",
+    "NETWORK_EXCEPTION": "NetworkException",
+    "INVALID_TOPIC_EXCEPTION": "InvalidTopicException",
+    "RECORD_LIST_TOO_LARGE": "RecordBatchTooLargeException",
+    "TOPIC_ALREADY_EXISTS": "TopicExistsException",
+    "INVALID_CONFIG": "InvalidConfigurationException",
+    "OUT_OF_ORDER_SEQUENCE_NUMBER": "OutOfOrderSequenceException",
+    "DUPLICATE_SEQUENCE_NUMBER": "DuplicateSequenceException",
+    "INVALID_PRODUCER_ID_MAPPING": "InvalidPidMappingException",
+    "INVALID_TRANSACTION_TIMEOUT": "InvalidTxnTimeoutException",
+    "KAFKA_STORAGE_ERROR": "KafkaStorageException",
+    "SASL_AUTHENTICATION_FAILED": "SaslAuthenticationException",
+    "DELEGATION_TOKEN_AUTH_DISABLED": "DelegationTokenDisabledException",
+    "NON_EMPTY_GROUP": "GroupNotEmptyException",
+    "PRINCIPAL_DESERIALIZATION_FAILURE": "PrincipalDeserializationException",
+    "FETCH_SESSION_TOPIC_ID_ERROR": "FetchSessionTopicIdException",
+    "INVALID_REGULAR_EXPRESSION": "InvalidRegularExpression",
+    "LISTENER_NOT_FOUND": "ListenerNotFoundException",
+}
+# Texts that tools show when a reply carries none.
+_TEXTS = {
+    "UNKNOWN_SERVER_ERROR": "The server experienced an unexpected error when processing the request.",
+    "OFFSET_OUT_OF_RANGE": "The requested offset is not within the range of offsets maintained by the server.",
+    "UNKNOWN_TOPIC_OR_PARTITION": "This server does not host this topic-partition.",
+    "LEADER_NOT_AVAILABLE": "There is no leader for this topic-partition as we are in the middle of a leadership election.",
+    "MESSAGE_TOO_LARGE": "The request included a message larger than the max message size the server will accept.",
+    "REQUEST_TIMED_OUT": "The request timed out.",
+    "NETWORK_EXCEPTION": "The server disconnected before a response was received.",
+    "COORDINATOR_NOT_AVAILABLE": "The coordinator is not available.",
+    "INVALID_TOPIC_EXCEPTION": "The request attempted to perform an operation on an invalid topic.",
+    "NOT_ENOUGH_REPLICAS": "Messages are rejected since there are fewer in-sync replicas than required.",
+    "INVALID_GROUP_ID": "The group id is invalid.",
+    "TOPIC_AUTHORIZATION_FAILED": "Topic authorization failed.",
+    "GROUP_AUTHORIZATION_FAILED": "Group authorization failed.",
+    "CLUSTER_AUTHORIZATION_FAILED": "Cluster authorization failed.",
+    "UNSUPPORTED_VERSION": "The version of API is not supported.",
+    "TOPIC_ALREADY_EXISTS": "Topic with this name already exists.",
+    "INVALID_RECORD": "This record has failed the validation on broker and hence will be rejected.",
+    "UNKNOWN_TOPIC_ID": "This server does not host this topic ID.",
+    "RESOURCE_NOT_FOUND": "A request illegally referred to a resource that does not exist.",
+    "GROUP_ID_NOT_FOUND": "The group id does not exist.",
+    "NON_EMPTY_GROUP": "The group is not empty.",
+}
+
+
+def java_class_of(error: Error) -> str:
+    """The class by which Apache's clients raise this code."""
+    name = error.name
+    if name not in _JAVA_CLASSES:
+        stem = name.replace("_AUTHORIZATION_FAILED", "_AUTHORIZATION")
+        return _PACKAGE + "".join(word.capitalize() for word in stem.split("_")) + "Exception"
+    return _PACKAGE + _JAVA_CLASSES[name]
+
+
+class KafkaError(Exception):
+    """An error that a reply carried, or that stands for what happened on the way. `str()` is its text."""
+
+    def __init__(self, error: Error, message: str | None = None) -> None:
+        super().__init__(message if message else _TEXTS.get(error.name, error.name.capitalize().replace("_", " ") + "."))
+        self.error = error
+
+    @property
+    def retriable(self) -> bool:
+        return bool(self.error.retriable)
+
+    @property
+    def java_class(self) -> str:
+        return java_class_of(self.error)
+
+
+class ConnectionLost(KafkaError):
+    """The peer couldn't be reached, or hung up before it answered. Another attempt may help."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(Error.NETWORK_EXCEPTION, message)
+
+
+class TimedOut(KafkaError):
+    """No answer within the time given to a call."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Error.REQUEST_TIMED_OUT, message)
+
+
+class InvalidBootstrap(ValueError):
+    """A bootstrap address that names no host and port, or none that resolves."""
+
+    java_class = "org.apache.kafka.common.config.ConfigException"
+
+
+def error_of(code: int) -> Error:
+    """The error of a code in a reply; one that this release doesn't know is UNKNOWN_SERVER_ERROR, as for Kafka's own clients."""
+    try:
+        return Error(code)
+    except ValueError:
+        return Error.UNKNOWN_SERVER_ERROR
+
+
+def check(code: int, message: str | None = None) -> None:
+    """Raises KafkaError unless `code` is 0."""
+    if code:
+        raise KafkaError(error_of(code), message)
