@@ -1,0 +1,458 @@
+"""kafka-topics: create, list, describe, alter and delete topics. Flags, output and exit codes of Apache Kafka's TopicCommand."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .java import hash_order, java_message, java_text, log_line, string_order
+from .options import Option, OptionError, Options, Parser, exclude, help_or_version, require, usage_and_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from barnabas.client.admin.configs import Entry
+    from barnabas.client.admin.topics import Description, PartitionDescription, Reassignment
+    from barnabas.client.cluster import Cluster
+
+PURPOSE = "This tool helps to create, delete, describe, or change a topic."
+LOGGER = "org.apache.kafka.tools.TopicCommand"
+USE_CONFIGS = " (To alter topic configurations, the kafka-configs tool can be used.)"
+MAX_REPLICATION = 32767
+
+
+class CommandFailed(ValueError):
+    """What the tool itself refuses."""
+
+    def __init__(self, message: str, java_class: str = "java.lang.IllegalArgumentException") -> None:
+        super().__init__(message)
+        self.java_class = java_class
+
+
+class TopicOptions:
+    """The options, checked against one another. Raises OptionError, CommandFailed, SystemExit."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        parser = self.parser = Parser()
+        self.bootstrap = parser.required("bootstrap-server", "REQUIRED: the brokers to start from.", "server to connect to")
+        self.command_config = parser.required("command-config", "Properties file for the admin client.", "command config property file")
+        self.list = parser.flag("list", "Print the names of all topics.")
+        self.create = parser.flag("create", "Create a topic.")
+        self.delete = parser.flag("delete", "Delete topics.")
+        self.alter = parser.flag("alter", "Change the number of partitions and where new ones go." + USE_CONFIGS)
+        self.describe = parser.flag("describe", "Print topics with their partitions.")
+        self.topic = parser.required("topic", "The topic; a regular expression except with --create.", "topic")
+        self.topic_id = parser.required("topic-id", "The id of the topic to describe.", "topic-id")
+        self.config = parser.required("config", _config_help(), "name=value")
+        self.delete_config = parser.required("delete-config", "No longer supported since 4.0.", "name")
+        self.partitions = parser.required(
+            "partitions", "How many partitions the topic gets; the cluster's default if left out at creation. More partitions move keys.", "# of partitions", "Integer"
+        )
+        self.replication_factor = parser.required(
+            "replication-factor", "How many replicas each partition gets; the cluster's default if left out.", "replication factor", "Integer"
+        )
+        self.replica_assignment = parser.required(
+            "replica-assignment",
+            "Which brokers get each partition, by hand.",
+            "broker_id_for_part1_replica1 : broker_id_for_part1_replica2 , broker_id_for_part2_replica1 : broker_id_for_part2_replica2 , ...",
+        )
+        self.under_replicated = parser.flag("under-replicated-partitions", "With --describe: only partitions with replicas that lag.")
+        self.unavailable = parser.flag("unavailable-partitions", "With --describe: only partitions without a live leader.")
+        self.under_min_isr = parser.flag("under-min-isr-partitions", "With --describe: only partitions with fewer replicas in sync than configured.")
+        self.at_min_isr = parser.flag("at-min-isr-partitions", "With --describe: only partitions with exactly as many replicas in sync as configured.")
+        self.with_overrides = parser.flag("topics-with-overrides", "With --describe: only topics with configurations of their own.")
+        self.if_exists = parser.flag("if-exists", "Do nothing, successfully, if there is no such topic.")
+        self.if_not_exists = parser.flag("if-not-exists", "With --create: succeed if the topic is there already.")
+        self.exclude_internal = parser.flag("exclude-internal", "Leave internal topics out when listing or describing.")
+        self.page_size = parser.required(
+            "partition-size-limit-per-response", "How many partitions to ask for at a time.", "maximum number of partitions per response", "Integer"
+        )
+        self.given = parser.parse(arguments)
+        self._check(arguments)
+
+    def has(self, option: Option) -> bool:
+        return self.given.has(option)
+
+    @property
+    def reports(self) -> tuple[Option, ...]:
+        return (self.under_replicated, self.under_min_isr, self.at_min_isr, self.unavailable)
+
+    def _check(self, arguments: Sequence[str]) -> None:
+        if not arguments:
+            usage_and_exit(self.parser, "Create, delete, describe, or change a topic.")
+        help_or_version(self.parser, self.given, arguments, PURPOSE)
+        if sum(map(self.has, (self.create, self.list, self.alter, self.describe, self.delete))) != 1:
+            usage_and_exit(self.parser, "Command must include exactly one action: --list, --describe, --create, --alter or --delete")
+        if self.has(self.delete_config):
+            sys.stderr.write(
+                "delete-config option is no longer supported and deprecated since version 4.0. The config will be fully removed in future releases.\n"
+            )
+        self._check_required()
+        self._check_combinations()
+
+    def _check_required(self) -> None:
+        if not self.has(self.bootstrap):
+            raise CommandFailed("--bootstrap-server must be specified")
+        if self.has(self.describe) and self.has(self.if_exists):
+            if not self.has(self.topic) and not self.has(self.topic_id):
+                usage_and_exit(self.parser, "--topic or --topic-id is required to describe a topic")
+            if self.has(self.topic) and self.has(self.topic_id):
+                print("Only topic id will be used when both --topic and --topic-id are specified and topicId is not Uuid.ZERO_UUID")
+        if not self.has(self.list) and not self.has(self.describe):
+            require(self.parser, self.given, self.topic)
+        if self.has(self.alter):
+            if self.has(self.config):
+                used = f"[{self.bootstrap}, {self.config}]"
+                usage_and_exit(self.parser, f'Option combination "{used}" can\'t be used with option "{self.alter}"{USE_CONFIGS}')
+            require(self.parser, self.given, self.partitions)
+
+    def _check_combinations(self) -> None:
+        actions = (self.alter, self.create, self.describe, self.list, self.delete)
+
+        def only_with(option: Option, *allowed: Option) -> None:
+            exclude(self.parser, self.given, option, *(action for action in actions if action not in allowed))
+
+        only_with(self.config, self.alter, self.create)
+        only_with(self.partitions, self.alter, self.create)
+        only_with(self.replication_factor, self.create)
+        only_with(self.replica_assignment, self.alter, self.create)
+        if self.has(self.create):
+            exclude(self.parser, self.given, self.replica_assignment, self.partitions, self.replication_factor)
+        for report in self.reports:
+            only_with(report, self.describe)
+            exclude(self.parser, self.given, report, self.with_overrides)
+        only_with(self.with_overrides, self.describe)
+        exclude(self.parser, self.given, self.with_overrides, *self.reports)
+        only_with(self.if_exists, self.alter, self.delete, self.describe)
+        only_with(self.if_not_exists, self.create)
+        only_with(self.exclude_internal, self.list, self.describe)
+
+
+def _config_help() -> str:
+    from barnabas.core.configs.definitions.topic import TOPIC
+
+    known = "\n".join(f"\t{row[0]}" for row in TOPIC if row[5] != "internal")
+    return f"A configuration of the new topic. These can be given: \n{known}\nOnly together with --create.{USE_CONFIGS}"
+
+
+def main(argv: Sequence[str]) -> int:
+    try:
+        options = TopicOptions(argv)
+        properties = _properties(options)
+    except (OptionError, ValueError, OSError) as error:
+        sys.stdout.flush()
+        sys.stderr.write(f"{java_message(error)}\n{java_text(error)}\n\n")
+        return 1
+    from .session import run
+
+    return run(_execute(options, properties))
+
+
+def _properties(options: TopicOptions) -> dict[str, str]:
+    from .session import load_properties
+
+    properties = load_properties(options.given.text(options.command_config)) if options.has(options.command_config) else {}
+    properties["bootstrap.servers"] = options.given.text(options.bootstrap)
+    return properties
+
+
+async def _execute(options: TopicOptions, properties: Mapping[str, str]) -> int:
+    from barnabas.client.errors import InvalidBootstrap, KafkaError
+
+    from .session import ConfigException, open_cluster
+
+    try:
+        cluster = open_cluster(properties)
+    except (InvalidBootstrap, ConfigException) as error:
+        message = "Failed to create new KafkaAdminClient"
+        sys.stderr.write(f"{message}\norg.apache.kafka.common.KafkaException: {message}\nCaused by: {java_text(error)}\n\n")
+        return 1
+    async with cluster:
+        try:
+            await _act(options, cluster)
+        except (KafkaError, ValueError) as error:
+            print(f"Error while executing topic command : {java_message(error)}")
+            log_line("ERROR", f"{java_text(error)}\n", LOGGER)
+            return 1
+    return 0
+
+
+async def _act(options: TopicOptions, cluster: Cluster) -> None:
+    if options.has(options.create):
+        await _create(options, cluster)
+    elif options.has(options.alter):
+        await _alter(options, cluster)
+    elif options.has(options.list):
+        print("\n".join(await _matching(options, cluster)))
+    elif options.has(options.describe):
+        await _describe(options, cluster)
+    else:
+        await _delete(options, cluster)
+
+
+async def _matching(options: TopicOptions, cluster: Cluster) -> list[str]:
+    """The names that --topic matches, in order."""
+    from barnabas.client.admin import topics
+
+    from .topic_names import INTERNAL, include
+
+    visible = sorted(await topics.names(cluster, internal=not options.has(options.exclude_internal)))
+    if options.has(options.exclude_internal):
+        visible = [name for name in visible if name not in INTERNAL]
+    if not options.has(options.topic):
+        return visible
+    allowed = include(options.given.text(options.topic))
+    return [name for name in visible if allowed(name)]
+
+
+def _ensure_found(options: TopicOptions, found: Sequence[str]) -> None:
+    wanted = options.given.value(options.topic)
+    if wanted and not found and not options.has(options.if_exists):
+        raise CommandFailed(f"Topic '{wanted}' does not exist as expected")
+
+
+# Create
+
+def parse_assignment(text: str) -> dict[int, list[int]]:
+    """`0:1,1:2`: partitions by commas, their brokers by colons. Raises CommandFailed."""
+    assignment: dict[int, list[int]] = {}
+    for partition, brokers in enumerate(text.rstrip(",").split(",")):
+        try:
+            ids = [int(broker.strip()) for broker in brokers.rstrip(":").split(":")]
+        except ValueError:
+            wrong = next(broker.strip() for broker in brokers.split(":") if not broker.strip().lstrip("+-").isdecimal())
+            raise CommandFailed(f'For input string: "{wrong}"', "java.lang.NumberFormatException") from None
+        twice = hash_order({broker for broker in ids if ids.count(broker) > 1}, lambda number: number)
+        if twice:
+            duplicates = ",".join(map(str, twice))
+            raise CommandFailed(
+                f"Partition replica lists may not contain duplicate entries: {duplicates}", "org.apache.kafka.tools.AdminCommandFailedException"
+            )
+        assignment[partition] = ids
+        if len(ids) != len(assignment[0]):
+            shown = "[" + ", ".join(map(str, ids)) + "]"
+            raise CommandFailed(f"Partition {partition} has different replication factor: {shown}", "org.apache.kafka.tools.AdminOperationException")
+    return assignment
+
+
+def parse_configs(pairs: Iterable[str]) -> dict[str, str]:
+    """`key=value` words, checked as a broker would. Raises CommandFailed."""
+    import re
+
+    configs = {}
+    for pair in pairs:
+        parts = re.split(r"\s*=\s*", pair)
+        while parts and not parts[-1]:
+            parts.pop()
+        if len(parts) != 2:
+            raise CommandFailed('requirement failed: Invalid topic config: all configs to be added must be in the format "key=val".')
+        configs[parts[0].strip()] = parts[1].strip()
+    if configs:
+        _check_configs(configs)
+    return configs
+
+
+def _check_configs(configs: Mapping[str, str]) -> None:
+    from barnabas.core.configs.definitions.row import index
+    from barnabas.core.configs.definitions.topic import TOPIC
+    from barnabas.core.configs.error import ConfigError
+    from barnabas.core.configs.values import parse_all
+
+    rows = index(TOPIC)
+    for name in string_order(configs):
+        if name not in rows:
+            raise CommandFailed(f"Unknown topic config name: {name}", "org.apache.kafka.common.errors.InvalidConfigurationException")
+    try:
+        values = parse_all(rows, configs)
+    except ConfigError as error:
+        raise CommandFailed(str(error), "org.apache.kafka.common.config.ConfigException") from None
+    low, high = values.integer("min.compaction.lag.ms"), values.integer("max.compaction.lag.ms")
+    if low > high:
+        raise CommandFailed(
+            f"conflict topic config setting min.compaction.lag.ms ({low}) > max.compaction.lag.ms ({high})",
+            "org.apache.kafka.common.errors.InvalidConfigurationException",
+        )
+
+
+def _requested(options: TopicOptions) -> tuple[str, int | None, int | None, dict[int, list[int]], dict[str, str]]:
+    """Name, partitions, replication factor, assignment, configs."""
+    given = options.given
+    text = given.value(options.replica_assignment)
+    return (
+        given.text(options.topic),
+        given.optional_number(options.partitions),
+        given.optional_number(options.replication_factor),
+        parse_assignment(text) if text else {},
+        parse_configs(given.values(options.config)),
+    )
+
+
+async def _create(options: TopicOptions, cluster: Cluster) -> None:
+    from barnabas.client.admin import first_failure, topics
+    from barnabas.client.errors import KafkaError
+    from barnabas.wire.errors import Error
+
+    name, partitions, replication, assignment, configs = _requested(options)
+    if "_" in name or "." in name:
+        print(
+            "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. "
+            "To avoid issues it is best to use either, but not both."
+        )
+    if replication is not None and not 1 <= replication <= MAX_REPLICATION:
+        raise CommandFailed(f"The replication factor must be between 1 and {MAX_REPLICATION} inclusive")
+    if partitions is not None and partitions < 1:
+        raise CommandFailed("The partitions must be greater than 0")
+    new = topics.NewTopic(name, partitions or topics.DEFAULT, replication or topics.DEFAULT, assignment or None, configs)
+    try:
+        first_failure(await topics.create(cluster, [new]))
+    except KafkaError as error:
+        if error.error is Error.TOPIC_ALREADY_EXISTS and options.has(options.if_not_exists):
+            return
+        raise
+    print(f"Created topic {name}.")
+
+
+# Alter and delete
+
+async def _alter(options: TopicOptions, cluster: Cluster) -> None:
+    from barnabas.client.admin import first_failure, topics
+
+    _, partitions, _, assignment, _ = _requested(options)
+    found = await _matching(options, cluster)
+    _ensure_found(options, found)
+    if not found:
+        return
+    described = await topics.describe(cluster, found)
+    assert partitions is not None  # --alter requires it
+    counts: dict[str, tuple[int, list[list[int]] | None]] = {}
+    for name in found:
+        new = [brokers for partition, brokers in assignment.items() if partition >= len(described[name].partitions)] if assignment else None
+        counts[name] = (partitions, new)
+    first_failure(await topics.create_partitions(cluster, counts))
+
+
+async def _delete(options: TopicOptions, cluster: Cluster) -> None:
+    from barnabas.client.admin import first_failure, topics
+
+    found = await _matching(options, cluster)
+    _ensure_found(options, found)
+    first_failure(await topics.delete(cluster, found))
+
+
+# Describe
+
+async def _describe(options: TopicOptions, cluster: Cluster) -> None:
+    from barnabas.client.admin import configs, topics
+
+    described = await _described(options, cluster)
+    settings = await configs.describe(cluster, configs.TOPIC, described) if described else {}
+    live = set(await topics.broker_ids(cluster))
+    moving = await _reassignments(cluster, described)
+    lines: list[str] = []
+    for description in described.values():
+        partitions = sorted(description.partitions)
+        entries = {entry.name: entry for entry in settings[description.name]}
+        _topic_line(options, description, partitions, entries, moving, lines)
+        if not options.has(options.with_overrides):
+            for partition in partitions:
+                reassignment = moving.get((description.name, partition.index))
+                if _wanted(options, partition, entries, reassignment, live):
+                    lines.append(_partition_line(description.name, partition, reassignment))
+    sys.stdout.write("".join(lines))
+
+
+async def _described(options: TopicOptions, cluster: Cluster) -> dict[str, Description]:
+    """The topics asked for, in the order in which Apache's tool happens to print them."""
+    from barnabas.client.admin import topics
+    from barnabas.wire.types import ZERO_UUID, uuid_from_text
+
+    given = options.given
+    wanted_id = given.value(options.topic_id)
+    if wanted_id is not None and (topic_id := uuid_from_text(wanted_id)) != ZERO_UUID:
+        known = await topics.names(cluster, internal=not options.has(options.exclude_internal))
+        ids = [listing.topic_id for listing in known.values() if listing.topic_id == topic_id]
+        if not ids and not options.has(options.if_exists):
+            raise CommandFailed(f"TopicId '{wanted_id}' does not exist as expected")
+        return await topics.describe_ids(cluster, ids) if ids else {}
+    found = await _matching(options, cluster)
+    _ensure_found(options, found)
+    described = await topics.describe(cluster, found, partitions_per_page=given.optional_number(options.page_size) or 2000)
+    order = string_order(described, len(described))
+    order = string_order(order, int(len(order) / 0.75) + 1)
+    return {name: described[name] for name in string_order(order, len(order))}
+
+
+async def _reassignments(cluster: Cluster, described: Mapping[str, Description]) -> dict[tuple[str, int], Reassignment]:
+    from barnabas.client.admin import topics
+    from barnabas.client.errors import KafkaError
+    from barnabas.wire.errors import Error
+
+    try:
+        return await topics.reassignments(cluster, {name: [p.index for p in topic.partitions] for name, topic in described.items()})
+    except KafkaError as error:
+        if error.error in (Error.UNSUPPORTED_VERSION, Error.CLUSTER_AUTHORIZATION_FAILED):
+            return {}
+        raise
+
+
+def _replication_factor(partition: PartitionDescription, reassignment: Reassignment | None) -> int:
+    if reassignment and set(partition.replicas) & {*reassignment.adding, *reassignment.removing}:
+        return len(reassignment.replicas) - len(reassignment.adding)
+    return len(partition.replicas)
+
+
+def _topic_line(
+    options: TopicOptions,
+    topic: Description,
+    partitions: Sequence[PartitionDescription],
+    entries: Mapping[str, Entry],
+    moving: Mapping[tuple[str, int], Reassignment],
+    lines: list[str],
+) -> None:
+    from barnabas.wire.types import ZERO_UUID, uuid_text
+
+    if any(map(options.has, options.reports)):
+        return
+    own = [entries[name] for name in string_order(entries) if not entries[name].is_default]
+    if options.has(options.with_overrides) and not own:
+        return
+    replication = _replication_factor(partitions[0], moving.get((topic.name, partitions[0].index)))
+    parts = [f"Topic: {topic.name}"]
+    if topic.topic_id != ZERO_UUID:
+        parts.append(f"TopicId: {uuid_text(topic.topic_id)}")
+    parts += [f"PartitionCount: {len(partitions)}", f"ReplicationFactor: {replication}"]
+    parts.append("Configs: " + ",".join(f"{entry.name}={_text(entry.value)}" for entry in own))
+    lines.append("\t".join(parts) + "\n")
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value)
+
+
+def _wanted(options: TopicOptions, p: PartitionDescription, entries: Mapping[str, Entry], reassignment: Reassignment | None, live: set[int]) -> bool:
+    """Whether the partition falls under one of the reports asked for; without any, all do."""
+    if not any(map(options.has, options.reports)):
+        return True
+    least = int(entries["min.insync.replicas"].value or 1)
+    return (
+        (options.has(options.under_replicated) and _replication_factor(p, reassignment) > len(p.isr))
+        or (options.has(options.unavailable) and (p.leader < 0 or p.leader not in live))
+        or (options.has(options.under_min_isr) and (p.leader < 0 or len(p.isr) < least))
+        or (options.has(options.at_min_isr) and len(p.isr) == least)
+    )
+
+
+def _partition_line(topic: str, p: PartitionDescription, reassignment: Reassignment | None) -> str:
+    parts = [f"\tTopic: {topic}", f"Partition: {p.index}", f"Leader: {p.leader if p.leader >= 0 else 'none'}"]
+    parts += [f"Replicas: {_ids(p.replicas)}", f"Isr: {_ids(p.isr)}"]
+    if reassignment is not None:
+        parts += [f"Adding Replicas: {_ids(reassignment.adding)}", f"Removing Replicas: {_ids(reassignment.removing)}"]
+    parts += [f"Elr: {'N/A' if p.elr is None else _ids(p.elr)}", f"LastKnownElr: {'N/A' if p.last_known_elr is None else _ids(p.last_known_elr)}"]
+    return "\t".join(parts) + "\n"
+
+
+def _ids(ids: Iterable[int]) -> str:
+    return ",".join(map(str, ids))
+
+
+__all__ = ["Options", "main"]
