@@ -8,7 +8,7 @@ try:
     from barnabas.wire.records import _native
 except ImportError:  # no compiler at hand when this was installed, or the extension declined because of BARNABAS_NATIVE=0
     IS_NATIVE = False
-    crc32c, skim, quick = twin.crc32c, twin.skim, twin.quick
+    crc32c, skim, quick, returns = twin.crc32c, twin.skim, twin.quick, twin.returns
 else:
     IS_NATIVE = True
-    crc32c, skim, quick = _native.crc32c, _native.skim, _native.quick
+    crc32c, skim, quick, returns = _native.crc32c, _native.skim, _native.quick, _native.returns

@@ -45,6 +45,10 @@ def quick(records: Buffer, rules: bytes, now_ms: int, /) -> Valid | None:
     return None
 
 
+def returns(valid: type[Valid], /) -> None:
+    """Tell native code the class of what its `quick` returns."""
+
+
 class Unreadable(DecodeError):
     """An uncompressed record's own size takes more than 5 bytes."""
 
@@ -78,7 +82,7 @@ def outlines(data: Buffer, count: int, base_timestamp: int, append_time: int | N
         raise DecodeError(f"{len(data) - position} bytes follow the last of {count} records")
 
 
-def skim(data: Buffer, count: int, base_timestamp: int, append_time: int | None, skip: bool, rules: bytes, now_ms: int) -> tuple[int, int, int]:
+def skim(data: Buffer, count: int, base_timestamp: int, append_time: int | None, skip: bool, rules: bytes, now_ms: int, /) -> tuple[int, int, int]:
     """(OK, INVALID or UNREADABLE; flags; the greatest timestamp, at least -1) of the `count` records in uncompressed `data`. As `outlines`."""
     before_ms, after_ms, _, _, needs_key, log_append_time = RULES.unpack(rules)
     flags, greatest, index = 0, -1, 0

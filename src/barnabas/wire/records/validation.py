@@ -15,7 +15,7 @@ from barnabas.wire.errors import Error
 from barnabas.wire.records import batch as layout
 from barnabas.wire.records.builder import assemble
 from barnabas.wire.records.compression import DEFAULT_MAX_BYTES, Codec, DecompressionError, TooLarge, compress, decompress
-from barnabas.wire.records.native import crc32c, quick, skim
+from barnabas.wire.records.native import crc32c, quick, returns, skim
 from barnabas.wire.records.record import encode_record, iterate_records, wrap64
 from barnabas.wire.records.skim import NEGATIVE_TIME, NOT_CANONICAL, OK, OUT_OF_LINE, REJECTED, RULES, UNREADABLE, is_in_window, outlines
 
@@ -103,6 +103,9 @@ class Valid(NamedTuple):
         return self.attributes & layout.TRANSACTIONAL != 0
 
 
+returns(Valid)
+
+
 def validate(records: memoryview, rules: AppendRules, now_ms: int) -> Valid:
     """Check, and where needed correct in place or rebuild, what a producer sent for one partition. Raises InvalidBatch.
 
@@ -131,7 +134,9 @@ def examine(records: Buffer, rules: AppendRules, now_ms: int) -> Valid:
         refuse(Error.INVALID_RECORD, "the records don't have the structure of records, or there aren't as many as the header says")
     if flags & REJECTED:
         _refuse_records(data, header, append_time, skips, rules, now_ms)
-    if not stays or (skips and flags & OUT_OF_LINE):
+    if skips and flags & OUT_OF_LINE:  # Apache Kafka wants to rebuild the batch but has skipped its keys and values by then
+        refuse(Error.UNKNOWN_SERVER_ERROR, "offset deltas in a compressed batch must be 0, 1, 2 and so on")
+    if not stays:
         batch, header = _rebuild(data, header, append_time, flags, greatest, target, rules, now_ms)
     else:
         batch, header = _correct(batch, header, greatest, rules, now_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from barnabas.wire.records.batch import HEADER_SIZE, iterate_headers, last_sequence, read_header, stamp
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.control import ControlType, build_marker_batch, control_type, coordinator_epoch

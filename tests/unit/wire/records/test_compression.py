@@ -7,6 +7,7 @@ import random
 
 import cramjam
 import pytest
+
 from barnabas.wire.records.compression import XERIAL_HEADER, Codec, DecompressionError, TooLarge, compress, decompress
 
 DATA = random.Random(1).randbytes(40_000) + b"records " * 20_000

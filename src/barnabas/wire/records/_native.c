@@ -1,0 +1,546 @@
+/* The C twin of skim.py: CRC-32C, going through a batch's records without making objects, and both with the header in one call for the common case.
+ *
+ * Owns speed, no rule: skim.py and validation.py define what each function answers, property tests hold the twins equal. Limited API, so that one build
+ * serves every CPython from 3.11 on. CRC-32C uses the CPU's own instruction where it has one (x86 with SSE4.2 and PCLMUL, found at run time; ARM with CRC32,
+ * found at compile time), else tables.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
+#define HAVE_X86 1
+#include <immintrin.h>
+#elif defined(__ARM_FEATURE_CRC32)
+#define HAVE_ARM 1
+#include <arm_acle.h>
+#endif
+
+/* Below this many bytes, handing over the GIL costs more than others gain by it. */
+#define RELEASE_GIL_FROM (32 * 1024)
+
+/* ---- CRC-32C ---- */
+
+#define POLYNOMIAL 0x82F63B78u /* Castagnoli, bits reversed */
+#define LONG_BLOCK 2048        /* three of these are summed side by side */
+#define SHORT_BLOCK 256
+
+static uint32_t tables[8][256];
+static uint32_t long_shift[2], short_shift[2]; /* factors that move a CRC over one block, over two */
+static uint32_t (*crc_update)(uint32_t, const uint8_t *, size_t);
+
+static uint64_t load_le(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+static uint32_t crc_by_tables(uint32_t crc, const uint8_t *p, size_t size)
+{
+    for (; size >= 8; p += 8, size -= 8) {
+        uint64_t word = load_le(p) ^ crc;
+        crc = tables[7][word & 0xFF] ^ tables[6][word >> 8 & 0xFF] ^ tables[5][word >> 16 & 0xFF] ^ tables[4][word >> 24 & 0xFF] ^
+              tables[3][word >> 32 & 0xFF] ^ tables[2][word >> 40 & 0xFF] ^ tables[1][word >> 48 & 0xFF] ^ tables[0][word >> 56];
+    }
+    for (; size; p++, size--)
+        crc = tables[0][(crc ^ *p) & 0xFF] ^ crc >> 8;
+    return crc;
+}
+
+#ifdef HAVE_X86
+
+__attribute__((target("sse4.2,pclmul"))) static inline uint32_t moved(uint32_t crc, uint32_t factor)
+{
+    __m128i product = _mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc), _mm_cvtsi32_si128((int)factor), 0);
+    return (uint32_t)_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
+}
+
+/* One stream waits three cycles for each step; three streams fill that time. */
+__attribute__((target("sse4.2,pclmul"))) static inline uint32_t crc_three(uint32_t crc, const uint8_t *p, size_t block, const uint32_t *shift)
+{
+    uint64_t a = crc, b = 0, c = 0;
+    for (size_t i = 0; i < block; i += 8) {
+        a = _mm_crc32_u64(a, load_le(p + i));
+        b = _mm_crc32_u64(b, load_le(p + block + i));
+        c = _mm_crc32_u64(c, load_le(p + 2 * block + i));
+    }
+    return moved((uint32_t)a, shift[1]) ^ moved((uint32_t)b, shift[0]) ^ (uint32_t)c;
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc_by_x86(uint32_t crc, const uint8_t *p, size_t size)
+{
+    for (; size >= 3 * LONG_BLOCK; p += 3 * LONG_BLOCK, size -= 3 * LONG_BLOCK)
+        crc = crc_three(crc, p, LONG_BLOCK, long_shift);
+    for (; size >= 3 * SHORT_BLOCK; p += 3 * SHORT_BLOCK, size -= 3 * SHORT_BLOCK)
+        crc = crc_three(crc, p, SHORT_BLOCK, short_shift);
+    uint64_t wide = crc;
+    for (; size >= 8; p += 8, size -= 8)
+        wide = _mm_crc32_u64(wide, load_le(p));
+    crc = (uint32_t)wide;
+    for (; size; p++, size--)
+        crc = _mm_crc32_u8(crc, *p);
+    return crc;
+}
+
+#elif defined(HAVE_ARM)
+
+static uint32_t crc_by_arm(uint32_t crc, const uint8_t *p, size_t size)
+{
+    for (; size >= 8; p += 8, size -= 8)
+        crc = __crc32cd(crc, load_le(p));
+    for (; size; p++, size--)
+        crc = __crc32cb(crc, *p);
+    return crc;
+}
+
+#endif
+
+/* x to the power of `n`, modulo the polynomial. */
+static uint32_t power_of_x(unsigned n)
+{
+    uint32_t value = 0x80000000u;
+    while (n--)
+        value = value >> 1 ^ (value & 1 ? POLYNOMIAL : 0);
+    return value;
+}
+
+static void prepare_crc(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t value = i;
+        for (int bit = 0; bit < 8; bit++)
+            value = value >> 1 ^ (value & 1 ? POLYNOMIAL : 0);
+        tables[0][i] = value;
+    }
+    for (int t = 1; t < 8; t++)
+        for (uint32_t i = 0; i < 256; i++)
+            tables[t][i] = tables[0][tables[t - 1][i] & 0xFF] ^ tables[t - 1][i] >> 8;
+    crc_update = crc_by_tables;
+#ifdef HAVE_X86
+    /* The product of two reversed 32-bit words, taken through the CRC instruction, comes out 33 places on. */
+    for (unsigned i = 0; i < 2; i++) {
+        long_shift[i] = power_of_x(8 * LONG_BLOCK * (i + 1) - 33);
+        short_shift[i] = power_of_x(8 * SHORT_BLOCK * (i + 1) - 33);
+    }
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
+        crc_update = crc_by_x86;
+#elif defined(HAVE_ARM)
+    crc_update = crc_by_arm;
+#endif
+}
+
+static uint32_t crc32c(uint32_t crc, const uint8_t *p, size_t size)
+{
+    return ~crc_update(~crc, p, size);
+}
+
+/* ---- records ---- */
+
+enum { OK, INVALID, UNREADABLE };
+enum { REJECTED = 1, OUT_OF_LINE = 2, NOT_CANONICAL = 4, NEGATIVE_TIME = 8 };
+
+typedef struct {
+    int64_t before_ms, after_ms, max_bytes;
+    int8_t codec, needs_key, log_append_time;
+} Rules; /* unpacked: skim.RULES has no padding */
+
+#define RULES_SIZE 27
+
+typedef struct {
+    const uint8_t *at, *end;
+    int plain; /* so far, every varint was the shortest one for its value */
+} Reader;
+
+/* 1: read; 0: the bytes end; -1: it never ends. */
+static inline int read_varint(Reader *r, int32_t *value)
+{
+    if (r->at < r->end && *r->at < 0x80) {
+        uint32_t byte = *r->at++;
+        *value = (int32_t)(byte >> 1 ^ (0 - (byte & 1)));
+        return 1;
+    }
+    uint32_t raw = 0;
+    for (int shift = 0; shift <= 28; shift += 7) {
+        if (r->at == r->end)
+            return 0;
+        uint32_t byte = *r->at++;
+        raw |= (byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            r->plain &= byte != 0 && (shift < 28 || byte < 0x10);
+            *value = (int32_t)(raw >> 1 ^ (0 - (raw & 1)));
+            return 1;
+        }
+    }
+    return -1;
+}
+
+static inline int read_varlong(Reader *r, int64_t *value)
+{
+    uint64_t raw = 0;
+    for (int shift = 0; shift <= 63; shift += 7) {
+        if (r->at == r->end)
+            return 0;
+        uint64_t byte = *r->at++;
+        raw |= (byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            r->plain &= (byte != 0 || shift == 0) && (shift < 63 || byte == 1);
+            *value = (int64_t)(raw >> 1 ^ (0 - (raw & 1)));
+            return 1;
+        }
+    }
+    return -1;
+}
+
+/* Step over a key or a value: 1 if there is one, 0 if it is null, -1 if the bytes are wrong. */
+static inline int step_over(Reader *r)
+{
+    int32_t size;
+    if (read_varint(r, &size) != 1)
+        return -1;
+    if (size < 0) {
+        r->plain &= size == -1 && r->at[-1] == 1;
+        return 0;
+    }
+    if (size > r->end - r->at)
+        return -1;
+    r->at += size;
+    return 1;
+}
+
+static int step_over_headers(Reader *r, int skip)
+{
+    int32_t count, size;
+    if (read_varint(r, &count) != 1 || count < 0 || (!skip && count > r->end - r->at))
+        return 0;
+    while (count--) {
+        if (read_varint(r, &size) != 1 || size < 0 || size > r->end - r->at)
+            return 0;
+        for (uint8_t seen = 0; size; size--) {
+            seen |= *r->at++;
+            if (seen & 0x80)
+                r->plain = 0; /* whether it is UTF-8 is for others to find out */
+        }
+        if (step_over(r) < 0)
+            return 0;
+    }
+    return 1;
+}
+
+static inline int is_rejected(const Rules *rules, int has_key, int64_t timestamp, int is_append_time, int64_t now_ms)
+{
+    if (rules->needs_key && !has_key)
+        return 1;
+    if (timestamp != -1 && !rules->log_append_time) {
+        uint64_t age_ms = (uint64_t)now_ms - (uint64_t)timestamp; /* overflows as Java's */
+        return (int64_t)age_ms > rules->before_ms || (int64_t)(0 - age_ms) > rules->after_ms;
+    }
+    return is_append_time;
+}
+
+typedef struct {
+    int64_t base_timestamp, append_time, now_ms;
+    int32_t count;
+    int has_append_time, skip;
+} Asked;
+
+static int skim_records(const uint8_t *data, const uint8_t *end, const Asked *asked, const Rules *rules, int *flags, int64_t *greatest)
+{
+    Reader r = {data, end, 1};
+    *flags = 0;
+    *greatest = -1;
+    for (int32_t index = 0; index < asked->count; index++) {
+        int32_t size, offset_delta;
+        int64_t delta;
+        int found = read_varint(&r, &size);
+        if (found != 1)
+            return found < 0 ? UNREADABLE : INVALID;
+        if (!asked->skip && (size < 0 || size > end - r.at))
+            return INVALID;
+        const uint8_t *start = r.at;
+        if (r.at == end)
+            return INVALID;
+        r.plain &= *r.at++ == 0;
+        if (read_varlong(&r, &delta) != 1 || read_varint(&r, &offset_delta) != 1)
+            return INVALID;
+        int has_key = step_over(&r);
+        if (has_key < 0 || step_over(&r) < 0 || !step_over_headers(&r, asked->skip))
+            return INVALID;
+        if (!asked->skip && r.at - start != size)
+            return INVALID;
+        if (offset_delta != index)
+            *flags |= OUT_OF_LINE | NOT_CANONICAL;
+        if (index == 0 && delta != 0)
+            r.plain = 0;
+        int64_t timestamp = asked->has_append_time ? asked->append_time : (int64_t)((uint64_t)asked->base_timestamp + (uint64_t)delta);
+        if (timestamp < -1)
+            *flags |= NEGATIVE_TIME;
+        if (is_rejected(rules, has_key, timestamp, asked->has_append_time, asked->now_ms))
+            *flags |= REJECTED;
+        if (timestamp > *greatest)
+            *greatest = timestamp;
+    }
+    if (!r.plain)
+        *flags |= NOT_CANONICAL;
+    return r.at == end ? OK : INVALID;
+}
+
+/* ---- the module ---- */
+
+typedef struct {
+    PyObject *valid; /* the class */
+} State;
+
+static int get_rules(PyObject *object, Rules *rules)
+{
+    char *bytes;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(object, &bytes, &size) < 0)
+        return 0;
+    if (size != RULES_SIZE) {
+        PyErr_Format(PyExc_ValueError, "rules take %d bytes, not %zd", RULES_SIZE, size);
+        return 0;
+    }
+    memcpy(&rules->before_ms, bytes, 8);
+    memcpy(&rules->after_ms, bytes + 8, 8);
+    memcpy(&rules->max_bytes, bytes + 16, 8);
+    rules->codec = bytes[24];
+    rules->needs_key = bytes[25];
+    rules->log_append_time = bytes[26];
+    return 1;
+}
+
+static int expects(const char *name, Py_ssize_t given, Py_ssize_t least, Py_ssize_t most)
+{
+    if (given >= least && given <= most)
+        return 1;
+    PyErr_Format(PyExc_TypeError, "%s takes %zd to %zd arguments, not %zd", name, least, most, given);
+    return 0;
+}
+
+static PyObject *native_crc32c(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    unsigned long value = 0;
+    if (!expects("crc32c", given, 1, 2))
+        return NULL;
+    if (given == 2) {
+        value = PyLong_AsUnsignedLong(args[1]);
+        if (value == (unsigned long)-1 && PyErr_Occurred())
+            return NULL;
+    }
+    if (PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (view.len >= RELEASE_GIL_FROM) {
+        Py_BEGIN_ALLOW_THREADS
+        value = crc32c((uint32_t)value, view.buf, (size_t)view.len);
+        Py_END_ALLOW_THREADS
+    } else {
+        value = crc32c((uint32_t)value, view.buf, (size_t)view.len);
+    }
+    PyBuffer_Release(&view);
+    return PyLong_FromUnsignedLong(value);
+}
+
+static PyObject *native_skim(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    Rules rules;
+    Asked asked = {0};
+    int status, flags;
+    int64_t greatest;
+    if (!expects("skim", given, 7, 7) || !get_rules(args[5], &rules))
+        return NULL;
+    asked.count = (int32_t)PyLong_AsLong(args[1]);
+    asked.base_timestamp = PyLong_AsLongLong(args[2]);
+    asked.has_append_time = args[3] != Py_None;
+    if (asked.has_append_time)
+        asked.append_time = PyLong_AsLongLong(args[3]);
+    asked.skip = PyObject_IsTrue(args[4]);
+    asked.now_ms = PyLong_AsLongLong(args[6]);
+    if (PyErr_Occurred() || PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    const uint8_t *data = view.buf;
+    if (view.len >= RELEASE_GIL_FROM) {
+        Py_BEGIN_ALLOW_THREADS
+        status = skim_records(data, data + view.len, &asked, &rules, &flags, &greatest);
+        Py_END_ALLOW_THREADS
+    } else {
+        status = skim_records(data, data + view.len, &asked, &rules, &flags, &greatest);
+    }
+    PyBuffer_Release(&view);
+    if (status != OK)
+        flags = 0, greatest = 0;
+    return Py_BuildValue("iiL", status, flags, (long long)greatest);
+}
+
+static uint64_t big(const uint8_t *p, int size)
+{
+    uint64_t value = 0;
+    while (size--)
+        value = value << 8 | *p++;
+    return value;
+}
+
+typedef struct {
+    int64_t base_timestamp, max_timestamp, producer_id;
+    int32_t base_sequence, count;
+    int16_t attributes, producer_epoch;
+} Header;
+
+/* Whether the header, and that of the rules which concerns it, make this the common case. */
+static int is_common(const uint8_t *p, Py_ssize_t size, const Rules *rules, Header *h)
+{
+    if (size < 61 || size > rules->max_bytes || rules->log_append_time || rules->codec > 0)
+        return 0;
+    if (big(p, 8) != 0 || (int64_t)big(p + 8, 4) + 12 != size || p[16] != 2)
+        return 0;
+    h->attributes = (int16_t)big(p + 21, 2);
+    h->base_timestamp = (int64_t)big(p + 27, 8);
+    h->max_timestamp = (int64_t)big(p + 35, 8);
+    h->producer_id = (int64_t)big(p + 43, 8);
+    h->producer_epoch = (int16_t)big(p + 51, 2);
+    h->base_sequence = (int32_t)big(p + 53, 4);
+    h->count = (int32_t)big(p + 57, 4);
+    if (h->attributes & 0x2F) /* compressed, LogAppendTime or control */
+        return 0;
+    return h->count > 0 && (int64_t)(int32_t)big(p + 23, 4) + 1 == h->count && (h->producer_id < 0 || h->base_sequence >= 0);
+}
+
+static int is_sound(const uint8_t *p, Py_ssize_t size, const Rules *rules, const Header *h, int64_t now_ms)
+{
+    Asked asked = {.base_timestamp = h->base_timestamp, .now_ms = now_ms, .count = h->count};
+    int flags;
+    int64_t greatest;
+    if (crc32c(0, p + 21, (size_t)size - 21) != (uint32_t)big(p + 17, 4))
+        return 0;
+    return skim_records(p + 61, p + size, &asked, rules, &flags, &greatest) == OK && !(flags & REJECTED) && greatest == h->max_timestamp;
+}
+
+static PyObject *native_quick(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    Rules rules;
+    Header h;
+    State *state = PyModule_GetState(module);
+    if (!expects("quick", given, 3, 3) || !get_rules(args[1], &rules))
+        return NULL;
+    int64_t now_ms = PyLong_AsLongLong(args[2]);
+    if (now_ms == -1 && PyErr_Occurred())
+        return NULL;
+    if (!PyMemoryView_Check(args[0]) || state->valid == NULL)
+        Py_RETURN_NONE;
+    if (PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    const uint8_t *p = view.buf;
+    Py_ssize_t size = view.len;
+    int sound = !view.readonly && is_common(p, size, &rules, &h);
+    if (sound && size >= RELEASE_GIL_FROM) {
+        Py_BEGIN_ALLOW_THREADS
+        sound = is_sound(p, size, &rules, &h, now_ms);
+        Py_END_ALLOW_THREADS
+    } else if (sound) {
+        sound = is_sound(p, size, &rules, &h, now_ms);
+    }
+    PyBuffer_Release(&view);
+    if (!sound)
+        Py_RETURN_NONE;
+    PyObject *valid = PyType_GenericAlloc((PyTypeObject *)state->valid, 10);
+    if (valid == NULL)
+        return NULL;
+    Py_INCREF(args[0]);
+    PyObject *fields[10] = {
+        args[0],
+        PyLong_FromSsize_t(size),
+        PyLong_FromLong(h.attributes),
+        PyLong_FromLong(h.count),
+        PyLong_FromLongLong(h.base_timestamp),
+        PyLong_FromLongLong(h.max_timestamp),
+        PyLong_FromLongLong(h.producer_id),
+        PyLong_FromLong(h.producer_epoch),
+        PyLong_FromLong(h.base_sequence),
+        PyLong_FromLong(-1),
+    };
+    int failed = 0;
+    for (int i = 0; i < 10; i++) {
+        if (fields[i] == NULL)
+            failed = 1;
+        else if (PyTuple_SetItem(valid, i, fields[i]) < 0) /* takes the reference in any case */
+            failed = 1;
+    }
+    if (failed) {
+        Py_DECREF(valid);
+        return NULL;
+    }
+    return valid;
+}
+
+static PyObject *native_returns(PyObject *module, PyObject *type)
+{
+    State *state = PyModule_GetState(module);
+    if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type)) {
+        PyErr_SetString(PyExc_TypeError, "quick returns a subclass of tuple");
+        return NULL;
+    }
+    PyObject *old = state->valid;
+    Py_INCREF(type);
+    state->valid = type;
+    Py_XDECREF(old);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"crc32c", (PyCFunction)(void (*)(void))native_crc32c, METH_FASTCALL, "CRC-32C of a buffer, continuing from a value."},
+    {"skim", (PyCFunction)(void (*)(void))native_skim, METH_FASTCALL, "See skim.skim."},
+    {"quick", (PyCFunction)(void (*)(void))native_quick, METH_FASTCALL, "The answer of validation.validate in the common case, or None."},
+    {"returns", native_returns, METH_O, "Name the class of what quick returns."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int execute(PyObject *module)
+{
+    const char *wanted = getenv("BARNABAS_NATIVE");
+    if (wanted != NULL && strcmp(wanted, "0") == 0) {
+        PyErr_SetString(PyExc_ImportError, "BARNABAS_NATIVE=0 asks for the pure Python twin");
+        return -1;
+    }
+    prepare_crc();
+    return 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    State *state = PyModule_GetState(module);
+    if (state != NULL)
+        Py_VISIT(state->valid);
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    State *state = PyModule_GetState(module);
+    if (state != NULL) {
+        PyObject *old = state->valid;
+        state->valid = NULL;
+        Py_XDECREF(old);
+    }
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_native", "The C twin of skim.py.", sizeof(State), methods, slots, traverse, clear, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    return PyModuleDef_Init(&definition);
+}
