@@ -179,7 +179,12 @@ class Node:
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
         with open(self.output, "ab") as out:
             self.process = subprocess.Popen(
-                self.engine.start_command(self.properties_file), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.properties_file.parent, env=environment
+                self.engine.start_command(self.properties_file),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=self.properties_file.parent,
+                env=environment,
             )
         return self.process
 

@@ -78,7 +78,11 @@ def _fetch(cache: Path, libs: Path) -> None:
         target = Path(scratch) / "libs"
         shutil.copy(HERE / "pom.xml", scratch)  # Maven leaves a target folder beside the pom it reads
         done = subprocess.run(
-            [maven, "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={target}"], cwd=scratch, capture_output=True, text=True, timeout=900
+            [maven, "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={target}"],
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            timeout=900,
         )
         if done.returncode != 0 or not target.is_dir():
             said = (done.stdout + done.stderr).strip().splitlines()
@@ -91,7 +95,9 @@ def java_command(class_name: str, arguments: Sequence[str] = (), flags: Sequence
     return [java(), *flags, f"-Dlog4j2.configurationFile={LOG4J2}", "-cp", f"{apache_libs()}/*", class_name, *arguments]
 
 
-def run_tool(class_name: str, *arguments: str, stdin: str | None = None, timeout_s: float = 60, check: bool = True) -> subprocess.CompletedProcess[str]:
+def run_tool(
+    class_name: str, *arguments: str, stdin: str | None = None, timeout_s: float = 60, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     """Runs one of the release's programs to its end; with `check`, a non-zero exit raises with what it printed."""
     done = subprocess.run(java_command(class_name, arguments), input=stdin, capture_output=True, text=True, timeout=timeout_s)
     if check and done.returncode != 0:
