@@ -1,0 +1,80 @@
+"""kafka-server-start: becomes a node. `kafka-server-start [-daemon] server.properties [--override property=value]*`.
+
+Owns: the arguments, the working of -daemon. The process that this command is turns into the node by exec, so its pid, descriptors and signals are the node's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NODE_MODULE = "barnabas.node.main"
+USAGE = "USAGE: {} [-daemon] server.properties [--override property=value]*"
+
+
+def node_command(properties: str, overrides: Sequence[str] = ()) -> list[str]:
+    """The command line of a node; `kafka-server-stop` recognises nodes by it."""
+    return [sys.executable, "-m", NODE_MODULE, properties, *(word for override in overrides for word in ("--override", override))]
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = list(argv)
+    name = os.path.basename(sys.argv[0]) or "kafka-server-start"
+    daemon = arguments[:1] == ["-daemon"]
+    if daemon:
+        del arguments[0]
+    if not arguments:
+        print(USAGE.format(name))
+        return 1
+    if "--help" in arguments:
+        sys.stderr.write(f"{USAGE.format(name)}\n")
+        return 1
+    if "--version" in arguments:
+        from . import VERSION
+
+        print(VERSION)
+        return 0
+    overrides = _overrides(arguments[1:])
+    if not os.path.isfile(arguments[0]):
+        sys.stderr.write(f"{arguments[0]}: no such file. Give the path of a server.properties.\n")
+        return 1
+    command = node_command(arguments[0], overrides)
+    if daemon:
+        return _start_daemon(command)
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def _overrides(words: Sequence[str]) -> list[str]:
+    """The `property=value` words behind each --override. Ends the process on anything else."""
+    found: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, _, value = word.partition("=")
+        if name != "--override":
+            what = f"{name.lstrip('-')} is not a recognized option" if word.startswith("-") else f"Found non argument parameters: {word}"
+            sys.stderr.write(f"{what}\n")
+            raise SystemExit(1)
+        if not value:
+            if not rest:
+                sys.stderr.write("Option override requires an argument\n")
+                raise SystemExit(1)
+            value = rest.pop(0)
+        found.append(value)
+    return found
+
+
+def _start_daemon(command: list[str]) -> int:
+    """A session of its own, output to kafkaServer.out in $LOG_DIR (else ./logs)."""
+    directory = os.environ.get("LOG_DIR") or "logs"
+    os.makedirs(directory, exist_ok=True)
+    out = os.open(os.path.join(directory, "kafkaServer.out"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    actions = [(os.POSIX_SPAWN_DUP2, nothing, 0), (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)]
+    os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True)
+    return 0

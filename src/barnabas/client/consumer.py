@@ -1,0 +1,291 @@
+"""Records in: positions, fetches from leaders, resets, aborted transactions left out; by hand or as a member of a group.
+
+Owns: what to fetch next and from whom. Doesn't own membership (`group`) nor formats. Full fetches without sessions: a tool reads few partitions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.fetch import FetchRequest
+from barnabas.wire.records.batch import iterate_headers
+from barnabas.wire.records.control import ControlType, control_type
+from barnabas.wire.records.record import decode_records
+
+from .admin import groups, offsets
+from .errors import KafkaError, TimedOut, check, error_of
+from .group import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from barnabas.wire.messages.fetch import FetchResponse
+
+    from .cluster import Cluster
+    from .group import GroupSettings
+
+READ_UNCOMMITTED = 0
+READ_COMMITTED = 1
+_STALE = (
+    Error.NOT_LEADER_OR_FOLLOWER,
+    Error.REPLICA_NOT_AVAILABLE,
+    Error.KAFKA_STORAGE_ERROR,
+    Error.FENCED_LEADER_EPOCH,
+    Error.OFFSET_NOT_AVAILABLE,
+    Error.UNKNOWN_TOPIC_OR_PARTITION,
+    Error.UNKNOWN_TOPIC_ID,
+    Error.UNKNOWN_LEADER_EPOCH,
+    Error.LEADER_NOT_AVAILABLE,
+    Error.INCONSISTENT_TOPIC_ID,
+)
+
+
+class ConsumerSettings(NamedTuple):
+    """Kafka's consumer settings of these names. `auto_offset_reset` is "earliest", "latest" or "none"."""
+
+    isolation_level: int = READ_UNCOMMITTED
+    auto_offset_reset: str = "latest"
+    enable_auto_commit: bool = True
+    auto_commit_interval_ms: int = 5_000
+    fetch_min_bytes: int = 1
+    fetch_max_wait_ms: int = 500
+    fetch_max_bytes: int = 52_428_800
+    max_partition_fetch_bytes: int = 1_048_576
+    group: GroupSettings | None = None
+
+
+class ConsumedRecord(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    append_time: bool
+    leader_epoch: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+class NoOffset(ValueError):
+    """No position for a partition, and no policy to choose one."""
+
+    java_class = "org.apache.kafka.clients.consumer.NoOffsetForPartitionException"
+
+
+class Consumer:
+    """Either `assign`, or `subscribe` with a group; then `poll`; `close` at the end."""
+
+    def __init__(self, cluster: Cluster, settings: ConsumerSettings = ConsumerSettings()) -> None:  # noqa: B008 - immutable
+        self._cluster = cluster
+        self._settings = settings
+        self._member = Member(cluster, settings.group) if settings.group else None
+        self._wants: Callable[[str], bool] | None = None
+        self._joined = False
+        self._resets: dict[tuple[str, int], int] = {}
+        self._last_commit_s = time.monotonic()
+        self._last_metadata_s = 0.0
+        self.positions: dict[tuple[str, int], int] = {}
+        self.epochs: dict[tuple[str, int], int] = {}
+
+    def assign(self, places: Mapping[tuple[str, int], int]) -> None:
+        """Partitions by hand, each at an offset, or at `offsets.EARLIEST` or `LATEST`."""
+        self.positions = {key: place for key, place in places.items() if place >= 0}
+        self._resets = {key: place for key, place in places.items() if place < 0}
+
+    def subscribe(self, wants: Callable[[str], bool]) -> None:
+        """Topics by predicate, shared with the other members of the group."""
+        self._wants = wants
+
+    async def poll(self, timeout_ms: int) -> list[ConsumedRecord]:
+        """Records that are there, or that come within the time. Raises KafkaError, NoOffset."""
+        deadline_s = time.monotonic() + timeout_ms / 1000
+        while True:
+            if self._wants is not None:
+                await self._keep_membership()
+            await self._place()
+            left_ms = int((deadline_s - time.monotonic()) * 1000)
+            if self.positions:
+                records = await self._fetch(max(0, min(left_ms, self._settings.fetch_max_wait_ms)))
+                if records:
+                    return records
+            elif left_ms > 0:
+                await asyncio.sleep(min(left_ms, 100) / 1000)
+            if time.monotonic() >= deadline_s:
+                return []
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        self.positions[(topic, partition)] = offset
+
+    async def commit(self) -> None:
+        """Commits the positions, if this is a group's member."""
+        if self._member is None or not self._joined:
+            return
+        await self._member.commit({key: groups.Committed(offset, self.epochs.get(key, -1), "") for key, offset in self.positions.items()})
+        self._last_commit_s = time.monotonic()
+
+    async def close(self) -> None:
+        if self._member is not None:
+            try:
+                if self._settings.enable_auto_commit:
+                    await self.commit()
+            except KafkaError:
+                pass  # the group moved on; whoever has the partitions now starts at the last commit
+            await self._member.leave()
+
+    # Group
+
+    async def _keep_membership(self) -> None:
+        member, wants = self._member, self._wants
+        assert member is not None and wants is not None, "subscribe needs a group"
+        if not self._joined or not await member.beat():
+            await self._join(member, wants)
+        elif (time.monotonic() - self._last_metadata_s) * 1000 > self._settings_age_ms():
+            await self._cluster.refresh()
+            self._last_metadata_s = time.monotonic()
+            if tuple(sorted(filter(wants, self._cluster.topics))) != member.topics:
+                await self._join(member, wants)
+        if self._settings.enable_auto_commit and (time.monotonic() - self._last_commit_s) * 1000 > self._settings.auto_commit_interval_ms:
+            try:
+                await self.commit()
+            except KafkaError as error:
+                if not error.retriable and error.error not in (Error.REBALANCE_IN_PROGRESS, Error.ILLEGAL_GENERATION, Error.UNKNOWN_MEMBER_ID):
+                    raise
+                self._last_commit_s = time.monotonic()
+
+    def _settings_age_ms(self) -> int:
+        # Until a topic that is wanted exists, look often; it may be about to be created.
+        return 1_000 if self._member is not None and not self._member.topics else min(self._cluster.settings.metadata_max_age_ms, 300_000)
+
+    async def _join(self, member: Member, wants: Callable[[str], bool]) -> None:
+        if self._joined and self._settings.enable_auto_commit and member.generation >= 0:
+            try:
+                await self.commit()
+            except KafkaError:
+                pass
+        await self._cluster.refresh()
+        self._last_metadata_s = time.monotonic()
+        assigned = await member.join(filter(wants, self._cluster.topics))
+        self._joined = True
+        kept = {key: self.positions[key] for key in assigned if key in self.positions and member.protocol == "cooperative-sticky"}
+        committed = await member.committed([key for key in assigned if key not in kept]) if assigned else {}
+        self.positions = kept
+        self._resets = {}
+        for key in assigned:
+            if key in committed:
+                self.positions[key] = committed[key].offset
+            elif key not in kept:
+                self._reset(key)
+
+    # Positions
+
+    def _reset(self, key: tuple[str, int]) -> None:
+        policy = self._settings.auto_offset_reset
+        if policy not in ("earliest", "latest"):
+            raise NoOffset(f"Undefined offset with no reset policy for partitions: [{key[0]}-{key[1]}]")
+        self.positions.pop(key, None)
+        self._resets[key] = offsets.EARLIEST if policy == "earliest" else offsets.LATEST
+
+    async def _place(self) -> None:
+        """Turns places (beginning, end) into offsets."""
+        if not self._resets:
+            return
+        found = await offsets.find(self._cluster, self._resets, isolation_level=self._settings.isolation_level)
+        for key, answer in found.items():
+            if isinstance(answer, KafkaError):
+                raise answer
+            self.positions[key] = answer.offset
+            self._resets.pop(key, None)
+
+    # Fetching
+
+    async def _fetch(self, max_wait_ms: int) -> list[ConsumedRecord]:
+        by_leader: dict[int, list[tuple[str, int]]] = {}
+        for key in self.positions:
+            by_leader.setdefault(await self._cluster.leader(*key), []).append(key)
+        results = await asyncio.gather(*(self._fetch_from(leader, keys, max_wait_ms) for leader, keys in by_leader.items()))
+        return [record for records in results for record in records]
+
+    async def _fetch_from(self, leader: int, keys: Iterable[tuple[str, int]], max_wait_ms: int) -> list[ConsumedRecord]:
+        try:
+            connection = await self._cluster.connection(leader)
+            version = connection.version_of(FetchRequest)
+            topics: dict[str, list[FetchRequest.Topic.Partition]] = {}
+            for topic, partition in keys:
+                topics.setdefault(topic, []).append(
+                    FetchRequest.Topic.Partition(
+                        partition=partition, fetch_offset=self.positions[(topic, partition)], partition_max_bytes=self._settings.max_partition_fetch_bytes
+                    )
+                )
+            listed = [
+                FetchRequest.Topic(topic_id=self._cluster.topics[name].topic_id, partitions=parts) if version >= 13 else FetchRequest.Topic(topic=name, partitions=parts)
+                for name, parts in topics.items()
+            ]
+            request = FetchRequest(
+                max_wait_ms=max_wait_ms,
+                min_bytes=self._settings.fetch_min_bytes,
+                max_bytes=self._settings.fetch_max_bytes,
+                isolation_level=self._settings.isolation_level,
+                topics=listed,
+            )
+            return self._take(await connection.call(request, version=version), {self._cluster.topics[name].topic_id: name for name in topics})
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            for topic, _ in keys:
+                self._cluster.forget_leader(topic)
+            await asyncio.sleep(self._cluster.settings.retry_backoff_ms / 1000)
+            return []
+
+    def _take(self, reply: FetchResponse, names: Mapping[bytes, str]) -> list[ConsumedRecord]:
+        check(reply.error_code)
+        records: list[ConsumedRecord] = []
+        for topic in reply.responses:
+            name = topic.topic or names.get(topic.topic_id, "")
+            for p in topic.partitions:
+                key = (name, p.partition_index)
+                if key not in self.positions:
+                    continue
+                if p.error_code:
+                    self._after_error(key, error_of(p.error_code))
+                    continue
+                aborted = [(a.first_offset, a.producer_id) for a in p.aborted_transactions or ()] if self._settings.isolation_level == READ_COMMITTED else []
+                records += self._decode(key, memoryview(p.records or b""), aborted)
+        return records
+
+    def _after_error(self, key: tuple[str, int], error: Error) -> None:
+        if error is Error.OFFSET_OUT_OF_RANGE:
+            self._reset(key)
+        elif error in _STALE:
+            self._cluster.forget_leader(key[0])
+        else:
+            raise KafkaError(error)
+
+    def _decode(self, key: tuple[str, int], data: memoryview, aborted: list[tuple[int, int]]) -> list[ConsumedRecord]:
+        """The records at or behind the position; moves it behind the last batch, control batches included."""
+        records: list[ConsumedRecord] = []
+        position = self.positions[key]
+        aborted = sorted(aborted)
+        dropping: set[int] = set()
+        for start, header in iterate_headers(data):
+            while aborted and aborted[0][0] <= header.last_offset:
+                dropping.add(aborted.pop(0)[1])
+            batch = data[start : start + header.size]
+            if header.is_control:
+                for record in decode_records(batch):
+                    if control_type(record.key) == ControlType.ABORT:
+                        dropping.discard(header.producer_id)
+            elif not (header.is_transactional and header.producer_id in dropping):
+                records += [
+                    ConsumedRecord(*key, r.offset, r.timestamp, header.is_log_append_time, header.leader_epoch, r.key, r.value, r.headers)
+                    for r in decode_records(batch)
+                    if r.offset >= position
+                ]
+            self.positions[key] = header.next_offset
+            self.epochs[key] = header.leader_epoch
+        return records
+
+
+__all__ = ["READ_COMMITTED", "READ_UNCOMMITTED", "ConsumedRecord", "Consumer", "ConsumerSettings", "NoOffset", "TimedOut"]

@@ -1,0 +1,294 @@
+"""Records out: batches by partition, sent to leaders, tried again without duplicates or reordering (KIP-98's idempotence).
+
+Owns: batching, sequences, retries of Produce. Doesn't own the choice of a partition (`partitioner`), nor transactions.
+One Produce a leader is under way at a time: order and sequences then need no bookkeeping beyond the queue itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.init_producer_id import InitProducerIdRequest
+from barnabas.wire.messages.produce import ProduceRequest
+from barnabas.wire.records.builder import build_batch
+from barnabas.wire.records.record import Record
+
+from . import partitioner
+from .errors import ConnectionLost, KafkaError, TimedOut, check, error_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from barnabas.wire.messages.produce import ProduceResponse
+    from barnabas.wire.records.record import Headers
+
+    from .cluster import Cluster
+
+RECORD_OVERHEAD = 24  # bytes at most around key and value, headers apart
+_REFRESH = (Error.NOT_LEADER_OR_FOLLOWER, Error.UNKNOWN_TOPIC_OR_PARTITION, Error.LEADER_NOT_AVAILABLE, Error.FENCED_LEADER_EPOCH, Error.UNKNOWN_TOPIC_ID)
+_NO_RETRY = (Error.INVALID_TOPIC_EXCEPTION, Error.TOPIC_AUTHORIZATION_FAILED, Error.UNKNOWN_TOPIC_ID)
+
+
+class ProducerSettings(NamedTuple):
+    """Kafka's producer settings of these names. `acks` -1 is "all"; only it can be idempotent."""
+
+    acks: int = -1
+    linger_ms: int = 5
+    batch_size: int = 16_384
+    buffer_memory: int = 32 * 1024 * 1024
+    max_request_size: int = 1_048_576
+    request_timeout_ms: int = 30_000
+    delivery_timeout_ms: int = 120_000
+    max_block_ms: int = 60_000
+    retries: int = 2**31 - 1
+    retry_backoff_ms: int = 100
+    codec: int = 0
+    idempotence: bool = True
+
+
+class Delivered(NamedTuple):
+    """Where a record stands. `offset` is -1 when nobody was asked (acks=0)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+class _Batch:
+    __slots__ = ("attempts", "born_s", "futures", "records", "sequence", "size")
+
+    def __init__(self, now_s: float) -> None:
+        self.records: list[Record] = []
+        self.futures: list[asyncio.Future[Delivered]] = []
+        self.size = 0
+        self.born_s = now_s
+        self.attempts = 0
+        self.sequence = -1
+
+
+class Producer:
+    """`send` from one loop's tasks; `close` at the end, which sends what is left."""
+
+    def __init__(self, cluster: Cluster, settings: ProducerSettings = ProducerSettings()) -> None:  # noqa: B008 - immutable
+        self._cluster = cluster
+        self._settings = settings
+        self._queues: dict[tuple[str, int], deque[_Batch]] = {}
+        self._sequences: dict[tuple[str, int], int] = {}
+        self._sticky = partitioner.Sticky()
+        self._producer_id = -1
+        self._producer_epoch = -1
+        self._buffered = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._flushing = False
+        self._sender: asyncio.Task[None] | None = None
+
+    async def send(
+        self, topic: str, value: bytes | None, key: bytes | None = None, headers: Headers = (), *, partition: int | None = None, timestamp_ms: int | None = None
+    ) -> asyncio.Future[Delivered]:
+        """Queues a record, waiting for room if the buffer is full. The future has where it went, or why it didn't. Raises KafkaError, TimedOut."""
+        size = RECORD_OVERHEAD + len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") + 10 for name, content in headers)
+        if size > self._settings.max_request_size:
+            raise KafkaError(
+                Error.MESSAGE_TOO_LARGE,
+                f"The message is {size} bytes when serialized which is larger than {self._settings.max_request_size}, "
+                "which is the value of the max.request.size configuration.",
+            )
+        partitions = await self._partitions(topic)
+        while self._buffered + size > self._settings.buffer_memory and self._buffered:
+            self._room.clear()
+            await self._room.wait()
+        if partition is None:
+            partition = partitioner.of_key(key, len(partitions)) if key is not None else self._sticky.choose(topic, partitions)
+        now_s = time.monotonic()
+        queue = self._queues.setdefault((topic, partition), deque())
+        if not queue or queue[-1].attempts or queue[-1].sequence >= 0 or queue[-1].size + size > self._settings.batch_size:
+            if queue and key is None:
+                self._sticky.turn(topic)
+            queue.append(_Batch(now_s))
+        batch = queue[-1]
+        future: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+        batch.records.append(Record(timestamp=timestamp_ms if timestamp_ms is not None else int(time.time() * 1000), key=key, value=value, headers=tuple(headers)))
+        batch.futures.append(future)
+        batch.size += size
+        self._buffered += size
+        if self._sender is None:
+            self._sender = asyncio.get_running_loop().create_task(self._run())
+        self._wake.set()
+        return future
+
+    async def flush(self) -> None:
+        """Returns when every record queued so far has its outcome."""
+        self._flushing = True
+        self._wake.set()
+        pending = [future for queue in self._queues.values() for batch in queue for future in batch.futures]
+        try:
+            if pending:
+                await asyncio.wait(pending)
+        finally:
+            self._flushing = False
+
+    async def close(self) -> None:
+        await self.flush()
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+
+    async def _partitions(self, topic: str) -> list[int]:
+        """The topic's partitions, waiting for it to come into being for at most max.block.ms."""
+        deadline_s = time.monotonic() + self._settings.max_block_ms / 1000
+        while True:
+            known = self._cluster.topics.get(topic)
+            if known is not None and known.partitions:
+                return list(known.partitions)
+            await self._cluster.refresh([topic], allow_creation=True)
+            failure = self._cluster.topic_errors.get(topic)
+            if failure is None:
+                continue
+            if failure in _NO_RETRY:
+                raise KafkaError(failure, f"Invalid topics: [{topic}]" if failure is Error.INVALID_TOPIC_EXCEPTION else None)
+            if time.monotonic() > deadline_s:
+                raise TimedOut(f"Topic {topic} not present in metadata after {self._settings.max_block_ms} ms.")
+            await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
+
+    # The sender
+
+    async def _run(self) -> None:
+        while True:
+            ready = self._ready()
+            if not ready:
+                self._wake.clear()
+                await self._pause()
+                continue
+            by_leader: dict[int, list[tuple[str, int]]] = {}
+            for key in ready:
+                try:
+                    by_leader.setdefault(await self._cluster.leader(*key), []).append(key)
+                except KafkaError as error:
+                    self._finish(key, error)
+            await asyncio.gather(*(self._produce(leader, keys) for leader, keys in by_leader.items()))
+
+    def _ready(self) -> list[tuple[str, int]]:
+        """Partitions whose first batch is full, old enough, or wanted at once."""
+        now_s = time.monotonic()
+        return [key for key, queue in self._queues.items() if queue and (self._due_in_s(queue, now_s) <= 0)]
+
+    def _due_in_s(self, queue: deque[_Batch], now_s: float) -> float:
+        if self._flushing or len(queue) > 1 or queue[0].attempts or not self._room.is_set() or queue[0].size >= self._settings.batch_size:
+            return 0.0
+        return queue[0].born_s + self._settings.linger_ms / 1000 - now_s
+
+    async def _pause(self) -> None:
+        now_s = time.monotonic()
+        waits = [self._due_in_s(queue, now_s) for queue in self._queues.values() if queue]
+        try:
+            await asyncio.wait_for(self._wake.wait(), max(min(waits), 0.0005) if waits else None)
+        except TimeoutError:
+            pass
+
+    async def _produce(self, leader: int, keys: Sequence[tuple[str, int]]) -> None:
+        """One request with the first batch of each partition."""
+        try:
+            connection = await self._cluster.connection(leader)
+            await self._identify()
+            version = connection.version_of(ProduceRequest)
+            request = self._request(keys, version)
+            if self._settings.acks == 0:
+                connection.send_only(request)
+                for topic, partition in keys:
+                    self._delivered((topic, partition), -1, -1)
+                return
+            self._take(await connection.call(request, version=version, timeout_s=self._settings.request_timeout_ms / 1000), keys)
+        except (ConnectionLost, TimedOut, KafkaError) as error:
+            for key in keys:
+                self._cluster.forget_leader(key[0])
+                self._failed(key, error)
+            await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
+
+    async def _identify(self) -> None:
+        if self._settings.idempotence and self._settings.acks == -1 and self._producer_id < 0:
+            reply = await self._cluster.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=2**31 - 1), name="initProducerId")
+            check(reply.error_code)
+            self._producer_id, self._producer_epoch = reply.producer_id, reply.producer_epoch
+
+    def _request(self, keys: Sequence[tuple[str, int]], version: int) -> ProduceRequest:
+        Topic = ProduceRequest.TopicProduceData
+        topics: dict[str, list[ProduceRequest.TopicProduceData.PartitionProduceData]] = {}
+        for topic, partition in keys:
+            batch = self._queues[(topic, partition)][0]
+            if batch.sequence < 0 and self._producer_id >= 0:
+                batch.sequence = self._sequences.get((topic, partition), 0)
+                self._sequences[(topic, partition)] = (batch.sequence + len(batch.records)) & 0x7FFFFFFF
+            batch.attempts += 1
+            encoded = build_batch(
+                batch.records,
+                codec=self._settings.codec,
+                producer_id=self._producer_id,
+                producer_epoch=self._producer_epoch,
+                base_sequence=batch.sequence,
+            )
+            topics.setdefault(topic, []).append(Topic.PartitionProduceData(index=partition, records=encoded))
+        data = []
+        for name, partitions in topics.items():
+            if version >= 13:
+                data.append(Topic(topic_id=self._cluster.topics[name].topic_id, partition_data=partitions))
+            else:
+                data.append(Topic(name=name, partition_data=partitions))
+        return ProduceRequest(acks=self._settings.acks, timeout_ms=self._settings.request_timeout_ms, topic_data=data)
+
+    def _take(self, reply: ProduceResponse, keys: Sequence[tuple[str, int]]) -> None:
+        names = {self._cluster.topics[name].topic_id: name for name, _ in keys if name in self._cluster.topics}
+        for topic in reply.responses:
+            name = topic.name or names.get(topic.topic_id, "")
+            for p in topic.partition_responses:
+                key = (name, p.index)
+                if p.error_code in (Error.NONE, Error.DUPLICATE_SEQUENCE_NUMBER):
+                    self._delivered(key, p.base_offset, p.log_append_time_ms)
+                    continue
+                failure = error_of(p.error_code)
+                if failure in _REFRESH:
+                    self._cluster.forget_leader(name)
+                message = p.record_errors[0].batch_index_error_message if p.record_errors else p.error_message
+                self._failed(key, KafkaError(failure, message))
+
+    def _delivered(self, key: tuple[str, int], base_offset: int, append_time_ms: int) -> None:
+        batch = self._queues[key].popleft()
+        for index, future in enumerate(batch.futures):
+            if not future.done():
+                offset = base_offset + index if base_offset >= 0 else -1
+                future.set_result(Delivered(*key, offset, append_time_ms if append_time_ms >= 0 else batch.records[index].timestamp))
+        self._release(batch)
+
+    def _failed(self, key: tuple[str, int], error: KafkaError) -> None:
+        """Keeps the batch for another attempt, or gives it up."""
+        queue = self._queues.get(key)
+        if not queue:
+            return
+        batch = queue[0]
+        late = time.monotonic() - batch.born_s > self._settings.delivery_timeout_ms / 1000
+        if not error.retriable or batch.attempts > self._settings.retries or late:
+            self._finish(key, error)
+
+    def _finish(self, key: tuple[str, int], error: KafkaError) -> None:
+        """The first batch is lost: its records fail, and the sequence it held is a gap that only a new identity closes."""
+        batch = self._queues[key].popleft()
+        for future in batch.futures:
+            if not future.done():
+                future.set_exception(error)
+        if batch.sequence >= 0:
+            self._producer_id = self._producer_epoch = -1
+            self._sequences.clear()
+            for queue in self._queues.values():
+                for waiting in queue:
+                    waiting.sequence = -1
+        self._release(batch)
+
+    def _release(self, batch: _Batch) -> None:
+        self._buffered -= batch.size
+        self._room.set()
