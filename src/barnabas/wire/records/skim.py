@@ -75,7 +75,7 @@ def outlines(data: Buffer, count: int, base_timestamp: int, append_time: int | N
         if not skip and end - start != size:
             raise DecodeError(f"a record of {size} bytes takes {end - start}")
         plain = plain and plain_key and plain_value and not data[start] and (index > 0 or delta == 0) and offset_delta == index
-        plain = plain and _plain(data, position, start) and _plain(data, start + 1, at) and _plain(data, at, key_at)
+        plain = plain and _plain(data, position, start) and _plain_long(data, start + 1, at) and _plain(data, at, key_at)
         yield has_key, offset_delta, wrap64(base_timestamp + delta) if append_time is None else append_time, plain
         position = end
     if position != len(data):
@@ -118,9 +118,13 @@ def is_in_window(timestamp: int, now_ms: int, before_ms: int, after_ms: int) -> 
 
 
 def _plain(data: bytes, start: int, end: int) -> bool:
-    """Whether the varint in data[start:end] is the shortest for its value, with no bits beyond 32 or 64."""
-    last, size = data[end - 1], end - start
-    return size == 1 or (last != 0 and (size != 5 or last < 0x10) and (size != 10 or last == 1))
+    """Whether the varint in data[start:end] is the shortest for its value, with no bits beyond 32."""
+    return end - start == 1 or 0 < data[end - 1] < (0x10 if end - start == 5 else 0x80)
+
+
+def _plain_long(data: bytes, start: int, end: int) -> bool:
+    """Whether the varlong in data[start:end] is the shortest for its value, with no bits beyond 64."""
+    return end - start == 1 or 0 < data[end - 1] < (2 if end - start == 10 else 0x80)
 
 
 def _step_over(data: bytes, position: int) -> tuple[bool, int, bool]:
