@@ -51,7 +51,6 @@ int main(int argc, char **argv) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", argv[1]);
     set(conf, "enable.idempotence", "true");
-    set(conf, "queue.buffering.max.messages", "1000000");
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
     if (!producer) {
