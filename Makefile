@@ -1,0 +1,57 @@
+# `make up` and `make test` are all that a newcomer needs; the rest is for development.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+STAMP := $(VENV)/.made
+
+.PHONY: setup up down status test lint types tidy bench soak clean
+
+setup: $(STAMP)
+
+# Everything into .venv: the locked dependencies, then the project itself with its native part. Safe to repeat.
+$(STAMP): requirements.lock pyproject.toml setup.py src/barnabas/wire/records/_native.c
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Barnabas needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 setup"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: setup
+	@$(BIN)/barnabas up
+
+down: setup
+	@$(BIN)/barnabas down
+
+status: setup
+	@$(BIN)/barnabas status
+
+test: setup tools lint types
+	@$(BIN)/python -m pytest
+
+# Programs of the system that tests run beside Python's: Java and Maven for Apache Kafka itself, kcat as a client.
+.PHONY: tools
+tools:
+	@missing=""; \
+	command -v kcat >/dev/null || missing="$$missing kcat"; \
+	command -v java >/dev/null || missing="$$missing openjdk-17-jre-headless"; \
+	command -v mvn >/dev/null || missing="$$missing maven"; \
+	command -v cc >/dev/null || missing="$$missing gcc"; \
+	test -z "$$missing" || { test "$$(id -u)" = 0 && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install $$missing >/dev/null; } || \
+	{ echo "The tests need these Debian packages: apt-get install$$missing"; exit 1; }
+
+lint: setup
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+
+types: setup
+	@$(BIN)/mypy
+
+bench: setup
+	@$(BIN)/python -m bench.run
+
+# Longer than a test may take: kill -9 under load again and again.
+soak: setup tools
+	@$(BIN)/python -m pytest tests/soak --timeout 3600 -o testpaths=tests/soak
+
+clean:
+	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
