@@ -72,7 +72,7 @@ def compress(codec: int, data: Buffer, level: int | None = None) -> bytes:
     if codec == Codec.LZ4:
         # Kafka's default, 9, stands for the fast compressor; any other level for the slow one, which knows 3 to 12.
         frame = cramjam.lz4.Compressor(level=0 if level == 9 else max(3, min(12, level)), content_checksum=False, block_linked=False)
-        frame.compress(data)
+        frame.compress(bytes(data))
         return bytes(frame.finish())
     return bytes(cramjam.zstd.compress(data, level))
 
@@ -143,7 +143,7 @@ def _decompress_snappy(data: memoryview, max_bytes: int) -> Buffer:
             size = cramjam.snappy.decompress_raw_len(block)
         except cramjam.DecompressionError as error:
             raise DecompressionError(f"snappy: {error}") from None
-        if size > SNAPPY_MOST * len(block):
+        if size > SNAPPY_MOST * len(block) or (size == 0 and len(block) > 1):
             raise DecompressionError(f"snappy: a block of {len(block)} bytes claims {size}")
         sizes.append(size)
     if sum(sizes) > max_bytes:

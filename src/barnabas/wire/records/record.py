@@ -154,7 +154,7 @@ def _read_record(view: memoryview, position: int, base_offset: int, base_timesta
             if name is None:
                 raise DecodeError("a record header without a key")
             content, position = _read_bytes(view, position)
-            found.append((name.decode("utf-8", "replace"), content))
+            found.append((_text(name), content))
         headers = tuple(found)
     if position != end:
         raise DecodeError(f"a record of {size} bytes takes {position - start}")
@@ -169,3 +169,13 @@ def _read_bytes(view: memoryview, position: int) -> tuple[bytes | None, int]:
     if end > len(view):
         raise DecodeError(f"{size} bytes where {len(view) - position} are left")
     return bytes(view[position:end]), end
+
+
+def _text(name: bytes) -> str:
+    """A header's key. What isn't UTF-8 is replaced where Java replaces it, so that a batch written again has the same bytes."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        import re
+
+        return re.sub(rb"\xed[\xa0-\xbf][\x80-\xbf]", b"\xff", name).decode("utf-8", "replace")  # one mark, not three, for a lone surrogate
