@@ -20,7 +20,7 @@ from .errors import KafkaError, TimedOut, check, error_of
 from .group import Member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from barnabas.wire.messages.fetch import FetchResponse
 
@@ -83,6 +83,7 @@ class Consumer:
         self._settings = settings
         self._member = Member(cluster, settings.group) if settings.group else None
         self._wants: Callable[[str], bool] | None = None
+        self._names: Sequence[str] | None = None
         self._joined = False
         self._resets: dict[tuple[str, int], int] = {}
         self._last_commit_s = time.monotonic()
@@ -95,16 +96,20 @@ class Consumer:
         self.positions = {key: place for key, place in places.items() if place >= 0}
         self._resets = {key: place for key, place in places.items() if place < 0}
 
-    def subscribe(self, wants: Callable[[str], bool]) -> None:
-        """Topics by predicate, shared with the other members of the group."""
+    def subscribe(self, wants: Callable[[str], bool], *, names: Sequence[str] | None = None) -> None:
+        """Topics by predicate, shared with the other members of the group; without a group, all their partitions.
+
+        With `names` only these are asked for, and may be created by asking, as Kafka's consumer does.
+        """
         self._wants = wants
+        self._names = names
 
     async def poll(self, timeout_ms: int) -> list[ConsumedRecord]:
         """Records that are there, or that come within the time. Raises KafkaError, NoOffset."""
         deadline_s = time.monotonic() + timeout_ms / 1000
         while True:
             if self._wants is not None:
-                await self._keep_membership()
+                await (self._keep_membership() if self._member is not None else self._keep_assignment(self._wants))
             await self._place()
             left_ms = int((deadline_s - time.monotonic()) * 1000)
             if self.positions:
@@ -143,8 +148,7 @@ class Consumer:
         if not self._joined or not await member.beat():
             await self._join(member, wants)
         elif (time.monotonic() - self._last_metadata_s) * 1000 > self._settings_age_ms():
-            await self._cluster.refresh()
-            self._last_metadata_s = time.monotonic()
+            await self._look()
             if tuple(sorted(filter(wants, self._cluster.topics))) != member.topics:
                 await self._join(member, wants)
         if self._settings.enable_auto_commit and (time.monotonic() - self._last_commit_s) * 1000 > self._settings.auto_commit_interval_ms:
@@ -159,14 +163,29 @@ class Consumer:
         # Until a topic that is wanted exists, look often; it may be about to be created.
         return 1_000 if self._member is not None and not self._member.topics else min(self._cluster.settings.metadata_max_age_ms, 300_000)
 
+    async def _keep_assignment(self, wants: Callable[[str], bool]) -> None:
+        """Without a group: every partition of the topics wanted, new ones as they appear."""
+        idle = not self.positions and not self._resets
+        if self._last_metadata_s and (time.monotonic() - self._last_metadata_s) * 1000 < (100 if idle else self._cluster.settings.metadata_max_age_ms):
+            return
+        await self._look()
+        for name, topic in self._cluster.topics.items():
+            if wants(name):
+                for partition in topic.partitions:
+                    if (name, partition) not in self.positions and (name, partition) not in self._resets:
+                        self._reset((name, partition))
+
+    async def _look(self) -> None:
+        await self._cluster.refresh(self._names, allow_creation=self._names is not None)
+        self._last_metadata_s = time.monotonic()
+
     async def _join(self, member: Member, wants: Callable[[str], bool]) -> None:
         if self._joined and self._settings.enable_auto_commit and member.generation >= 0:
             try:
                 await self.commit()
             except KafkaError:
                 pass
-        await self._cluster.refresh()
-        self._last_metadata_s = time.monotonic()
+        await self._look()
         assigned = await member.join(filter(wants, self._cluster.topics))
         self._joined = True
         kept = {key: self.positions[key] for key in assigned if key in self.positions and member.protocol == "cooperative-sticky"}
