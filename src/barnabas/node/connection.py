@@ -1,0 +1,262 @@
+"""One client's connection on its network thread: bytes in, frames handed out in order, replies and file slices out.
+
+Owns the receive buffer, the queue of what is to be sent, muting (one request of a connection is processed at a time, W11) and backpressure: nothing is
+read while a reply waits for the client to take it. Doesn't know APIs, apart from Produce's shortcut, which is tried before the router.
+
+The receive buffer starts small and grows with what arrives, never with what a client only claims (W15).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from barnabas.node.call import Call
+from barnabas.node.loop import READ, WRITE
+from barnabas.wire.framing import encode_response
+
+if TYPE_CHECKING:
+    from barnabas.node.handlers.fetch import Fetch
+    from barnabas.node.handlers.produce import Route
+    from barnabas.node.network import Listener, NetworkThread
+    from barnabas.node.partition import WriteGroup
+    from barnabas.node.server import Node
+    from barnabas.storage.segment import LogFile
+    from barnabas.wire.schema import Message
+
+_START = Struct(">iii")  # size, key and version, correlation id
+_SIZE = Struct(">i")
+_FIRST_BUFFER = 4096
+_SPARE = 4096
+KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
+_LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
+
+
+class Connection:
+    __slots__ = (
+        "active_s",
+        "buffer",
+        "client_software",
+        "closed",
+        "end",
+        "events",
+        "fd",
+        "listener",
+        "muted",
+        "network",
+        "node",
+        "out",
+        "peer",
+        "produced",
+        "route_size",
+        "routes",
+        "socket",
+        "start",
+        "touched",
+        "view",
+        "waiting",
+    )
+
+    def __init__(self, network: NetworkThread, listener: Listener, accepted: socket.socket, peer: str) -> None:
+        self.network = network
+        self.listener = listener
+        self.node: Node = network.node
+        self.socket = accepted
+        self.fd = accepted.fileno()
+        self.peer = peer
+        self.buffer = bytearray(_FIRST_BUFFER)
+        self.view = memoryview(self.buffer)
+        self.start = self.end = 0  # the unread part of the buffer
+        self.out: list[bytes | tuple[LogFile, int, int]] = []  # a tuple: file, position, size of a log segment
+        self.muted = False  # a request is being processed
+        self.events = READ
+        self.closed = False
+        self.active_s = time.monotonic()
+        self.client_software = ("unknown", "unknown")
+        self.waiting: Fetch | None = None  # parked: a reply waits for data
+        # Produce's shortcut: see handlers/produce.py
+        self.routes: dict[bytes, Route] = {}
+        self.route_size = 0
+        self.touched: list[WriteGroup] = []
+        self.produced: list[tuple[int, Route, int, WriteGroup]] = []
+
+    def on_event(self, mask: int) -> None:
+        if mask & WRITE and not (self.flush() and self.resume()):
+            return
+        if mask & READ and self.events & READ:
+            self.receive()
+        elif mask & ~(READ | WRITE):  # hung up or broken while nothing is awaited
+            self.close()
+
+    def receive(self) -> None:
+        if self.muted:
+            self.watch(self.events & ~READ)  # what else the client sends stays in its socket
+            return
+        view = self._room()
+        try:
+            received = self.socket.recv_into(view)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        if not received:
+            self.close()
+            return
+        self.end += received
+        self.active_s = time.monotonic()
+        self.process()
+
+    def _room(self) -> memoryview:
+        """The free end of the buffer, after moving or growing it for the frame that is arriving."""
+        start, end, capacity = self.start, self.end, len(self.buffer)
+        pending = end - start
+        if not pending:
+            self.start = self.end = 0
+            return self.view
+        needed = _SIZE.unpack_from(self.view, start)[0] + 4 if pending >= 4 else _SPARE
+        if needed > capacity and pending * 2 > capacity:
+            grown = bytearray(min(needed + _SPARE, max(capacity * 4, KEEP_BUFFER)))
+            grown[:pending] = self.view[start:end]
+            self.buffer, self.view = grown, memoryview(grown)
+            self.start, self.end = 0, pending
+        elif start and (start + needed > capacity or capacity - end < _SPARE):
+            self.view[:pending] = self.view[start:end]
+            self.start, self.end = 0, pending
+        if needed > KEEP_BUFFER:  # a large frame is read to its end and no further: what follows then needs no move
+            return self.view[self.end : max(self.start + needed, self.end + 1)]
+        return self.view[self.end :]
+
+    def process(self) -> None:
+        """Serve whole frames until the buffer has none, or one must be waited for."""
+        view, end = self.view, self.end
+        largest = self.node.config.network.request_max_bytes
+        while not self.muted:
+            start = self.start
+            pending = end - start
+            if pending < 12:
+                if pending >= 4 and not 8 <= _SIZE.unpack_from(view, start)[0] <= largest:
+                    self.close()
+                break
+            size, key_version, correlation_id = _START.unpack_from(view, start)
+            if pending < size + 4:
+                if size > largest:
+                    self.close()
+                break
+            if size < 8:
+                self.close()
+                break
+            self.start = start + 4 + size
+            if (
+                0 <= key_version <= _LARGEST_PRODUCE
+                and self.route_size
+                and self.network.produce_shortcut(self, start, size, key_version, correlation_id)
+            ):
+                continue
+            if self.touched:
+                self.write_groups()  # order: what came before is on disk before anything else is looked at
+            self.network.router.dispatch(self, view[start + 4 : start + 4 + size])
+            if self.closed:
+                return
+        if self.touched:
+            self.write_groups()
+        if self.out and not self.closed:
+            self.flush()
+
+    def write_groups(self) -> None:
+        """Write what the shortcut has collected; answers that were made on the assumption that it works are replaced where it didn't."""
+        for group in self.touched:
+            group.partition.write(group)
+        self.touched.clear()
+        for index, route, correlation_id, group in self.produced:
+            if group.error is not None:
+                self.out[index] = route.refusal(correlation_id, group.error)
+        self.produced.clear()
+
+    def deliver(self, call: Call, response: Message) -> None:
+        """The reply to a request that was waited for."""
+        if self.closed:
+            return
+        self.out.append(encode_response(call.api, call.version, call.correlation_id, response))
+        self.unmute()
+
+    def unmute(self) -> None:
+        """A reply is in `out`: send it and go on with the next request."""
+        self.muted = False
+        if self.flush():
+            self.resume()
+
+    def resume(self) -> bool:
+        """Go on after a reply was taken. False if the connection ended."""
+        if self.muted or self.closed:
+            return not self.closed
+        self.watch(self.events | READ)
+        if self.end - self.start >= 4:
+            self.process()
+        return not self.closed
+
+    def flush(self) -> bool:
+        """Send what is in `out`; True when all of it is sent."""
+        if self.closed:
+            return False
+        out = self.out
+        done, count = 0, len(out)
+        try:
+            if count > 1 and all(type(item) is bytes for item in out):
+                out[:] = [b"".join(out)]  # type: ignore[arg-type]
+                count = 1
+            while done < count:
+                item = out[done]
+                if isinstance(item, tuple):
+                    file, position, size = item
+                    sent = os.sendfile(self.fd, file.fileno(), position, size)
+                    if not sent:  # the file is shorter than the log says: its disk failed
+                        self.close()
+                        return False
+                    if sent < size:
+                        out[done] = (file, position + sent, size - sent)
+                        continue
+                else:
+                    sent = self.socket.send(item, socket.MSG_MORE if done + 1 < count else 0)
+                    if sent < len(item):
+                        out[done] = item[sent:]
+                        continue
+                done += 1
+        except BlockingIOError:
+            del out[:done]
+            self.watch(WRITE)
+            return False
+        except OSError:
+            self.close()
+            return False
+        out.clear()
+        if self.events & WRITE:
+            self.watch(READ)
+        return True
+
+    def watch(self, events: int) -> None:
+        if events != self.events and not self.closed:
+            self.events = events
+            self.network.modify(self.fd, events)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.out.clear()
+        if self.touched:
+            self.write_groups()
+        if self.waiting is not None:
+            self.waiting.drop()
+        self.network.forget(self)
+        self.socket.close()
+
+    def shrink(self) -> None:
+        """Give back a large buffer that isn't in use."""
+        if self.start == self.end and len(self.buffer) > KEEP_BUFFER and not self.muted:
+            self.buffer = bytearray(_FIRST_BUFFER)
+            self.view = memoryview(self.buffer)
+            self.start = self.end = 0

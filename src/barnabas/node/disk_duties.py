@@ -1,0 +1,107 @@
+"""What must be done to logs from time to time, on a thread that may wait for disks: retention, deletion, syncing, checkpoints, expiry.
+
+Owns the intervals; the work itself is the log's and the directory's. Intervals are Apache Kafka's keys (D79-D81, D98, D108, D113, D69).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.node.call import clock_ms
+from barnabas.node.loop import Loop
+from barnabas.storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from barnabas.node.partition import Partition
+    from barnabas.node.server import Node
+
+_DELETION_CHECK_MS = 1_000
+
+
+class DiskDuties:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.loop = Loop("disk", node.on_loop_error)
+
+    def start(self) -> None:
+        self.loop.start()
+        logs, replication = self._node.config.logs, self._node.config.replication
+        self._every(logs.retention_check_interval_ms, self._apply_retention, first_ms=logs.initial_task_delay_ms)
+        self._every(logs.flush_offset_checkpoint_interval_ms, self._checkpoint)
+        self._every(replication.high_watermark_checkpoint_interval_ms, self._checkpoint_high_watermarks)
+        self._every(self._node.config.transactions.producer_id_expiration_check_interval_ms, self._expire_producers)
+        self._every(_DELETION_CHECK_MS, self._remove_deleted)
+
+    def stop(self) -> None:
+        self.loop.stop()
+        self.loop.join(30)
+
+    def _every(self, interval_ms: float, duty: Callable[[], None], first_ms: float | None = None) -> None:
+        def again() -> None:
+            duty()
+            self.loop.call_later(interval_ms, again)
+
+        self.loop.call(self.loop.call_later, interval_ms if first_ms is None else first_ms, again)
+
+    def _on_each(self, work: Callable[[Partition], object]) -> None:
+        """`work` on every partition, under its lock; a failing disk is reported."""
+        for partition in self._node.replicas:
+            try:
+                with partition.lock:
+                    if not partition.retired:
+                        work(partition)
+            except StorageError as error:
+                self._node.on_storage_error(partition, error)
+            except OSError as error:
+                self._node.on_storage_error(partition, StorageError(partition.log.directory, str(error)))
+
+    def _apply_retention(self) -> None:
+        now_ms = clock_ms()
+        self._on_each(lambda partition: partition.log.delete_old_segments(now_ms, partition.high_watermark))
+
+    def _expire_producers(self) -> None:
+        now_ms = clock_ms()
+        self._on_each(lambda partition: partition.producers.expire(now_ms))
+
+    def _remove_deleted(self) -> None:
+        now_ms = clock_ms()
+        for partition in self._node.replicas:
+            if partition.log.has_deleted_files:
+                settings = self._node.topic_settings(partition.topic)
+                partition.log.remove_deleted_files(now_ms - settings.file_delete_delay_ms)
+        for directory in self._node.replicas.directories:
+            if directory.is_online:
+                directory.files.remove_due(now_ms)
+        self._flush_by_time(now_ms)
+
+    def _flush_by_time(self, now_ms: int) -> None:
+        """Rolled segments are synced behind the roll (D98); flush.ms beside that, where a topic has it."""
+        for partition in self._node.replicas:
+            if partition.log.needs_flush(now_ms):
+                self.sync(partition)
+
+    def sync(self, partition: Partition) -> None:
+        """Make a log durable without holding its writers up."""
+        try:
+            partition.log.flush_in_background(partition.lock)
+        except (StorageError, OSError) as error:
+            self._node.on_storage_error(partition, error if isinstance(error, StorageError) else StorageError(partition.log.directory, str(error)))
+
+    def _checkpoint(self) -> None:
+        for directory in self._node.replicas.directories:
+            if directory.is_online:
+                try:
+                    self._node.replicas.write_checkpoints(directory, self._node.replicas.partitions_in(directory.path))
+                except OSError as error:
+                    self._node.on_directory_error(directory, error)
+
+    def _checkpoint_high_watermarks(self) -> None:
+        for directory in self._node.replicas.directories:
+            if directory.is_online:
+                offsets = {(p.topic, p.index): p.high_watermark for p in self._node.replicas.partitions_in(directory.path)}
+                try:
+                    directory.files.write_high_watermarks(offsets)
+                except OSError as error:
+                    self._node.on_directory_error(directory, error)

@@ -1,0 +1,42 @@
+"""DescribeLogDirs (35), versions 1-5. Needs Describe on the cluster. KIP-113; 4 adds the disk's bytes (KIP-827), 5 cordoned directories (KIP-1066)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsResponse
+
+if TYPE_CHECKING:
+    from barnabas.node.call import Call
+    from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsRequest
+
+Result = DescribeLogDirsResponse.Result
+
+
+def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsResponse:
+    wanted = None if request.topics is None else {(topic.topic, index) for topic in request.topics for index in topic.partitions}
+    results = []
+    for path, is_online in call.node.replicas.directories_online().items():
+        if not is_online:
+            results.append(Result(error_code=Error.KAFKA_STORAGE_ERROR, log_dir=path, topics=[]))
+            continue
+        topics: dict[str, list[Result.Topic.Partition]] = {}
+        for partition in call.node.replicas.partitions_in(path):
+            if wanted is None or (partition.topic, partition.index) in wanted:
+                row = Result.Topic.Partition(
+                    partition_index=partition.index, partition_size=partition.log.size_bytes, offset_lag=0, is_future_key=False
+                )
+                topics.setdefault(partition.topic, []).append(row)
+        disk = os.statvfs(path)
+        results.append(
+            Result(
+                error_code=0,
+                log_dir=path,
+                topics=[Result.Topic(name=name, partitions=rows) for name, rows in topics.items()],
+                total_bytes=disk.f_frsize * disk.f_blocks,
+                usable_bytes=disk.f_frsize * disk.f_bavail,
+            )
+        )
+    return DescribeLogDirsResponse(results=results)

@@ -1,0 +1,65 @@
+"""DescribeTopicPartitions (75), version 0. Needs Describe on each topic. KIP-966: partitions with eligible leaders, page by page.
+
+As Apache Kafka: topics in order of names, at most max.request.partition.size.limit partitions a response, the cursor names the next one (W33).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.node.topic_views import INTERNAL_TOPICS, TOPIC_OPERATIONS, describe_partition, is_topic_name
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsResponse
+
+if TYPE_CHECKING:
+    from barnabas.node.call import Call
+    from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
+
+Topic = DescribeTopicPartitionsResponse.Topic
+
+
+def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopicPartitionsResponse:
+    image, cursor = call.node.image, request.cursor
+    names = sorted({topic.name for topic in request.topics} or set(image.topics.by_name))
+    start = 0
+    if cursor is not None:
+        names = [name for name in names if name >= cursor.topic_name]
+        if cursor.partition_index < 0:
+            return _invalid(names)
+        start = cursor.partition_index if names and names[0] == cursor.topic_name else 0
+    left = min(request.response_partition_limit, call.node.config.replication.max_partitions_per_request)
+    response = DescribeTopicPartitionsResponse(topics=[], next_cursor=None)
+    for name in names:
+        found = image.topics.by_name.get(name)
+        if found is None:
+            if request.topics:
+                error = Error.UNKNOWN_TOPIC_OR_PARTITION if is_topic_name(name) else Error.INVALID_TOPIC_EXCEPTION
+                response.topics.append(Topic(error_code=error, name=name, is_internal=name in INTERNAL_TOPICS, partitions=[]))
+            continue
+        indexes = [index for index in sorted(found.partitions) if index >= start]
+        start = 0
+        if not left:
+            response.next_cursor = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=indexes[0] if indexes else 0)
+            break
+        shown = indexes[:left]
+        left -= len(shown)
+        response.topics.append(
+            Topic(
+                error_code=0,
+                name=name,
+                topic_id=found.id,
+                is_internal=name in INTERNAL_TOPICS,
+                partitions=[describe_partition(image, index, found.partitions[index], call.listener) for index in shown],
+                topic_authorized_operations=TOPIC_OPERATIONS,
+            )
+        )
+        if len(shown) < len(indexes):
+            response.next_cursor = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=indexes[len(shown)])
+            break
+    return response
+
+
+def _invalid(names: list[str]) -> DescribeTopicPartitionsResponse:
+    return DescribeTopicPartitionsResponse(
+        topics=[Topic(error_code=Error.INVALID_REQUEST, name=name, partitions=[]) for name in names], next_cursor=None
+    )

@@ -1,0 +1,195 @@
+"""Fetch (1), versions 4-18. Needs Read on each topic.
+
+5 has log start offsets, 7 sessions (KIP-227), 9 leader epochs (KIP-320), 11 racks (KIP-392), 12 tagged fields and divergence (KIP-595), 13 topic ids, 15 the
+replica's state, 16 current leaders (KIP-951), 17 directories, 18 the follower's high watermark. As Apache Kafka: waits until min bytes are there, an error
+shows, or max wait is over; the first partition with data gives at least one batch whatever the limits say. Records go from the file to the socket.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.core.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchSession
+from barnabas.node.partition import READ_COMMITTED, Partition
+from barnabas.wire.errors import Error
+from barnabas.wire.fetch_path import PartitionData, encode_fetch_response
+
+if TYPE_CHECKING:
+    from barnabas.core.fetch_sessions import TopicKey
+    from barnabas.node.call import Call
+    from barnabas.node.loop import Timer
+    from barnabas.wire.messages.fetch import FetchRequest
+
+_TOPIC_IDS = 13
+_ERRORS_WITH_LEADER = (Error.NOT_LEADER_OR_FOLLOWER, Error.FENCED_LEADER_EPOCH)
+
+
+def handle(request: FetchRequest, call: Call) -> None:
+    by_id = call.version >= _TOPIC_IDS
+    wanted = [
+        FetchPartition(
+            topic.topic_id if by_id else topic.topic, p.partition, p.fetch_offset, p.partition_max_bytes, p.current_leader_epoch, p.last_fetched_epoch
+        )
+        for topic in request.topics
+        for p in topic.partitions
+    ]
+    node = call.node
+    session: FetchSession | None = None
+    full = request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH)
+    with node.fetch_sessions_lock:
+        if full:
+            node.fetch_sessions.remove(request.session_id)
+            if request.session_epoch == INITIAL_EPOCH and call.version >= 7:
+                session = node.fetch_sessions.create(wanted, by_id, call.now_ms)
+        else:
+            used = node.fetch_sessions.use(request.session_id, request.session_epoch, by_id, call.now_ms)
+            if isinstance(used, Error):
+                _send(call, encode_fetch_response(call.version, call.correlation_id, used, 0, []))
+                return
+            forgotten = [(topic.topic_id if by_id else topic.topic, index) for topic in request.forgotten_topics_data for index in topic.partitions]
+            used.update(wanted, forgotten)
+            if used.partitions:
+                session = used
+                wanted = list(used.partitions.values())
+            else:
+                node.fetch_sessions.remove(used.id)
+                full = True
+    Fetch(request, call, session, wanted, incremental=not full).start()
+
+
+def _send(call: Call, pieces: list[bytes | tuple[object, int, int]]) -> None:
+    connection = call.connection
+    connection.out.extend(pieces)  # type: ignore[arg-type]
+    connection.muted = False
+
+
+class Fetch:
+    """One request until it is answered; parked on its partitions while there is too little to send."""
+
+    __slots__ = ("call", "committed", "incremental", "is_awake", "is_done", "max_bytes", "min_bytes", "request", "session", "timer", "wanted")
+
+    def __init__(self, request: FetchRequest, call: Call, session: FetchSession | None, wanted: list[FetchPartition], *, incremental: bool) -> None:
+        self.request = request
+        self.call = call
+        self.session = session
+        self.wanted = wanted
+        self.incremental = incremental
+        self.committed = request.isolation_level == READ_COMMITTED
+        self.max_bytes = min(request.max_bytes, call.node.config.replication.fetch_max_bytes)
+        self.min_bytes = min(request.min_bytes, self.max_bytes)
+        self.timer: Timer | None = None
+        self.is_awake = False
+        self.is_done = False
+
+    def start(self) -> None:
+        found, size, urgent = self._collect()
+        if size >= self.min_bytes or urgent or self.request.max_wait_ms <= 0 or not self.wanted:
+            self._answer(found)
+            self.call.connection.muted = False
+            return
+        connection = self.call.connection
+        connection.waiting = self
+        self.timer = connection.network.call_later(self.request.max_wait_ms, self._give_up)
+        self._look()
+
+    def wake(self) -> None:
+        """The high watermark of one of the partitions moved. From any thread."""
+        if not self.is_awake:
+            self.is_awake = True
+            self.call.connection.network.call(self._look)
+
+    def _look(self) -> None:
+        """Park first, look then: what is appended in between wakes this up again."""
+        if self.is_done or self.call.connection.closed:
+            return
+        self.is_awake = False
+        for partition in self._partitions():
+            partition.add_waiter(self, self.wake)
+        found, size, urgent = self._collect()
+        if size >= self.min_bytes or urgent:
+            self._finish(found)
+
+    def _partitions(self) -> list[Partition]:
+        found = [self.call.node.partition_for_fetch(wanted.topic, wanted.index) for wanted in self.wanted]
+        return [partition for partition in found if isinstance(partition, Partition)]
+
+    def _give_up(self) -> None:
+        if not self.is_done and not self.call.connection.closed:
+            self._finish(self._collect()[0])
+
+    def _finish(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
+        connection = self.call.connection
+        connection.waiting = None
+        self.drop()
+        self._answer(found)
+        connection.unmute()
+
+    def drop(self) -> None:
+        """Wait no longer."""
+        self.is_done = True
+        if self.timer is not None:
+            self.timer.cancel()
+        for partition in self._partitions():
+            partition.remove_waiter(self)
+
+    def _collect(self) -> tuple[list[tuple[FetchPartition, PartitionData]], int, bool]:
+        """Every partition's answer as of now; bytes of records in them; whether there is something that must not wait (an error, divergence)."""
+        node, committed = self.call.node, self.committed
+        left, total, urgent = self.max_bytes, 0, False
+        found = []
+        for wanted in self.wanted:
+            partition = node.partition_for_fetch(wanted.topic, wanted.index)
+            if isinstance(partition, Error):
+                data = self._error(wanted, partition, None)
+            else:
+                data = self._read(partition, wanted, left, min_one=total == 0, committed=committed)
+                left -= data.size
+                total += data.size
+            urgent = urgent or data.error != 0 or data.diverging is not None
+            found.append((wanted, data))
+        return found, total, urgent
+
+    def _read(self, partition: Partition, wanted: FetchPartition, left: int, *, min_one: bool, committed: bool) -> PartitionData:
+        error = partition.check_epoch(wanted.current_leader_epoch)
+        if error:
+            return self._error(wanted, error, partition)
+        if self.request.replica_id >= 0 or self.request.replica_state.replica_id >= 0:
+            return self._error(wanted, Error.UNKNOWN_LEADER_EPOCH if wanted.current_leader_epoch >= 0 else Error.NOT_LEADER_OR_FOLLOWER, partition)
+        offset, log = wanted.fetch_offset, partition.log
+        high_watermark, stable = partition.high_watermark, partition.last_stable_offset
+        if wanted.last_fetched_epoch >= 0:
+            epoch, end_offset = partition.epochs.end_offset_for(wanted.last_fetched_epoch, log.end_offset)
+            if epoch < 0 or end_offset < 0:
+                return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
+            if epoch < wanted.last_fetched_epoch or end_offset < offset:
+                return PartitionData(
+                    wanted.index, 0, high_watermark, stable, log.start_offset, [] if committed else None, None, 0, 0, (epoch, end_offset), None
+                )
+        if not log.start_offset <= offset <= log.end_offset:
+            return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
+        found = partition.read(offset, min(wanted.max_bytes, max(left, 0)), committed=committed, min_one=min_one)
+        if found is None or not found.size:
+            return PartitionData(wanted.index, 0, high_watermark, stable, log.start_offset, [] if committed else None, None, 0, 0, None, None)
+        aborted = partition.aborted_transactions(offset, found) if committed else None
+        return PartitionData(wanted.index, 0, high_watermark, stable, log.start_offset, aborted, found.file, found.position, found.size, None, None)
+
+    def _error(self, wanted: FetchPartition, error: Error, partition: Partition | None) -> PartitionData:
+        leader = None
+        if partition is not None and error in _ERRORS_WITH_LEADER and self.call.version >= 16:
+            leader = (self.call.node.config.node_id, partition.leader_epoch)
+        return PartitionData(wanted.index, error, -1, -1, -1, [] if self.committed else None, None, 0, 0, None, leader)
+
+    def _answer(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
+        self.is_done = True
+        call, session = self.call, self.session
+        topics: dict[TopicKey, list[PartitionData]] = {}
+        for wanted, data in found:
+            if session is not None:
+                told = wanted.must_tell(data.error, data.high_watermark, data.log_start_offset, data.size > 0)
+                if self.incremental and not told and data.diverging is None:
+                    continue
+                if self.incremental and data.size:
+                    session.move_to_end(wanted)
+            topics.setdefault(wanted.topic, []).append(data)
+        pieces = encode_fetch_response(call.version, call.correlation_id, 0, session.id if session is not None else 0, list(topics.items()))
+        call.connection.out.extend(pieces)

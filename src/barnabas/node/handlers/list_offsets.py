@@ -1,0 +1,73 @@
+"""ListOffsets (2), versions 1-11. Needs Describe on each topic. KIP-79, 207, 320, 734, 1005, 1023.
+
+By time, or by name: -1 latest, -2 earliest, -3 greatest timestamp (from 7), -4 earliest local (8), -5 latest tiered (9), -6 earliest pending upload (11); a
+name in an older version, or an unknown one, answers 35 for its partition; no match answers offset and timestamp -1 (W28).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.node.partition import READ_COMMITTED, Partition
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.list_offsets import ListOffsetsResponse
+
+if TYPE_CHECKING:
+    from barnabas.node.call import Call
+    from barnabas.wire.messages.list_offsets import ListOffsetsRequest
+
+Row = ListOffsetsResponse.Topic.Partition
+
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
+_SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+_DEBUGGING_REPLICA = -2
+
+
+def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
+    response = ListOffsetsResponse(topics=[])
+    seen: set[tuple[str, int]] = set()
+    repeated = {
+        (topic.name, p.partition_index)
+        for topic in request.topics
+        for p in topic.partitions
+        if (topic.name, p.partition_index) in seen or seen.add((topic.name, p.partition_index))  # type: ignore[func-returns-value]
+    }
+    for topic in request.topics:
+        rows = []
+        for asked in topic.partitions:
+            partition = call.node.partition_by_name(topic.name, asked.partition_index)
+            if (topic.name, asked.partition_index) in repeated:
+                row = Row(partition_index=asked.partition_index, error_code=Error.INVALID_REQUEST)
+            elif asked.timestamp < 0 and call.version < _SINCE.get(asked.timestamp, 1 << 15):
+                row = Row(partition_index=asked.partition_index, error_code=Error.UNSUPPORTED_VERSION)
+            elif isinstance(partition, Error):
+                row = Row(partition_index=asked.partition_index, error_code=partition)
+            else:
+                row = _find(partition, asked.partition_index, asked.current_leader_epoch, asked.timestamp, request)
+            rows.append(row)
+        response.topics.append(ListOffsetsResponse.Topic(name=topic.name, partitions=rows))
+    return response
+
+
+def _find(partition: Partition, index: int, epoch: int, timestamp: int, request: ListOffsetsRequest) -> Row:
+    error = partition.check_epoch(epoch)
+    if error:
+        return Row(partition_index=index, error_code=error)
+    upper = partition.last_stable_offset if request.isolation_level == READ_COMMITTED else partition.high_watermark
+    if request.replica_id not in (-1, _DEBUGGING_REPLICA):
+        upper = partition.log.end_offset
+    if timestamp == LATEST:
+        return _row(partition, index, -1, upper, partition.leader_epoch)
+    if timestamp in (EARLIEST, EARLIEST_LOCAL):
+        start = partition.log.start_offset
+        return _row(partition, index, -1, start, partition.epochs.epoch_of(start))
+    if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
+        return _row(partition, index, -1, -1, -1)
+    found = partition.log.max_timestamp_offset() if timestamp == MAX_TIMESTAMP else partition.log.find_offset_by_timestamp(timestamp)
+    if found is None or found.offset >= upper:
+        return _row(partition, index, -1, -1, -1)
+    return _row(partition, index, found.timestamp, found.offset, partition.epochs.epoch_of(found.offset))
+
+
+def _row(partition: Partition, index: int, timestamp: int, offset: int, epoch: int) -> Row:
+    return Row(partition_index=index, error_code=0, timestamp=timestamp, offset=offset, leader_epoch=epoch)

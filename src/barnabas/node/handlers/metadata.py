@@ -1,0 +1,80 @@
+"""Metadata (3), versions 0-13. Needs Describe on each topic, Create for auto-creation.
+
+1 made null mean all topics, 4 lets the client forbid auto-creation, 5 has offline replicas, 7 leader epochs, 8 authorised operations, 10 topic ids, 12 asks by
+id, 13 a top-level error. As Apache Kafka: an unknown topic answers 3, also when its creation has just been started (W29).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.node.topic_views import CLUSTER_OPERATIONS, INTERNAL_TOPICS, TOPIC_OPERATIONS, alive_brokers, is_topic_name, metadata_topic
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.metadata import MetadataResponse
+from barnabas.wire.types import ZERO_UUID
+
+if TYPE_CHECKING:
+    from barnabas.core.metadata.image import MetadataImage
+    from barnabas.node.call import Call
+    from barnabas.wire.messages.metadata import MetadataRequest
+
+_ASKS_BY_ID = 12
+
+
+def handle(request: MetadataRequest, call: Call) -> MetadataResponse | None:
+    image = call.node.image
+    response = MetadataResponse(
+        brokers=alive_brokers(image, call.listener), cluster_id=call.node.cluster_id, controller_id=call.node.any_broker_id(image), topics=[]
+    )
+    if request.topics is None or (call.version == 0 and not request.topics):
+        response.topics = [metadata_topic(image, topic, call.listener, call.version) for topic in image.topics.by_name.values()]
+    else:
+        if call.version < _ASKS_BY_ID and any(topic.name is None or topic.topic_id != ZERO_UUID for topic in request.topics):
+            return _refuse(request, response)
+        response.topics = _asked(request, call, image)
+    if request.include_topic_authorized_operations:
+        for topic in response.topics:
+            topic.topic_authorized_operations = TOPIC_OPERATIONS
+    if request.include_cluster_authorized_operations:
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS
+    return response
+
+
+def _refuse(request: MetadataRequest, response: MetadataResponse) -> MetadataResponse:
+    """Topic ids can be asked for from version 12 on."""
+    response.topics = [
+        MetadataResponse.Topic(error_code=Error.INVALID_REQUEST, name=topic.name or "", topic_id=topic.topic_id, partitions=[])
+        for topic in request.topics or ()
+    ]
+    response.brokers = []
+    return response
+
+
+def _asked(request: MetadataRequest, call: Call, image: MetadataImage) -> list[MetadataResponse.Topic]:
+    asked = request.topics or []
+    ids = dict.fromkeys(topic.topic_id for topic in asked if topic.topic_id != ZERO_UUID)
+    if ids:
+        return [
+            metadata_topic(image, image.topics.by_id[topic_id], call.listener, call.version)
+            if topic_id in image.topics.by_id
+            else MetadataResponse.Topic(error_code=Error.UNKNOWN_TOPIC_ID, name=None, topic_id=topic_id, partitions=[])
+            for topic_id in ids
+        ]
+    found, missing = [], []
+    for name in dict.fromkeys(topic.name for topic in asked if topic.name is not None):
+        topic = image.topics.by_name.get(name)
+        if topic is not None:
+            found.append(metadata_topic(image, topic, call.listener, call.version))
+        else:
+            missing.append(name)
+    if missing and request.allow_auto_topic_creation and call.node.config.topics.auto_create_enable:
+        call.node.auto_topics.request([name for name in missing if is_topic_name(name)])
+    return found + [
+        MetadataResponse.Topic(
+            error_code=Error.UNKNOWN_TOPIC_OR_PARTITION if is_topic_name(name) else Error.INVALID_TOPIC_EXCEPTION,
+            name=name,
+            is_internal=name in INTERNAL_TOPICS,
+            partitions=[],
+        )
+        for name in missing
+    ]

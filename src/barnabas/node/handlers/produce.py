@@ -1,0 +1,221 @@
+"""Produce (0), versions 3-13 (0-2 are listed for old librdkafka and refused, W2). Needs Write on each topic.
+
+11 and 12 are of transactions (KIP-890), 13 names topics by id. As Apache Kafka: one batch a partition, validated record by record; one partition's
+error doesn't touch the others; with acks=0 there is no answer, and an error ends the connection (W25).
+
+Most requests have one batch for one partition, and a producer's requests differ in little but the batch. `shortcut` remembers what such a request starts
+with (a Route) and skips decoding and encoding when it meets the same bytes again; everything else goes the ordinary way through `handle`.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from barnabas.node.partition import InvalidBatch, ProducerError
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.produce import ProduceResponse
+from barnabas.wire.types import read_uvarint, write_uvarint
+
+if TYPE_CHECKING:
+    from barnabas.node.call import Call
+    from barnabas.node.connection import Connection
+    from barnabas.node.partition import Partition, WriteGroup
+    from barnabas.wire.messages.produce import ProduceRequest
+
+Row = ProduceResponse.TopicProduce.PartitionProduce
+
+_FLEXIBLE = 9
+_TOPIC_IDS = 13
+_ZSTD = 4
+_FIRST_ZSTD = 7
+_FIRST_LOG_START = 5
+_MOST_ROUTES = 1024
+_RESULT = Struct(">hqqq")  # error, base offset, log append time, log start offset
+_INT32 = Struct(">i")
+_SIZE_AND_CORRELATION = Struct(">ii")
+_BEFORE_PREFIX = 12  # size, key, version, correlation id
+
+
+class Route:
+    """Where requests that start with the same bytes go: the partition, and the response around the four values that differ."""
+
+    __slots__ = ("acks", "head", "pack", "partition", "size", "tail", "version")
+
+    def __init__(self, partition: Partition, version: int, acks: int, head: bytes, tail: bytes) -> None:
+        self.partition = partition
+        self.version = version
+        self.acks = acks
+        self.head = head  # from behind the correlation id to the partition's index
+        self.tail = tail
+        self.size = 4 + len(head) + _RESULT.size + len(tail)
+        self.pack = Struct(f">ii{len(head)}shqqq{len(tail)}s").pack
+
+    def answer(self, correlation_id: int, base_offset: int, append_time_ms: int) -> bytes:
+        return self.pack(self.size, correlation_id, self.head, 0, base_offset, append_time_ms, self.partition.log.start_offset, self.tail)
+
+    def refusal(self, correlation_id: int, error: Error) -> bytes:
+        return self.pack(self.size, correlation_id, self.head, error, -1, -1, -1, self.tail)
+
+
+def shortcut(connection: Connection, start: int, size: int, version: int, correlation_id: int) -> bool:
+    """Serve the request at `start` of the connection's buffer if its beginning is known; False leaves everything as it was."""
+    view = connection.view
+    prefix_end = start + _BEFORE_PREFIX + connection.route_size
+    route = connection.routes.get(bytes(view[start + _BEFORE_PREFIX : prefix_end]))
+    if route is None or route.version != version:
+        return False
+    frame_end = start + 4 + size
+    if prefix_end + 8 > frame_end:
+        return False
+    if version >= _FLEXIBLE:
+        length, position = read_uvarint(view, prefix_end)
+        records_end = position + length - 1
+        if records_end + 3 != frame_end or view[records_end] or view[records_end + 1] or view[records_end + 2]:
+            return False
+    else:
+        position = prefix_end + 4
+        records_end = position + _INT32.unpack_from(view, prefix_end)[0]
+        if records_end != frame_end:
+            return False
+    partition = route.partition
+    try:
+        base_offset, append_time_ms, group = partition.append(view[position:records_end], time_ns() // 1_000_000)
+    except (InvalidBatch, ProducerError):
+        if partition.retired:
+            connection.routes.clear()
+        return False
+    if group is not None:
+        if group not in connection.touched:
+            connection.touched.append(group)
+        connection.produced.append((len(connection.out), route, correlation_id, group))
+    connection.out.append(route.answer(correlation_id, base_offset, append_time_ms))
+    return True
+
+
+def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
+    if request.acks not in (-1, 0, 1):
+        return _answer(request, call, [[(p.index, Error.INVALID_REQUIRED_ACKS, "") for p in t.partition_data] for t in request.topic_data])
+    now_ms = call.now_ms
+    response = ProduceResponse(responses=[])
+    groups: list[tuple[Row, WriteGroup]] = []
+    for topic in request.topic_data:
+        rows = []
+        for data in topic.partition_data:
+            row = Row(index=data.index, error_code=0, base_offset=-1)
+            found = call.node.partition_for_produce(topic.topic_id if call.version >= _TOPIC_IDS else topic.name, data.index, call.version)
+            if isinstance(found, Error):
+                row.error_code = found
+            else:
+                group = _append(found, data.records, row, request, call.version, now_ms)
+                if group is not None:
+                    groups.append((row, group))
+            rows.append(row)
+        response.responses.append(ProduceResponse.TopicProduce(name=topic.name, topic_id=topic.topic_id, partition_responses=rows))
+    for row, group in groups:
+        group.partition.write(group)
+        if group.error is not None:
+            row.error_code, row.base_offset, row.log_append_time_ms = group.error, -1, -1
+    if request.acks == 0:
+        return _finish_unanswered(response, call)
+    _remember(request, call)
+    return response
+
+
+def _append(
+    partition: Partition, records: bytes | memoryview | bytearray | None, row: Row, request: ProduceRequest, version: int, now_ms: int
+) -> WriteGroup | None:
+    """Append one partition's records; the outcome goes into `row`."""
+    try:
+        view = memoryview(records or b"")
+        if version < _FIRST_ZSTD and len(view) > 22 and view[22] & 7 == _ZSTD:
+            raise InvalidBatch(Error.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7 or later")
+        if request.transactional_id is not None:
+            raise InvalidBatch(Error.INVALID_TXN_STATE, "transactions aren't served yet")
+        if len(view) > 22 and view[22] & 0x10:
+            raise InvalidBatch(Error.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "a transactional batch in a request without transactional id")
+        row.base_offset, row.log_append_time_ms, group = partition.append(view, now_ms)
+        row.log_start_offset = partition.log.start_offset
+        return group
+    except InvalidBatch as refused:
+        row.error_code = refused.error
+        row.error_message = refused.reply_message
+        row.record_errors = [
+            Row.BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=message) for index, message in refused.record_errors
+        ]
+        row.log_start_offset = partition.log.start_offset if refused.record_errors else -1
+    except ProducerError as refused:
+        row.error_code = refused.error
+        row.error_message = refused.message
+    return None
+
+
+def _answer(request: ProduceRequest, call: Call, rows: list[list[tuple[int, Error, str]]]) -> ProduceResponse | None:
+    response = ProduceResponse(
+        responses=[
+            ProduceResponse.TopicProduce(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partition_responses=[Row(index=index, error_code=error, base_offset=-1) for index, error, _ in parts],
+            )
+            for topic, parts in zip(request.topic_data, rows, strict=True)
+        ]
+    )
+    return response if request.acks else _finish_unanswered(response, call)
+
+
+def _finish_unanswered(response: ProduceResponse, call: Call) -> None:
+    """acks=0: no answer, and the connection ends if anything failed, which makes the client refresh its metadata (R28)."""
+    if any(row.error_code for topic in response.responses for row in topic.partition_responses):
+        call.connection.close()
+    call.connection.muted = False
+
+
+def _remember(request: ProduceRequest, call: Call) -> None:
+    """Make a Route if the request has one batch for one partition and nothing unusual."""
+    if len(request.topic_data) != 1 or len(request.topic_data[0].partition_data) != 1 or request.transactional_id is not None:
+        return
+    topic = request.topic_data[0]
+    data = topic.partition_data[0]
+    version = call.version
+    partition = call.node.partition_for_produce(topic.topic_id if version >= _TOPIC_IDS else topic.name, data.index, version)
+    if isinstance(partition, Error) or data.records is None or version < _FIRST_LOG_START:
+        return
+    connection = call.connection
+    flexible = version >= _FLEXIBLE
+    length = len(data.records)
+    tail_size = 3 if flexible else 0
+    prefix_end = connection.start - tail_size - length - (len(write_uvarint(length + 1)) if flexible else 4)
+    frame_start = prefix_end - _prefix_size(request, call, flexible)
+    if frame_start < _BEFORE_PREFIX or _INT32.unpack_from(connection.view, frame_start - _BEFORE_PREFIX)[0] != connection.start - frame_start + 8:
+        return  # tagged fields in the header or the body
+    prefix = bytes(connection.view[frame_start:prefix_end])
+    head, tail = _response_around(request, version)
+    if len(connection.routes) >= _MOST_ROUTES or connection.route_size != len(prefix):
+        connection.routes.clear()
+    connection.route_size = len(prefix)
+    connection.routes[prefix] = Route(partition, version, request.acks, head, tail)
+
+
+def _prefix_size(request: ProduceRequest, call: Call, flexible: bool) -> int:
+    """Bytes from the client id's length to the partition's index, both included, of a request without header tags."""
+    topic = request.topic_data[0]
+    client = 2 + len(call.client_id.encode())
+    if not flexible:
+        return client + 2 + 2 + 4 + 4 + 2 + len(topic.name.encode()) + 4 + 4
+    name = 16 if call.version >= _TOPIC_IDS else len(write_uvarint(len(topic.name.encode()) + 1)) + len(topic.name.encode())
+    return client + 1 + 1 + 2 + 4 + 1 + name + 1 + 4
+
+
+def _response_around(request: ProduceRequest, version: int) -> tuple[bytes, bytes]:
+    """The encoded response in front of and behind a partition's error, base offset, append time and log start."""
+    topic = request.topic_data[0]
+    marker = (0x7A7A, 0x7B7B7B7B7B7B7B7B, 0x7C7C7C7C7C7C7C7C, 0x7D7D7D7D7D7D7D7D)
+    row = Row(
+        index=topic.partition_data[0].index, error_code=marker[0], base_offset=marker[1], log_append_time_ms=marker[2], log_start_offset=marker[3]
+    )
+    topics = [ProduceResponse.TopicProduce(name=topic.name, topic_id=topic.topic_id, partition_responses=[row])]
+    encoded = ProduceResponse(responses=topics).encode(version)
+    head, _, tail = encoded.rpartition(_RESULT.pack(*marker))
+    return (b"\0" if version >= _FLEXIBLE else b"") + head, tail

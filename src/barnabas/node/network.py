@@ -1,0 +1,171 @@
+"""Listeners and network threads: who accepts, which thread a connection belongs to, when an idle one is closed.
+
+Owns sockets. One thread more than `num.network.threads` isn't needed for accepting: the first one does it. Limits are Apache Kafka's (W12).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from barnabas.node.connection import Connection
+from barnabas.node.handlers.produce import shortcut
+from barnabas.node.loop import READ, Loop
+
+if TYPE_CHECKING:
+    from barnabas.node.router import Router
+    from barnabas.node.server import Node
+
+_IDLE_SWEEP_MS = 30_000
+_ACCEPT_AT_ONCE = 64
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_ACCEPT_PAUSE_MS = 100
+_MOST_THREADS = 2  # beyond two, threads take turns at the interpreter's lock
+
+
+class Listener:
+    """A bound, listening socket: `name` as in `listeners`, `port` as bound."""
+
+    def __init__(self, name: str, host: str, port: int, *, is_controller: bool, backlog: int) -> None:
+        """Raises OSError when the address can't be bound."""
+        self.name = name
+        self.is_controller = is_controller
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind((host, port))
+            self.socket.listen(backlog)
+        except OSError:
+            self.socket.close()
+            raise
+        self.socket.setblocking(False)
+        self.host, self.port = host, self.socket.getsockname()[1]
+
+
+class NetworkThread(Loop):
+    """A Loop that owns connections."""
+
+    def __init__(self, node: Node, index: int, router: Router) -> None:
+        super().__init__(f"network-{index}", node.on_network_error)
+        self.node = node
+        self.router = router
+        self.connections: dict[int, Connection] = {}
+        self.produce_shortcut = shortcut
+
+    def start(self) -> None:
+        super().start()
+        self.call(self._sweep)
+
+    def adopt(self, listener: Listener, accepted: socket.socket, peer: str) -> None:
+        connection = Connection(self, listener, accepted, peer)
+        self.connections[connection.fd] = connection
+        self.register(connection.fd, READ, connection.on_event)
+
+    def forget(self, connection: Connection) -> None:
+        self.unregister(connection.fd)
+        if self.connections.pop(connection.fd, None) is not None:
+            self.node.network.closed(connection.peer)
+
+    def close_all(self) -> None:
+        """End every connection; what is being sent is sent as far as the client takes it now."""
+        for connection in list(self.connections.values()):
+            if connection.out:
+                connection.flush()
+            connection.close()
+
+    def _sweep(self) -> None:
+        """Close connections that said nothing for connections.max.idle.ms; busy ones don't count as idle."""
+        limit_ms = self.node.config.network.connections_max_idle_ms
+        now, limit = time.monotonic(), limit_ms / 1000 if limit_ms >= 0 else float("inf")
+        for connection in list(self.connections.values()):
+            if now - connection.active_s > min(limit, _IDLE_SWEEP_MS / 1000):
+                connection.shrink()
+            if now - connection.active_s > limit and not connection.muted and not connection.out:
+                connection.close()
+        self.call_later(min(_IDLE_SWEEP_MS, abs(limit_ms) / 2 + 1), self._sweep)
+
+
+class Network:
+    """All listeners and network threads of a node."""
+
+    def __init__(self, node: Node, router: Router) -> None:
+        self.node = node
+        self.threads = [NetworkThread(node, index, router) for index in range(max(1, min(node.config.network.threads, _MOST_THREADS)))]
+        self.listeners: list[Listener] = []
+        self._next = 0
+        self._by_peer: dict[str, int] = {}
+        self._open = 0
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def listen(self, listener: Listener) -> None:
+        """Let clients in by `listener`. From any thread."""
+        self.listeners.append(listener)
+        first = self.threads[0]
+        first.call(first.register, listener.socket.fileno(), READ, lambda _mask: self._accept(listener))
+
+    def _accept(self, listener: Listener) -> None:
+        config = self.node.config.network
+        for _ in range(_ACCEPT_AT_ONCE):
+            try:
+                accepted, address = listener.socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _OUT_OF_FILES:
+                    self._pause(listener, error)
+                return
+            peer = address[0]
+            if self._by_peer.get(peer, 0) >= config.max_connections_per_ip_overrides.get(peer, config.max_connections_per_ip) or self._open >= config.max_connections:
+                accepted.close()
+                continue
+            accepted.setblocking(False)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if config.send_buffer_bytes > 0:
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, config.send_buffer_bytes)
+            if config.receive_buffer_bytes > 0:
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, config.receive_buffer_bytes)
+            self._open += 1
+            self._by_peer[peer] = self._by_peer.get(peer, 0) + 1
+            thread = self.threads[self._next % len(self.threads)]
+            self._next += 1
+            thread.call(thread.adopt, listener, accepted, peer)
+
+    def _pause(self, listener: Listener, error: OSError) -> None:
+        """Out of descriptors: the kernel keeps newcomers in its queue, a busy loop on accept would help nobody."""
+        first = self.threads[0]
+        self.node.log_warning(f"Cannot accept on {listener.name}: {error.strerror}. Raise the limit of open files (ulimit -n).")
+        first.modify(listener.socket.fileno(), 0)
+        first.call_later(_ACCEPT_PAUSE_MS, first.modify, listener.socket.fileno(), READ)
+
+    def closed(self, peer: str) -> None:
+        """A connection ended. Called on its network thread."""
+        self.threads[0].call(self._uncount, peer)
+
+    def _uncount(self, peer: str) -> None:
+        self._open -= 1
+        left = self._by_peer.get(peer, 0) - 1
+        if left > 0:
+            self._by_peer[peer] = left
+        else:
+            self._by_peer.pop(peer, None)
+
+    def stop_accepting(self) -> None:
+        first = self.threads[0]
+        for listener in self.listeners:
+            first.call(first.unregister, listener.socket.fileno())
+            first.call(listener.socket.close)
+        self.listeners.clear()
+
+    def stop(self) -> None:
+        """End every connection and thread."""
+        for thread in self.threads:
+            thread.call(thread.close_all)
+            thread.stop()
+        for thread in self.threads:
+            thread.join(5)

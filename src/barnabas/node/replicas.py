@@ -1,0 +1,320 @@
+"""Every partition replica that this node has: opening the logs at start, following the metadata, giving them back at the end.
+
+Owns the table that the data handlers look partitions up in (plain dicts, replaced as a whole, read without a lock) and which directory holds what. The work
+that goes on meanwhile (retention, checkpoints, syncing) is `disk_duties`. Source: Apache's `LogManager` and `ReplicaManager`; C63, D72, D127.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from barnabas.core.partition.epochs import LeaderEpochs
+from barnabas.core.partition.producers import ProducerStates
+from barnabas.node.call import clock_ms
+from barnabas.node.partition import Partition
+from barnabas.storage.errors import StorageError
+from barnabas.storage.log import Log
+from barnabas.storage.log_config import LogConfig
+from barnabas.storage.log_directory import is_stray, place_partition
+from barnabas.storage.partition_metadata import read_topic_id
+from barnabas.storage.partition_name import DELETE
+from barnabas.wire.records.compression import Codec
+from barnabas.wire.records.validation import AppendRules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from barnabas.core.configs.topic_settings import TopicSettings
+    from barnabas.core.metadata.delta import MetadataDelta, PartitionChange
+    from barnabas.core.metadata.image import MetadataImage, Topic
+    from barnabas.node.config.node_config import NodeConfig
+    from barnabas.storage.log_directory import LogDirectory, PartitionDirectory
+
+TopicTable = dict[int, Partition]
+
+_CODECS = {"uncompressed": Codec.NONE, "gzip": Codec.GZIP, "snappy": Codec.SNAPPY, "lz4": Codec.LZ4, "zstd": Codec.ZSTD}
+_LARGEST_SEGMENT = (1 << 31) - 1
+
+
+def append_rules(settings: TopicSettings) -> AppendRules:
+    codec = _CODECS.get(settings.compression_type)
+    levels = {Codec.GZIP: settings.compression_gzip_level, Codec.LZ4: settings.compression_lz4_level, Codec.ZSTD: settings.compression_zstd_level}
+    return AppendRules(
+        compacted=settings.compact,
+        log_append_time=settings.message_timestamp_type == 1,
+        timestamp_before_max_ms=settings.message_timestamp_before_max_ms,
+        timestamp_after_max_ms=settings.message_timestamp_after_max_ms,
+        max_message_bytes=settings.max_message_bytes,
+        segment_bytes=min(settings.segment_bytes, _LARGEST_SEGMENT),
+        codec=codec,
+        level=None if codec is None else levels.get(codec),
+    )
+
+
+def log_config(settings: TopicSettings, producer_id_expiration_ms: int) -> LogConfig:
+    return LogConfig(
+        segment_bytes=settings.segment_bytes,
+        segment_ms=settings.roll_ms,
+        segment_jitter_ms=settings.segment_jitter_ms,
+        segment_index_bytes=settings.segment_index_bytes,
+        index_interval_bytes=settings.index_interval_bytes,
+        retention_bytes=settings.retention_bytes,
+        retention_ms=settings.retention_ms,
+        flush_messages=settings.flush_messages,
+        flush_ms=settings.flush_ms,
+        delete=settings.delete,
+        compact=settings.compact,
+        producer_id_expiration_ms=producer_id_expiration_ms,
+    )
+
+
+class Directory:
+    """A log directory in use. `is_online` turns false when its disk fails, and stays so until the node starts again (D7)."""
+
+    __slots__ = ("files", "id", "is_online")
+
+    def __init__(self, files: LogDirectory, directory_id: bytes) -> None:
+        self.files = files
+        self.id = directory_id
+        self.is_online = True
+
+    @property
+    def path(self) -> str:
+        return self.files.path
+
+
+class Replicas:
+    def __init__(
+        self, config: Callable[[], NodeConfig], directories: list[Directory], on_storage_error: Callable[[Partition, StorageError], object]
+    ) -> None:
+        self._config = config
+        self.directories = directories
+        self._on_storage_error = on_storage_error
+        self._by_directory = {directory.id: directory for directory in directories}
+        self._lock = threading.Lock()
+        self.by_name: dict[str, TopicTable] = {}
+        self.by_id: dict[bytes, TopicTable] = {}
+        self.strays: list[str] = []
+
+    # Looking up
+
+    def __iter__(self) -> Iterator[Partition]:
+        for table in list(self.by_name.values()):
+            yield from list(table.values())
+
+    def directory_of(self, partition: Partition) -> Directory:
+        return self._by_directory[partition.directory_id]
+
+    def partitions_in(self, path: str) -> list[Partition]:
+        return [partition for partition in self if self.directory_of(partition).path == path]
+
+    def directories_online(self) -> dict[str, bool]:
+        """Path of each directory -> whether it works."""
+        return {directory.path: directory.is_online for directory in self.directories}
+
+    # Start
+
+    def load(self, image: MetadataImage) -> None:
+        """Open every log that is on disk. Directories are loaded side by side: recovery waits for disks. Raises what opening raised first."""
+        threads = [threading.Thread(target=self._load_guarded, args=(directory, image), name=f"load-{directory.path}") for directory in self.directories[1:]]
+        failures: list[BaseException] = []
+        self._failures = failures
+        for thread in threads:
+            thread.start()
+        self._load_guarded(self.directories[0], image)
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    def _load_guarded(self, directory: Directory, image: MetadataImage) -> None:
+        try:
+            self._load_directory(directory, image)
+        except Exception as error:
+            self._failures.append(error)
+
+    def _load_directory(self, directory: Directory, image: MetadataImage) -> None:
+        files = directory.files
+        clean = files.was_clean
+        found = files.partitions()
+        files.begin_loading()
+        now_ms = clock_ms()
+        for entry in found:
+            if entry.suffix == DELETE:
+                files.remove_later(entry.path, now_ms)
+            elif not entry.suffix:
+                self._load_partition(directory, entry, image, clean, now_ms)
+
+    def _load_partition(self, directory: Directory, entry: PartitionDirectory, image: MetadataImage, clean: bool, now_ms: int) -> None:
+        topic_id = read_topic_id(entry.path)
+        topic = None if topic_id is None else image.topics.by_id.get(topic_id)
+        known = None if topic is None or topic.name != entry.topic else topic.partitions.get(entry.partition)
+        if is_stray(topic_id, None if known is None else known.replicas, self._config().node_id):
+            self.strays.append(directory.files.mark_stray(entry.path, entry.topic, entry.partition))
+            return
+        assert topic is not None
+        self._add(self._open(directory, entry.path, topic, entry.partition, self._settings(image, topic.name), clean=clean, now_ms=now_ms))
+
+    def _settings(self, image: MetadataImage, topic: str) -> TopicSettings:
+        return self._config().topic_settings(image.config(2, topic))
+
+    def _open(self, directory: Directory, path: str, topic: Topic, index: int, settings: TopicSettings, *, clean: bool, now_ms: int) -> Partition:
+        key = (topic.name, index)
+        expiration_ms = self._config().transactions.producer_id_expiration_ms
+        producers, epochs = ProducerStates(expiration_ms), LeaderEpochs()
+        log = Log.open(
+            path,
+            log_config(settings, expiration_ms),
+            recovery_point=directory.files.recovery_points.get(key, 0),
+            clean=clean,
+            log_start_offset=directory.files.log_start_offsets.get(key, 0),
+            producers=producers,
+            epochs=epochs,
+            now_ms=now_ms,
+            topic_id=topic.id,
+        )
+        return Partition(topic.name, index, topic.id, log, producers, epochs, append_rules(settings), directory.id, self._on_storage_error)
+
+    def _add(self, partition: Partition) -> None:
+        with self._lock:
+            table = {**self.by_name.get(partition.topic, {}), partition.index: partition}
+            self.by_name[partition.topic] = table
+            self.by_id[partition.topic_id] = table
+
+    # Following the metadata
+
+    def publish(self, delta: MetadataDelta, image: MetadataImage, broker_id: int) -> list[Partition]:
+        """Do what `delta` asks of this broker's replicas (C63). Returns replicas whose directory the controller doesn't know yet (C26)."""
+        changes = delta.local_changes(broker_id)
+        for topic, index in changes.deleted:
+            self._delete(topic, index)
+        unassigned = [partition for change in changes.leaders if (partition := self._lead(change, image, broker_id)) is not None]
+        for change in changes.followers:
+            existing = self.by_id.get(change.topic.id, {}).get(change.partition_id)
+            if existing is not None:
+                existing.leader_epoch = -1
+        self.reconfigure(delta, image)
+        return unassigned
+
+    def _lead(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
+        topic, index, current = change.topic, change.partition_id, change.current
+        partition = self.by_id.get(topic.id, {}).get(index)
+        if partition is None:
+            partition = self._create(topic, index, current.directory_of(broker_id), image)
+            if partition is None:
+                return None
+        if current.leader == broker_id:
+            partition.lead(current.leader_epoch)
+        return partition if partition.directory_id != current.directory_of(broker_id) else None
+
+    def _create(self, topic: Topic, index: int, wanted_directory: bytes, image: MetadataImage) -> Partition | None:
+        """A new replica in the directory that it was given, else in the one with the fewest. None when there is none to take (D127, D128)."""
+        online = [directory for directory in self.directories if directory.is_online]
+        directory = self._by_directory.get(wanted_directory)
+        if directory is None:
+            if len(online) < len(self.directories) and any(wanted_directory):
+                return None
+            counts = {found.path: 0 for found in online}
+            for partition in self:
+                path = self.directory_of(partition).path
+                if path in counts:
+                    counts[path] += 1
+            order = place_partition(counts)
+            directory = next(found for found in online if found.path == order[0])
+        try:
+            path = directory.files.create_partition(topic.name, index)
+            partition = self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
+        except (OSError, StorageError) as error:
+            self._fail(directory, error)
+            return None
+        self._add(partition)
+        return partition
+
+    def _fail(self, directory: Directory, error: Exception) -> None:
+        failure = error if isinstance(error, StorageError) else StorageError(directory.path, str(error))
+        partition = next(iter(self.partitions_in(directory.path)), None)
+        if partition is not None:
+            self._on_storage_error(partition, failure)
+        else:
+            directory.is_online = False
+
+    def _delete(self, topic: Topic, index: int) -> None:
+        with self._lock:
+            table = dict(self.by_id.get(topic.id, {}))
+            partition = table.pop(index, None)
+            if table:
+                self.by_id[topic.id] = table
+                self.by_name[topic.name] = table
+            else:
+                self.by_id.pop(topic.id, None)
+                if partition is not None and self.by_name.get(topic.name, {}).get(index) is partition:
+                    self.by_name.pop(topic.name, None)
+        if partition is None:
+            return
+        partition.retire()
+        directory = self.directory_of(partition)
+        try:
+            with partition.lock:
+                partition.log.rename_for_deletion(directory.files, topic.name, index, clock_ms())
+        except (OSError, StorageError) as error:
+            self._fail(directory, error)
+
+    def reconfigure(self, delta: MetadataDelta, image: MetadataImage) -> None:
+        """Give changed settings to the logs: of the topics named, of all when the node's own settings changed."""
+        changed = delta.configs_changed
+        names = {name for kind, name in changed if kind == 2}
+        if any(kind == 4 for kind, _ in changed):
+            names = set(self.by_name)
+        expiration_ms = self._config().transactions.producer_id_expiration_ms
+        for name in names:
+            table = self.by_name.get(name)
+            if not table:
+                continue
+            settings = self._settings(image, name)
+            rules, config = append_rules(settings), log_config(settings, expiration_ms)
+            for partition in table.values():
+                partition.rules = rules
+                with partition.lock:
+                    partition.log.reconfigure(config)
+
+    # The end
+
+    def take_offline(self, directory: Directory) -> list[Partition]:
+        """A disk failed: its replicas are closed without a sync and gone from the tables. Returns them."""
+        directory.is_online = False
+        gone = self.partitions_in(directory.path)
+        for partition in gone:
+            partition.retire()
+        return gone
+
+    def close(self, broker_epoch: int) -> None:
+        """A clean stop (M9): every log synced and closed, checkpoints, then the promise. A directory that fails gets no promise (M10)."""
+        for directory in self.directories:
+            if not directory.is_online:
+                directory.files.close()
+                continue
+            partitions = self.partitions_in(directory.path)
+            try:
+                for partition in partitions:
+                    partition.retire()
+                    with partition.lock:
+                        partition.log.close()
+                self.write_checkpoints(directory, partitions)
+            except (OSError, StorageError):
+                directory.files.close()
+                continue
+            directory.files.close(broker_epoch)
+
+    def write_checkpoints(self, directory: Directory, partitions: list[Partition]) -> None:
+        """Recovery points, log starts and high watermarks of one directory (D79-D81). Raises OSError."""
+        recovery_points, log_starts, high_watermarks = {}, {}, {}
+        for partition in partitions:
+            key = (partition.topic, partition.index)
+            recovery_points[key] = partition.log.recovery_point
+            high_watermarks[key] = partition.high_watermark
+            if partition.log.start_offset > partition.log.first_base_offset:
+                log_starts[key] = partition.log.start_offset
+        directory.files.write_recovery_points(recovery_points)
+        directory.files.write_log_start_offsets(log_starts)
+        directory.files.write_high_watermarks(high_watermarks)

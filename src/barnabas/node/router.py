@@ -1,0 +1,129 @@
+"""From a frame to its handler: which APIs this node serves, in which versions, on which listener.
+
+Owns the table SERVED, which ApiVersions shows: what isn't in it doesn't exist for clients. Handlers and messages are imported at their first request.
+Unknown keys, unsupported versions and undecodable bodies end the connection without an answer (W9); ApiVersions alone answers a version it doesn't know (W4).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from barnabas.node.call import Call
+from barnabas.wire.apis import API_VERSIONS, APIS, BROKER, CONTROLLER, Api
+from barnabas.wire.framing import encode_response, read_request_header
+from barnabas.wire.types import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from barnabas.node.connection import Connection
+    from barnabas.wire.schema import Message
+
+_KEY_AND_VERSION = Struct(">hh")
+
+SERVED = frozenset(
+    {
+        "AlterConfigs",
+        "ApiVersions",
+        "CreatePartitions",
+        "CreateTopics",
+        "DeleteGroups",
+        "DeleteRecords",
+        "DeleteTopics",
+        "DescribeCluster",
+        "DescribeConfigs",
+        "DescribeGroups",
+        "DescribeLogDirs",
+        "DescribeProducers",
+        "DescribeQuorum",
+        "DescribeTopicPartitions",
+        "ElectLeaders",
+        "Fetch",
+        "FindCoordinator",
+        "Heartbeat",
+        "IncrementalAlterConfigs",
+        "InitProducerId",
+        "JoinGroup",
+        "LeaveGroup",
+        "ListConfigResources",
+        "ListGroups",
+        "ListOffsets",
+        "Metadata",
+        "OffsetCommit",
+        "OffsetDelete",
+        "OffsetFetch",
+        "OffsetForLeaderEpoch",
+        "Produce",
+        "SyncGroup",
+    }
+)
+"""Names of the APIs that are served, on those listeners that Apache Kafka serves them on."""
+
+_NOT_YET_ON_CONTROLLER = {1}  # Fetch of the quorum: one voter has no followers
+
+
+class Entry:
+    """One served API on one kind of listener."""
+
+    __slots__ = ("api", "handle", "request")
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.request: type[Message] = api.request()
+        self.handle: Callable[[Any, Call], Message | None] = import_module(f"barnabas.node.handlers.{api.stem}").handle
+
+
+def served_apis(listener: int) -> list[Api]:
+    """The served APIs of a kind of listener (BROKER or CONTROLLER), keys ascending."""
+    return [
+        api
+        for api in sorted(APIS.values())
+        if api.name in SERVED and api.listeners & listener and not (listener == CONTROLLER and api.key in _NOT_YET_ON_CONTROLLER)
+    ]
+
+
+class Router:
+    def __init__(self) -> None:
+        self._known = {listener: {api.key: api for api in served_apis(listener)} for listener in (BROKER, CONTROLLER)}
+        self._entries: dict[int, Entry] = {}
+
+    def dispatch(self, connection: Connection, frame: memoryview) -> None:
+        """Serve one request: its reply goes to `connection.out` now, or later (the connection is muted meanwhile)."""
+        key, version = _KEY_AND_VERSION.unpack_from(frame)
+        api = self._known[CONTROLLER if connection.listener.is_controller else BROKER].get(key)
+        if api is None or not api.first <= version <= api.last:
+            if key == API_VERSIONS:
+                self._answer_unknown_version(connection, frame)
+            else:
+                connection.close()
+            return
+        entry = self._entries.get(key) or self._load(api)
+        try:
+            header = read_request_header(frame, version >= api.flexible_since)
+            request = entry.request.decode_from(frame, version, header.body)[0]
+        except DecodeError as error:
+            connection.node.log_debug(f"closing {connection.peer}: {error}")
+            connection.close()
+            return
+        call = Call(connection, api, version, header.correlation_id, header.client_id)
+        connection.muted = True
+        response = entry.handle(request, call)
+        if response is not None:
+            connection.muted = False
+            connection.out.append(encode_response(api, version, header.correlation_id, response))
+
+    def _load(self, api: Api) -> Entry:
+        entry = self._entries[api.key] = Entry(api)
+        return entry
+
+    def _answer_unknown_version(self, connection: Connection, frame: memoryview) -> None:
+        from barnabas.node.handlers.api_versions import unsupported_version
+
+        try:
+            header = read_request_header(frame, flexible=False)
+        except DecodeError:
+            connection.close()
+            return
+        connection.out.append(encode_response(APIS[API_VERSIONS], 0, header.correlation_id, unsupported_version()))

@@ -1,0 +1,156 @@
+"""Node: a broker and controller in one process. Holds its parts together; starting and stopping them in order is `lifecycle`.
+
+What handlers may ask of a node is here: the metadata image, partitions, settings, the controller. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from barnabas.core.fetch_sessions import SessionCache
+from barnabas.core.metadata.image import EMPTY, TOPIC
+from barnabas.node.auto_topics import AutoTopics
+from barnabas.node.console_log import DEBUG, ERROR, INFO, WARN, ConsoleLog
+from barnabas.wire.errors import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from barnabas.core.configs.topic_settings import TopicSettings
+    from barnabas.core.metadata.image import MetadataImage
+    from barnabas.node.config.node_config import NodeConfig
+    from barnabas.node.controller_host import ControllerHost
+    from barnabas.node.coordinator import GroupCoordinators
+    from barnabas.node.network import Network
+    from barnabas.node.partition import Partition
+    from barnabas.node.producer_ids import ProducerIds
+    from barnabas.node.replicas import Directory, Replicas
+    from barnabas.storage.errors import StorageError
+
+_SESSION_EVICTION_MS = 120_000
+
+
+class Node:
+    controller: ControllerHost
+    groups: GroupCoordinators
+    network: Network
+    producer_ids: ProducerIds
+    replicas: Replicas
+
+    def __init__(self, config: NodeConfig, cluster_id: str, stop: Callable[[int], object]) -> None:
+        """`stop(exit status)` ends the process in order; it may be called from any thread."""
+        self.static_config = config
+        self.config = config
+        self.cluster_id = cluster_id
+        self.image: MetadataImage = EMPTY
+        self.log = ConsoleLog(f"node {config.node_id}")
+        self.stop = stop
+        self.fetch_sessions_lock = Lock()
+        self.fetch_sessions = SessionCache(
+            config.replication.fetch_session_slots, _SESSION_EVICTION_MS, lambda: int.from_bytes(os.urandom(4), "big") & 0x7FFFFFFF
+        )
+        self.auto_topics = AutoTopics(self)
+        self._settings: dict[str, TopicSettings] = {}
+
+    # Partitions
+
+    def partition_by_name(self, topic: str, index: int) -> Partition | Error:
+        """A partition that this node leads, or why there is none."""
+        table = self.replicas.by_name.get(topic)
+        partition = None if table is None else table.get(index)
+        if partition is not None:
+            return self._usable(partition)
+        if self.image.topics.partition(topic, index) is None:
+            return Error.UNKNOWN_TOPIC_OR_PARTITION
+        return Error.NOT_LEADER_OR_FOLLOWER
+
+    def partition_for_fetch(self, topic: str | bytes, index: int) -> Partition | Error:
+        """As `partition_by_name`; ids are of Fetch and Produce 13 on."""
+        if isinstance(topic, str):
+            return self.partition_by_name(topic, index)
+        table = self.replicas.by_id.get(topic)
+        partition = None if table is None else table.get(index)
+        if partition is not None:
+            return self._usable(partition)
+        known = self.image.topics.by_id.get(topic)
+        if known is None:
+            return Error.UNKNOWN_TOPIC_ID
+        return Error.NOT_LEADER_OR_FOLLOWER if index in known.partitions else Error.UNKNOWN_TOPIC_OR_PARTITION
+
+    def _usable(self, partition: Partition) -> Partition | Error:
+        if not self.replicas.directory_of(partition).is_online:
+            return Error.KAFKA_STORAGE_ERROR
+        return Error.NOT_LEADER_OR_FOLLOWER if partition.retired or partition.leader_epoch < 0 else partition
+
+    def topic_exists(self, topic: str) -> bool:
+        return topic in self.image.topics.by_name
+
+    def topic_settings(self, topic: str) -> TopicSettings:
+        """In force now; computed once for each change."""
+        found = self._settings.get(topic)
+        if found is None:
+            found = self._settings[topic] = self.config.topic_settings(self.image.config(TOPIC, topic))
+        return found
+
+    def forget_settings(self) -> None:
+        """A configuration changed."""
+        self._settings = {}
+
+    # The cluster
+
+    def finalized_features(self) -> tuple[dict[str, int], int]:
+        """Levels by name, and the offset of the image that they are from (W6)."""
+        image = self.image
+        levels = dict(image.features.finalized)
+        kraft_version = self.controller.kraft_version
+        if kraft_version > 0:
+            levels["kraft.version"] = kraft_version
+        return levels, image.offset
+
+    def any_broker_id(self, image: MetadataImage) -> int:
+        """What clients are told is the controller: a live broker, it forwards what must be (C69). -1: none."""
+        return next((broker.id for broker in image.cluster.brokers.values() if not broker.fenced), -1)
+
+    # Failures
+
+    def on_storage_error(self, partition: Partition, error: StorageError) -> None:
+        """An append or a sync failed. A log that was cut back goes on; else its directory's disk is given up (D7)."""
+        if error.offline:
+            self.on_directory_error(self.replicas.directory_of(partition), error)
+        else:
+            self.log_warning(f"{error}. Producers get KAFKA_STORAGE_ERROR until there is room again.")
+
+    def on_directory_error(self, directory: Directory, error: Exception) -> None:
+        """Take a directory offline; without any, or without the metadata log's, the node ends."""
+        if not directory.is_online:
+            return
+        self.log.write(ERROR, f"Taking {directory.path} offline: {error}")
+        self.replicas.take_offline(directory)
+        if self.controller.is_metadata_directory(directory.path) or not any(found.is_online for found in self.replicas.directories):
+            self.log.write(ERROR, "Shutting down: no log directory is left that this node can work with. Repair the disk, then start the node again.")
+            self.stop(1)
+        else:
+            self.controller.directory_failed(directory.id)
+
+    def on_network_error(self, error: BaseException) -> None:
+        """A handler raised: the connection that it worked for is of no use any more, the others are."""
+        self.log.write(ERROR, "".join(traceback.format_exception(error)).rstrip())
+
+    def on_loop_error(self, error: BaseException) -> None:
+        """Something that must not fail did: nobody knows in which state it left the node."""
+        self.log.write(ERROR, "".join(traceback.format_exception(error)).rstrip())
+        self.stop(1)
+
+    # Saying so
+
+    def log_debug(self, text: str) -> None:
+        self.log.write(DEBUG, text)
+
+    def log_info(self, text: str) -> None:
+        self.log.write(INFO, text)
+
+    def log_warning(self, text: str) -> None:
+        self.log.write(WARN, text)
