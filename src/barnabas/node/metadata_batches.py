@@ -1,0 +1,107 @@
+"""Metadata records to batches and back (D28-D30): what the metadata log holds, as messages.
+
+Owns the split into batches and its limits. What the records mean is `core.metadata`'s and `core.controller`'s, the files are `storage.log`'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from barnabas.core.metadata.record_versions import decode_record, encode_record
+from barnabas.wire.logs import raft
+from barnabas.wire.records.batch import HEADER_SIZE
+from barnabas.wire.records.builder import build_batch
+from barnabas.wire.records.control import ControlType, build_control_batch, control_type
+from barnabas.wire.records.record import Record, decode_records
+from barnabas.wire.types import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from barnabas.wire.records.batch import BatchHeader
+    from barnabas.wire.schema import Message
+
+MAX_BATCH_BYTES = 8 * 1024 * 1024
+MAX_BATCH_RECORDS = 10_000
+_RECORD_OVERHEAD_BYTES = 24
+_CONTROLS: dict[int, type[Message]] = {
+    ControlType.LEADER_CHANGE: raft.LeaderChangeMessage,
+    ControlType.SNAPSHOT_HEADER: raft.SnapshotHeaderRecord,
+    ControlType.SNAPSHOT_FOOTER: raft.SnapshotFooterRecord,
+    ControlType.KRAFT_VERSION: raft.KRaftVersionRecord,
+    ControlType.KRAFT_VOTERS: raft.VotersRecord,
+}
+_CONTROL_TYPES = {message: kind for kind, message in _CONTROLS.items()}
+
+
+class MetadataBatch(NamedTuple):
+    """One batch of the metadata log: the unit of commit and of snapshots."""
+
+    base_offset: int
+    last_offset: int
+    epoch: int
+    timestamp_ms: int
+    size_bytes: int
+    records: Sequence[Message]
+    """Metadata records; empty for a control batch."""
+    controls: Sequence[Message] = ()
+    """The quorum's own records: a control batch has these instead."""
+
+
+class TooManyRecords(ValueError):
+    """Records that had to be one batch don't fit one: nothing was written."""
+
+
+def decode_control(key: bytes | None, value: bytes | None) -> Message | None:
+    """A control record's message; None for a type from the future, which a reader skips. DecodeError."""
+    found = _CONTROLS.get(control_type(key))
+    return None if found is None else found.decode(value or b"", 0)
+
+
+def decode_batch(header: BatchHeader, batch: memoryview) -> MetadataBatch:
+    """A batch of the log, its CRC checked by whoever read it. DecodeError names the offset (C82: no record may be stepped over)."""
+    place = (header.base_offset, header.last_offset, header.leader_epoch, header.max_timestamp, header.size)
+    offset = header.base_offset
+    records: list[Message] = []
+    try:
+        if header.is_control:
+            for record in decode_records(batch, check_crc=False):
+                control = decode_control(record.key, record.value)
+                if control is not None:
+                    records.append(control)
+            return MetadataBatch(*place, (), records)
+        for record in decode_records(batch, max_bytes=4 * MAX_BATCH_BYTES, check_crc=False):
+            offset = record.offset
+            records.append(decode_record(record.value or b"")[0])
+    except DecodeError as error:
+        raise DecodeError(f"offset {offset}: {error}") from None
+    return MetadataBatch(*place, records)
+
+
+def control_batch(records: Sequence[Message], base_offset: int, epoch: int, now_ms: int) -> tuple[bytes, MetadataBatch]:
+    """One batch of the quorum's own records."""
+    data = build_control_batch(
+        [(_CONTROL_TYPES[type(record)], record.encode(0)) for record in records], timestamp_ms=now_ms, base_offset=base_offset, leader_epoch=epoch
+    )
+    return data, MetadataBatch(base_offset, base_offset + len(records) - 1, epoch, now_ms, len(data), (), records)
+
+
+def data_batches(
+    records: Sequence[Message], version_of: Callable[[Message], int], base_offset: int, epoch: int, now_ms: int, *, is_atomic: bool = True
+) -> list[tuple[bytes, MetadataBatch]]:
+    """The batches of these records: one if atomic, else as many as the limits ask for (D29). TooManyRecords."""
+    values = [encode_record(record, version_of(record)) for record in records]
+    made = []
+    start = 0
+    while start < len(values):
+        end, size = start, HEADER_SIZE
+        while end < len(values) and end - start < MAX_BATCH_RECORDS and size + len(values[end]) + _RECORD_OVERHEAD_BYTES <= MAX_BATCH_BYTES:
+            size += len(values[end]) + _RECORD_OVERHEAD_BYTES
+            end += 1
+        if end == start or (is_atomic and end < len(values)):
+            raise TooManyRecords(f"{len(values)} metadata records of {sum(map(len, values))} bytes don't fit one batch of the metadata log.")
+        offset = base_offset + start
+        data = build_batch([Record(timestamp=now_ms, value=value) for value in values[start:end]], base_offset=offset, leader_epoch=epoch)
+        made.append((data, MetadataBatch(offset, offset + end - start - 1, epoch, now_ms, len(data), records[start:end])))
+        start = end
+    return made

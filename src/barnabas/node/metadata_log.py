@@ -1,0 +1,396 @@
+"""The host of the metadata quorum: __cluster_metadata-0 on disk, `core.quorum` over it, and what the node's controller hears of both.
+
+Owns opening and loading the log, carrying out the quorum's effects, appending, syncing, committing. Everything happens on the control thread, but
+syncing, which has a thread of its own: appends that come while the disk is busy share the next sync (O8, O9). Doesn't know what a record means.
+Source: INTERCHANGE D22-D32, Q28-Q38; Apache's `KafkaRaftClient`, `KafkaRaftLog`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from barnabas.core.partition.epochs import LeaderEpochs
+from barnabas.core.partition.producers import ProducerStates
+from barnabas.core.quorum.events import (
+    AppendControl,
+    BecameLeader,
+    Effect,
+    Election,
+    Fetched,
+    Flushed,
+    HighWatermark,
+    LostLeadership,
+    Persist,
+    Start,
+    Stop,
+)
+from barnabas.core.quorum.quorum import Quorum
+from barnabas.core.quorum.voters import ControlHistory, Voter, VoterSet
+from barnabas.node.loop import Loop
+from barnabas.node.metadata_batches import MetadataBatch, control_batch, data_batches, decode_batch, decode_control
+from barnabas.node.metadata_snapshots import MetadataSnapshots, SnapshotRules
+from barnabas.storage.atomic_file import sync_directory
+from barnabas.storage.log import Log
+from barnabas.storage.log_config import LogConfig
+from barnabas.storage.metadata_snapshot import SnapshotReader, recover_snapshots
+from barnabas.storage.quorum_state import StoredQuorumState, read_quorum_state, write_quorum_state
+from barnabas.wire.records.batch import iterate_headers
+from barnabas.wire.types import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from barnabas.core.metadata.image import MetadataImage
+    from barnabas.core.quorum.quorum import QuorumDescription
+    from barnabas.storage.metadata_snapshot import SnapshotId
+    from barnabas.wire.schema import Message
+
+DIRECTORY = "__cluster_metadata-0"
+TOPIC_ID = bytes(15) + b"\x01"
+READ_BYTES = 8 * 1024 * 1024
+NEVER_EXPIRES_MS = (1 << 31) - 1
+
+
+class MetadataLogRefused(ValueError):
+    """The node must not start on this metadata log; the message names the file or offset, and the fix (M13, M16)."""
+
+
+class MetadataListener(Protocol):
+    """Who uses the metadata: the controller and the image. Called on the control thread (while loading: on the thread that loads)."""
+
+    def load_snapshot(self, records: Iterator[Message], last_offset: int, epoch: int, timestamp_ms: int) -> None:
+        """Begin with these records; the last one stood at `last_offset`."""
+
+    def loaded(self, batch: MetadataBatch) -> None:
+        """The next batch of the log at start, in order. Not yet committed; it won't come again in `committed`."""
+
+    def appended(self, batch: MetadataBatch) -> None:
+        """A batch that this leader has just written: replay it now, before it commits (C2). Control batches come too: they take offsets."""
+
+    def committed(self, last_offset: int, batches: Sequence[MetadataBatch]) -> None:
+        """Everything up to `last_offset`, the end of a batch, is durable and committed. `batches`: those appended since the last time."""
+
+    def leading(self, epoch: int) -> None:
+        """This node leads: `append` may be called, and the whole log has been replayed (Q37)."""
+
+    def resigned(self, epoch: int) -> None:
+        """This node leads no longer; what wasn't committed may be lost."""
+
+
+class MetadataLogSettings(NamedTuple):
+    segment_bytes: int = 1024 * 1024 * 1024
+    segment_ms: int = 7 * 24 * 3_600_000
+    snapshots: SnapshotRules = SnapshotRules()
+
+
+class MetadataLog:
+    """Construct it (which loads), then `start`, then `append`."""
+
+    __slots__ = (
+        "_appended",
+        "_clock_ms",
+        "_disk",
+        "_epochs",
+        "_is_closed",
+        "_listener",
+        "_log",
+        "_loop",
+        "_on_failure",
+        "_syncing",
+        "directory",
+        "quorum",
+        "snapshots",
+    )
+
+    def __init__(
+        self,
+        metadata_directory: str,
+        local: Voter,
+        static_voters: VoterSet,
+        settings: MetadataLogSettings,
+        listener: MetadataListener,
+        loop: Loop,
+        clock_ms: Callable[[], int],
+        on_failure: Callable[[BaseException], object],
+    ) -> None:
+        """Open and load. `metadata_directory`: of metadata.log.dir, locked by the caller; `local`: node id, directory.id, controller endpoints;
+        `static_voters`: of controller.quorum.voters, empty without; `loop`: the control thread's; `on_failure`: the disk failed, the node must stop.
+
+        Raises MetadataLogRefused, SnapshotError, QuorumStateError, StorageError, OSError, and what the listener's replay raises.
+        """
+        self.directory = os.path.join(metadata_directory, DIRECTORY)
+        self._listener = listener
+        self._loop = loop
+        self._clock_ms = clock_ms
+        self._on_failure = on_failure
+        self._disk: Loop | None = None
+        self._syncing = False
+        self._is_closed = False
+        self._appended: deque[MetadataBatch] = deque()
+        now_ms = clock_ms()
+        self._epochs = LeaderEpochs()
+        self._log = self._open(settings, now_ms)
+        self.snapshots = MetadataSnapshots(self.directory, recover_snapshots(self.directory, self._log.start_offset), settings.snapshots, now_ms)
+        latest = self.snapshots.latest
+        last_epoch = self._epochs.latest or 0
+        if latest is not None and (latest.epoch > last_epoch or (latest.epoch == last_epoch and latest.offset > self._log.end_offset)):
+            self._log.truncate_fully(latest.offset)  # a snapshot was fetched and the node died before it could do this (D27)
+            self.snapshots.forget_before(latest, now_ms)
+        history = ControlHistory(static_voters)
+        self._load(history)
+        if latest is not None and self._log.end_offset == latest.offset:
+            last_epoch = max(last_epoch, latest.epoch)
+        stored = read_quorum_state(self.directory)
+        election = None if stored is None else Election(stored.leader_epoch, stored.leader_id, stored.voted_id, stored.voted_directory_id)
+        self.quorum = Quorum(local, history, election, self._log.end_offset, last_epoch)
+
+    def _open(self, settings: MetadataLogSettings, now_ms: int) -> Log:
+        """Always as after a crash: every segment is read and checked (D24)."""
+        if not os.path.isdir(self.directory):
+            os.mkdir(self.directory)
+            sync_directory(os.path.dirname(self.directory))
+        config = LogConfig(segment_bytes=settings.segment_bytes, segment_ms=settings.segment_ms, retention_bytes=-1, retention_ms=-1)
+        return Log.open(
+            self.directory,
+            config,
+            recovery_point=0,
+            clean=False,
+            log_start_offset=0,
+            producers=ProducerStates(NEVER_EXPIRES_MS),
+            epochs=self._epochs,
+            now_ms=now_ms,
+            topic_id=TOPIC_ID,
+        )
+
+    # --- loading
+
+    def _load(self, history: ControlHistory) -> None:
+        """Newest snapshot, then the log behind it, to the quorum's history and the listener."""
+        offset = self._log.start_offset
+        latest = self.snapshots.latest
+        try:
+            if latest is not None:
+                self._load_snapshot(latest, history)
+                offset = latest.offset
+            for batch in self._batches_from(offset):
+                for position, control in enumerate(batch.controls):
+                    history.replay(batch.base_offset + position, control)
+                self.snapshots.count(batch.size_bytes)
+                self._listener.loaded(batch)
+        except DecodeError as error:
+            raise MetadataLogRefused(
+                f"{self.directory}: {error}. A newer release wrote it, or the disk damaged it: start that release, or restore the directory."
+            ) from None
+
+    def _load_snapshot(self, snapshot_id: SnapshotId, history: ControlHistory) -> None:
+        from barnabas.core.metadata.record_versions import decode_record
+
+        reader = SnapshotReader(self.snapshots.path(snapshot_id))
+        last_offset = snapshot_id.offset - 1
+        for kind, value in reader.control_records:
+            control = decode_control(kind.to_bytes(4, "big"), value)
+            if control is not None:
+                history.replay(last_offset, control)
+        if snapshot_id.offset > 0:
+            records = (decode_record(value)[0] for value in reader.values())
+            self._listener.load_snapshot(records, last_offset, snapshot_id.epoch, reader.last_timestamp_ms)
+        reader.close()
+
+    def _batches_from(self, offset: int) -> Iterator[MetadataBatch]:
+        """Every batch at and after `offset`, in order."""
+        while offset < self._log.end_offset:
+            data = self.read(offset, READ_BYTES)
+            with memoryview(data) as view:
+                for position, header in iterate_headers(view):
+                    if header.base_offset < offset:
+                        continue  # the snapshot's offset is a batch's boundary, so this is only a read that began earlier
+                    with view[position : position + header.size] as batch:
+                        yield decode_batch(header, batch)
+                    offset = header.next_offset
+
+    def read(self, offset: int, max_bytes: int) -> bytes:
+        """Whole batches from the one that holds `offset`, at least one: for loading, and for observers (Q3)."""
+        found = self._log.read(offset, max_bytes, self._log.end_offset, True)
+        return b"" if found is None else os.pread(found.file.fileno(), found.size, found.position)
+
+    # --- leading
+
+    def start(self) -> None:
+        """Become the leader; the epoch's first batch is durable and committed on return. Raises QuorumRefused, StorageError, OSError."""
+        self._do(self.quorum.step(Start(), self._clock_ms()))
+        self._log.flush(self._log.end_offset)
+        self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
+        self._listener.leading(self.quorum.epoch)
+
+    def append(self, records: Sequence[Message], version_of: Callable[[Message], int], *, is_atomic: bool = True) -> int:
+        """Write records as the leader, let the listener replay them, and sync soon; the last one's offset. `committed` follows.
+
+        Raises TooManyRecords (nothing happened), StorageError (the node must stop, unless it isn't `offline`: then nothing happened).
+        """
+        if self._is_closed or self.quorum.leader_id < 0:
+            raise ValueError("append to the metadata log without being its leader")
+        made = data_batches(records, version_of, self._log.end_offset, self.quorum.epoch, self._clock_ms(), is_atomic=is_atomic)
+        self._write(made)
+        return self._log.end_offset - 1
+
+    def _write(self, made: Sequence[tuple[bytes, MetadataBatch]]) -> None:
+        self._log.append([(data, batch.base_offset, batch.last_offset, batch.timestamp_ms, len(data), batch.epoch) for data, batch in made])
+        for _, batch in made:
+            self._appended.append(batch)
+            self._listener.appended(batch)
+        self._sync()
+
+    def _do(self, effects: Iterable[Effect]) -> None:
+        """Carry out the quorum's effects in their order."""
+        for effect in effects:
+            if isinstance(effect, HighWatermark):
+                self._commit(effect.offset)
+            elif isinstance(effect, Persist):
+                epoch, leader_id, voted_id, voted_directory_id = effect.election
+                state = StoredQuorumState(epoch, leader_id, voted_id, voted_directory_id, effect.voter_ids)
+                write_quorum_state(self.directory, state, effect.kraft_version)
+            elif isinstance(effect, BecameLeader):
+                self._epochs.assign(effect.epoch, effect.start_offset)
+                self._log.flush_epochs()
+            elif isinstance(effect, AppendControl):
+                data, batch = control_batch(effect.records, self._log.end_offset, effect.epoch, self._clock_ms())
+                for position, control in enumerate(effect.records):
+                    self.quorum.history.replay(batch.base_offset + position, control)
+                self._write([(data, batch)])
+            else:
+                assert isinstance(effect, LostLeadership)
+                self._listener.resigned(effect.epoch)
+
+    def _commit(self, high_watermark: int) -> None:
+        done = []
+        while self._appended and self._appended[0].last_offset < high_watermark:
+            done.append(self._appended.popleft())
+            self.snapshots.count(done[-1].size_bytes)
+        self._listener.committed(high_watermark - 1, done)
+
+    # --- syncing
+
+    def _sync(self) -> None:
+        """Have what is appended synced. While a sync is running nothing is done: the next one takes it all."""
+        if self._disk is not None and not self._syncing:
+            self._syncing = True
+            self._disk.call(self._sync_on_disk_thread, self._log.end_offset)
+
+    def _sync_on_disk_thread(self, end_offset: int) -> None:
+        try:
+            self._log.flush(end_offset)
+        except Exception as error:
+            self._loop.call(self._on_failure, error)
+        else:
+            self._loop.call(self._synced, end_offset)
+
+    def _synced(self, end_offset: int) -> None:
+        self._syncing = False
+        if self._is_closed:
+            return
+        if self._log.end_offset > end_offset:
+            self._sync()
+        self._do(self.quorum.step(Flushed(end_offset), self._clock_ms()))
+
+    def run(self) -> None:
+        """From now on sync on a thread of its own. Until then an append stays uncommitted."""
+        self._disk = Loop("metadata-sync", self._on_failure)
+        self._disk.start()
+        self._sync()
+
+    # --- snapshots
+
+    def maybe_snapshot(self, image: MetadataImage) -> None:
+        """Call after each publication of an image that ends outside of a transaction. Writes it when the rules ask for it (D31)."""
+        if self.snapshots.is_due(self._clock_ms()):
+            self.snapshot(image)
+
+    def snapshot(self, image: MetadataImage) -> bool:
+        """Write one now; False if it is there already. `image` is committed and ends with a batch (D29)."""
+        if image.offset < self._log.start_offset or image.features.metadata_version is None:
+            return False
+        kraft_version, voters = self.quorum.history.at(image.offset)
+        return self.snapshots.begin(image, kraft_version, voters, self._clock_ms(), self._snapshot_done)
+
+    def _snapshot_done(self, snapshot_id: SnapshotId, error: Exception | None) -> None:
+        self._loop.call(self._snapshot_finished, snapshot_id, error)
+
+    def _snapshot_finished(self, snapshot_id: SnapshotId, error: Exception | None) -> None:
+        self.snapshots.finished(snapshot_id, error)
+        if error is not None:
+            self._on_failure(error)
+
+    def clean(self) -> None:
+        """Drop old snapshots and the log's head by the rules of retention. Call every minute (D32). Raises OSError, StorageError."""
+        high_watermark = self.quorum.high_watermark
+        if high_watermark is not None and not self._is_closed:
+            self.snapshots.clean(self._log, high_watermark, self._clock_ms())
+            self.quorum.history.forget_before(self._log.start_offset)
+            self._log.remove_deleted_files(self._clock_ms() - self.snapshots.delete_delay_ms)
+
+    # --- others
+
+    @property
+    def start_offset(self) -> int:
+        return self._log.start_offset
+
+    @property
+    def end_offset(self) -> int:
+        return self._log.end_offset
+
+    @property
+    def kraft_version(self) -> int:
+        return self.quorum.history.kraft_version
+
+    def fetched(self, replica_id: int, directory_id: bytes, offset: int) -> None:
+        """A replica asked for the log from `offset` on (Q31)."""
+        event = Fetched(replica_id, directory_id, offset, self._log.end_offset)
+        self._do(self.quorum.step(event, self._clock_ms()))
+
+    def describe(self) -> QuorumDescription | None:
+        """For DescribeQuorum; None unless this node leads (Q54)."""
+        return self.quorum.describe(self._clock_ms())
+
+    def stop(self) -> None:
+        """Resign, sync and close. What was appended is durable afterwards, whether or not its commit was heard of. Raises OSError, StorageError."""
+        if self._is_closed:
+            return
+        if self._disk is not None:
+            self._disk.stop()
+            self._disk.join(30)
+        self._log.flush(self._log.end_offset)
+        self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
+        self._do(self.quorum.step(Stop(), self._clock_ms()))
+        self._is_closed = True
+        self.snapshots.wait()
+        self._log.close()
+
+
+def bootstrap_records(metadata_directory: str) -> list[Message]:
+    """What a new cluster begins with, for the controller's activation (C5): the records of bootstrap.checkpoint, or without the file only the
+    latest metadata.version, as Apache has it (D20). Raises SnapshotError, MetadataLogRefused, OSError."""
+    from barnabas.core.metadata.features import METADATA_VERSION, SUPPORTED
+    from barnabas.core.metadata.record_versions import decode_record
+    from barnabas.storage.bootstrap_checkpoint import FILE_NAME, read_bootstrap_checkpoint
+    from barnabas.wire.logs.cluster_metadata import FeatureLevelRecord
+
+    values = read_bootstrap_checkpoint(metadata_directory)
+    if values is None:
+        return [FeatureLevelRecord(name=METADATA_VERSION, feature_level=SUPPORTED[METADATA_VERSION][1])]
+    try:
+        return [decode_record(value)[0] for value in values]
+    except DecodeError as error:
+        raise MetadataLogRefused(f"{os.path.join(metadata_directory, FILE_NAME)}: {error}. Format the directory anew with this release.") from None
+
+
+def refuse_second_log(directories: Iterable[str], metadata_directory: str) -> None:
+    """Raise MetadataLogRefused when another log dir than the metadata's holds a metadata log (D23)."""
+    for directory in directories:
+        path = os.path.join(directory, DIRECTORY)
+        if directory != metadata_directory and os.path.exists(path):
+            raise MetadataLogRefused(
+                f"Found {path}, but the metadata log belongs into {metadata_directory}. Set metadata.log.dir={directory} if that is the cluster's "
+                "metadata, else move it away."
+            )
