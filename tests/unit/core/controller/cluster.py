@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barnabas.core.controller.broker_life import HeartbeatReply, process_broker_heartbeat
 from barnabas.core.controller.config_rules import KafkaConfigRules
@@ -13,9 +13,8 @@ from barnabas.core.controller.topic_changes import create_topics
 from barnabas.core.metadata.delta import MetadataDelta
 from barnabas.core.metadata.features import BOOTSTRAP_LEVELS, SUPPORTED
 from barnabas.core.metadata.image import EMPTY, MetadataImage
-from barnabas.core.metadata.loader import MetadataLoader
 from barnabas.core.metadata.record_versions import decode_record, encode_record
-from barnabas.wire.logs.cluster_metadata import FeatureLevelRecord
+from barnabas.wire.logs.cluster_metadata import BeginTransactionRecord, EndTransactionRecord, FeatureLevelRecord
 from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatRequest
 from barnabas.wire.messages.broker_registration import BrokerRegistrationRequest
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
@@ -34,13 +33,12 @@ BOOTSTRAP: list[Message] = [FeatureLevelRecord(name=name, feature_level=level) f
 class Cluster:
     """Offsets start at 1: the quorum's leader change record has 0."""
 
-    def __init__(self, bootstrap: Sequence[Message] = BOOTSTRAP, seed: int = 1, **settings: object) -> None:
+    def __init__(self, bootstrap: Sequence[Message] = BOOTSTRAP, seed: int = 1, **settings: Any) -> None:
         given = ControllerSettings(node_id=1, cluster_id=CLUSTER_ID, voter_ids=(1,))._replace(**settings)
         self.controller = Controller(given, KafkaConfigRules({}), Random(seed).randbytes)
         self.log: list[tuple[Message, int]] = []
         """(record, version); its index is its offset - 1."""
         self.image: MetadataImage = EMPTY
-        self.loader = MetadataLoader(EMPTY)
         self.now_ms = 1_000_000
         self.controller.committed(0)
         self.run(self.controller.activate(1, bootstrap, self.now_ms))
@@ -59,10 +57,11 @@ class Cluster:
         return appended
 
     def commit(self) -> None:
-        records = [record for record, _ in self.log[max(self.loader.next_offset - 1, 0) :]]
-        published = self.loader.load(records, len(self.log) + 1, 1, self.now_ms)
-        if published is not None:
-            self.image = published.image
+        delta = MetadataDelta(self.image)
+        for record, _ in self.log[max(self.image.offset, 0) :]:
+            if not isinstance(record, BeginTransactionRecord | EndTransactionRecord):
+                delta.replay(record)
+        self.image = delta.apply(len(self.log), 1, self.now_ms)
         self.controller.committed(len(self.log))
 
     def run(self, result: Result) -> list[Message]:
@@ -92,7 +91,7 @@ class Cluster:
         assert isinstance(epoch, int)
         return epoch
 
-    def beat(self, broker_id: int, **fields: object) -> tuple[HeartbeatReply, list[Message]]:
+    def beat(self, broker_id: int, **fields: Any) -> tuple[HeartbeatReply, list[Message]]:
         """One heartbeat of a broker that has applied all; the reply and the records it caused."""
         request = BrokerHeartbeatRequest(
             broker_id=broker_id,
@@ -105,9 +104,9 @@ class Cluster:
         result = process_broker_heartbeat(self.controller, request, self.now_ms)
         return result.response, self.run(result)
 
-    def start_broker(self, broker_id: int, **registration: object) -> int:
+    def start_broker(self, broker_id: int, **registration: Any) -> int:
         """Register and unfence; the broker's epoch."""
-        epoch = self.register(broker_id, **registration)  # type: ignore[arg-type]
+        epoch = self.register(broker_id, **registration)
         reply, _ = self.beat(broker_id)
         assert not reply.is_fenced
         return epoch

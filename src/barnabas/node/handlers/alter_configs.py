@@ -1,0 +1,52 @@
+"""AlterConfigs (33), versions 0-2: a resource's configs become what the request says, and nothing else. Needs what IncrementalAlterConfigs needs. KIP-133.
+
+All versions are alike. As Apache Kafka.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.core.controller.config_changes import SET, legacy_alter
+from barnabas.core.controller.config_screening import screen
+from barnabas.wire.messages.alter_configs import AlterConfigsResponse
+
+if TYPE_CHECKING:
+    from barnabas.core.controller.controller import Controller
+    from barnabas.core.controller.result import ApiError, Result
+    from barnabas.core.metadata.image import ConfigResource
+    from barnabas.node.call import Call
+    from barnabas.wire.errors import Error
+    from barnabas.wire.messages.alter_configs import AlterConfigsRequest
+
+
+def handle(request: AlterConfigsRequest, call: Call) -> None:
+    changes = [
+        ((resource.resource_type, resource.resource_name), [(config.name, (SET, config.value)) for config in resource.configs])
+        for resource in request.resources
+    ]
+    verdicts = screen(changes, call.node.config.node_id, on_controller=call.on_controller_listener)
+    allowed = {
+        resource: {name: value for name, (_, value) in operations}
+        for (resource, operations), refused in zip(changes, verdicts, strict=True)
+        if refused is None
+    }
+
+    def alter(controller: Controller, now_ms: int) -> Result:
+        return legacy_alter(controller, allowed, validate_only=request.validate_only, forwarded=not call.on_controller_listener)
+
+    def answer(outcome: dict[ConfigResource, ApiError | None]) -> None:
+        rows = []
+        for (resource, _), refused in zip(changes, verdicts, strict=True):
+            refused = refused or outcome.get(resource)
+            rows.append(_row(resource, refused.error if refused else 0, refused.message if refused else None))
+        call.reply(AlterConfigsResponse(throttle_time_ms=0, responses=rows))
+
+    def refuse(error: Error, message: str | None) -> None:
+        call.reply(AlterConfigsResponse(throttle_time_ms=0, responses=[_row(resource, error, message) for resource, _ in changes]))
+
+    call.node.controller.submit(alter, answer, refuse)
+
+
+def _row(resource: ConfigResource, error: int, message: str | None) -> AlterConfigsResponse.Resource:
+    return AlterConfigsResponse.Resource(error_code=error, error_message=message, resource_type=resource[0], resource_name=resource[1])
