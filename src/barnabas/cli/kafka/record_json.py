@@ -57,8 +57,8 @@ def _node(field: Field, value: Any, version: int) -> Any:
     if value is None:
         return None
     if isinstance(value, list):
-        return [_scalar(field.type, item, version) for item in value]
-    return _scalar(field.type, value, version)
+        return [_scalar(field.type_name, item, version) for item in value]
+    return _scalar(field.type_name, value, version)
 
 
 def _scalar(kind: str, value: Any, version: int) -> Any:
