@@ -64,6 +64,14 @@ class Deadlines:
             heappop(heap)
         return heap[0][0] if heap else None
 
+    def shift(self, by_ms: int) -> None:
+        """The clock has been set: all deadlines keep their distance."""
+        items = sorted((entry.at_ms + by_ms, order, key) for order, (key, entry) in enumerate(self._entries.items()))
+        self._heap.clear()
+        for at_ms, _, key in items:
+            self._entries[key].at_ms = at_ms
+            self._queue(key, self._entries[key])
+
     def run(self, now_ms: int) -> None:
         """Run every action whose deadline has come, in their order."""
         heap = self._heap
@@ -79,7 +87,7 @@ class Deadlines:
 
     def _queue(self, key: Key, entry: _Entry) -> None:
         if len(self._heap) > 64 + 4 * len(self._entries):  # entries that were replaced or cancelled stay until their time
-            self._heap = [item for item in self._heap if self._entries.get(item[2]) is item[3]]
+            self._heap[:] = [item for item in self._heap if self._entries.get(item[2]) is item[3]]
             heapify(self._heap)
         entry.queued_ms = entry.at_ms
         self._entries[key] = entry

@@ -18,6 +18,7 @@ from barnabas.wire.errors import Error
 if TYPE_CHECKING:
     from barnabas.core.groups.context import Caller, Context
     from barnabas.core.groups.records import KeptRecord
+    from barnabas.core.groups.settings import GroupSettings
     from barnabas.wire.messages.join_group import JoinGroupRequest
 
 MEMBER_ID_REQUIRED_SINCE = 4
@@ -28,11 +29,9 @@ def join_group(context: Context, request: JoinGroupRequest, caller: Caller, wait
     """Answered at once, or when the join phase ends. A group is made by its first member without an id, and written at once (G20)."""
     if caller.version == 0:  # it has no rebalance timeout
         request.rebalance_timeout_ms = request.session_timeout_ms
-    if not request.group_id:
-        _refuse(context, waiter, Error.INVALID_GROUP_ID, request.member_id)
-        return
-    if not context.settings.min_session_timeout_ms <= request.session_timeout_ms <= context.settings.max_session_timeout_ms:
-        _refuse(context, waiter, Error.INVALID_SESSION_TIMEOUT, request.member_id)
+    error = join_request_error(context.settings, request)
+    if error:
+        _refuse(context, waiter, error, request.member_id)
         return
     group = context.groups.current.get(request.group_id)
     tombstones: list[KeptRecord] = []
@@ -49,6 +48,15 @@ def join_group(context: Context, request: JoinGroupRequest, caller: Caller, wait
         _refuse(context, waiter, Error.UNKNOWN_MEMBER_ID, request.member_id)
     else:
         _join_new_group(context, request, caller, waiter, tombstones)
+
+
+def join_request_error(settings: GroupSettings, request: JoinGroupRequest) -> Error:
+    """What can be refused without knowing the group."""
+    if not request.group_id:
+        return Error.INVALID_GROUP_ID
+    if not settings.min_session_timeout_ms <= request.session_timeout_ms <= settings.max_session_timeout_ms:
+        return Error.INVALID_SESSION_TIMEOUT
+    return Error.NONE
 
 
 def _join_new_group(context: Context, request: JoinGroupRequest, caller: Caller, waiter: Waiter, tombstones: list[KeptRecord]) -> None:

@@ -89,6 +89,11 @@ class GroupShard:
         self.context.deadlines.run(now_ms)
         self.context.writes.expire(now_ms)
 
+    def clock_set(self, by_ms: int) -> None:
+        """The host's clock has jumped: sessions and timeouts don't."""
+        self.context.deadlines.shift(by_ms)
+        self.context.writes.shift(by_ms)
+
     def flush(self) -> None:
         """Append what has been written. Its answers come with `committed`, or here if that was at once."""
         self.context.writes.flush()

@@ -221,6 +221,11 @@ class Writes:
                 if write.deadline_ms <= now_ms:
                     self._finish(write, Error.REQUEST_TIMED_OUT)
 
+    def shift(self, by_ms: int) -> None:
+        """The clock has been set: what waits may wait as long as before."""
+        for write in [write for _, writes in self._waiting for write in writes] + self._batch_writes:
+            write.deadline_ms += by_ms
+
     def next_deadline_ms(self) -> int | None:
         for _, writes in self._waiting:
             for write in writes:

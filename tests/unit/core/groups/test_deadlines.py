@@ -66,3 +66,29 @@ def test_the_heap_stays_small() -> None:
         deadlines.cancel(("other",))
     assert len(deadlines) == 1
     assert len(deadlines._heap) < 100
+
+
+def test_shifting_keeps_distances_and_order() -> None:
+    ran: list[str] = []
+    deadlines = Deadlines()
+    deadlines.arm(("b",), 20, ran.append, "b")
+    deadlines.arm(("a",), 10, ran.append, "a")
+    deadlines.arm(("c",), 10, ran.append, "c")
+    deadlines.shift(-100)
+    assert deadlines.next_ms() == -90
+    deadlines.run(-80)
+    assert ran == ["a", "c", "b"]
+
+
+def test_an_action_that_makes_the_heap_compact_itself() -> None:
+    ran: list[int] = []
+    deadlines = Deadlines()
+
+    def churn() -> None:
+        for number in range(200):
+            deadlines.arm(("k",), 1000 - number, ran.append, number)
+
+    deadlines.arm(("churn",), 1, churn)
+    deadlines.run(1)
+    deadlines.run(2000)
+    assert ran == [199]
