@@ -6,12 +6,12 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.differential.transcript import Client, Transcript, assert_same, module_scripts, transcribe
 
 from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from barnabas.wire.messages.describe_cluster import DescribeClusterRequest
 from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
-from tests.differential.transcript import Client, Transcript, assert_same, module_scripts, transcribe
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -26,7 +26,9 @@ def metadata_of_named_topics(script: Transcript) -> None:
     for name in names:
         script.all_versions(lambda _, name=name: MetadataRequest(topics=[MetadataRequest.Topic(name=name)], allow_auto_topic_creation=False), name, 4)
     script.all_versions(
-        lambda _: MetadataRequest(topics=[MetadataRequest.Topic(name=n) for n in ("metadata-a", "metadata-b")], allow_auto_topic_creation=False), "both", 4
+        lambda _: MetadataRequest(topics=[MetadataRequest.Topic(name=n) for n in ("metadata-a", "metadata-b")], allow_auto_topic_creation=False),
+        "both",
+        4,
     )
     script.all_versions(lambda _: MetadataRequest(topics=[MetadataRequest.Topic(name="metadata-a")]), "old versions", 0, 3)
 
@@ -72,7 +74,9 @@ def describe_topic_partitions(script: Transcript) -> None:
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=None), 0, "all")
     script.call(DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=3, cursor=None), 0, "first three")
     script.call(
-        DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=3, cursor=cursor(topic_name="described-a", partition_index=3)), 0, "from 3"
+        DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=3, cursor=cursor(topic_name="described-a", partition_index=3)),
+        0,
+        "from 3",
     )
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=cursor(topic_name="described-b", partition_index=1)), 0, "from b")
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=cursor(topic_name="described-a", partition_index=-1)), 0, "negative cursor")
@@ -102,7 +106,11 @@ def test_api_versions_are_those_of_apache(version: int, apache_node: Node, barna
         (api.api_key, ranges.get(api.api_key)) for api in ours.api_keys
     ]
     assert [api.api_key for api in ours.api_keys] == sorted(api.api_key for api in ours.api_keys)
-    assert (ours.error_code, ours.supported_features, ours.zk_migration_ready) == (theirs.error_code, theirs.supported_features, theirs.zk_migration_ready)
+    assert (ours.error_code, ours.supported_features, ours.zk_migration_ready) == (
+        theirs.error_code,
+        theirs.supported_features,
+        theirs.zk_migration_ready,
+    )
     assert sorted(map(repr, ours.finalized_features)) == sorted(map(repr, theirs.finalized_features))
     assert (ours.finalized_features_epoch >= 0) == (theirs.finalized_features_epoch >= 0)
 

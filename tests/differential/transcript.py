@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.nodes import Node
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 5.0
 NOW_WITHIN_MS = 120_000
 
 
@@ -104,13 +104,17 @@ class Transcript:
         self.client = Client(self.node.port)
 
     def call(self, request: Message, version: int, note: str = "") -> Any:
-        """Sends, notes the normalised reply (or that the connection was closed), returns the reply as it came (None when closed)."""
+        """Sends, notes the normalised reply (or that there was none), returns the reply as it came (None without one)."""
         title = f"{type(request).__name__.removesuffix('Request')} {version} {note}".rstrip()
         try:
             reply = self.client.call(request, version)
         except Closed:
             self.reconnect()
             self.note(title, "closed")
+            return None
+        except TimeoutError:
+            self.reconnect()
+            self.note(title, "no answer")
             return None
         self.note(title, reply)
         return reply
@@ -172,12 +176,12 @@ class Transcript:
 def batches(records: bytes) -> list[Any]:
     """The headers of the batches in a Fetch reply; a cut one at the end as its size only. The CRC stands for the records."""
     shown: list[Any] = []
-    position = 0
-    for header in iterate_headers(records):
-        position += header.size
+    end = 0
+    for position, header in iterate_headers(records):
+        end = position + header.size
         stamped = bool(header.attributes & LOG_APPEND_TIME)
         shown.append(header._asdict() | ({"crc": "stamped", "max_timestamp": "stamped"} if stamped else {}))
-    return [*shown, f"{len(records) - position} bytes of a cut batch"] if position < len(records) else shown
+    return [*shown, f"{len(records) - end} bytes of a cut batch"] if end < len(records) else shown
 
 
 def wait_for_leaders(client: Client, topic: str, partitions: int) -> None:
@@ -229,4 +233,6 @@ def _diff(left: Any, right: Any) -> list[str]:
 def module_scripts(module_name: str) -> list[Callable[[Transcript], None]]:
     """The scripts of a test module: its public functions that take a transcript."""
     found = vars(sys.modules[module_name]).items()
-    return [value for name, value in found if callable(value) and getattr(value, "__annotations__", {}).get("script") == "Transcript" and name[0] != "_"]
+    return [
+        value for name, value in found if callable(value) and getattr(value, "__annotations__", {}).get("script") == "Transcript" and name[0] != "_"
+    ]

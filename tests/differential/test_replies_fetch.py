@@ -1,0 +1,254 @@
+"""The same Fetch, ListOffsets, OffsetForLeaderEpoch and DeleteRecords requests to both engines (W27, W28, R12-R15): sizes, errors, sessions, special timestamps."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.differential.transcript import Transcript, assert_same, module_scripts
+
+from barnabas.wire.messages.delete_records import DeleteRecordsRequest
+from barnabas.wire.messages.fetch import FetchRequest
+from barnabas.wire.messages.list_offsets import ListOffsetsRequest
+from barnabas.wire.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
+from barnabas.wire.messages.produce import ProduceRequest
+from barnabas.wire.records.builder import build_batch
+from barnabas.wire.records.record import Record
+
+if TYPE_CHECKING:
+    from tests.nodes import Node
+
+pytestmark = [pytest.mark.apache, pytest.mark.node]
+
+WHEN = 1_700_000_000_000
+Topic = FetchRequest.Topic
+Part = FetchRequest.Topic.Partition
+
+
+def _fill(script: Transcript, topic: str, batches: int = 5, size: int = 100, partition: int = 0, step_ms: int = 1000) -> None:
+    """Batches of two records, `step_ms` apart."""
+    data = ProduceRequest.TopicProduceData
+    for n in range(batches):
+        when = WHEN + n * step_ms
+        records = build_batch([Record(timestamp=when, value=b"a" * size), Record(timestamp=when + step_ms // 2, value=b"b" * size)])
+        part = data.PartitionProduceData(index=partition, records=records)
+        reply = script.client.call(ProduceRequest(acks=-1, timeout_ms=5000, topic_data=[data(name=topic, partition_data=[part])]), 9)
+        assert reply.responses[0].partition_responses[0].error_code == 0
+
+
+def _fetch(
+    topic: str, offset: int, *, topic_id: bytes = bytes(16), wait_ms: int = 0, min_bytes: int = 0, max_bytes: int = 1 << 24, **fields: int
+) -> FetchRequest:
+    part = Part(**{"partition": 0, "fetch_offset": offset, "partition_max_bytes": 1 << 20, **fields})  # type: ignore[arg-type]
+    return FetchRequest(
+        max_wait_ms=wait_ms, min_bytes=min_bytes, max_bytes=max_bytes, topics=[Topic(topic=topic, topic_id=topic_id, partitions=[part])]
+    )
+
+
+def every_version(script: Transcript) -> None:
+    topic_id = script.create_topic("fetch-versions")
+    _fill(script, "fetch-versions")
+    script.all_versions(lambda _: _fetch("fetch-versions", 0), last=12)
+    script.all_versions(lambda _: _fetch("", 0, topic_id=topic_id), first=13)
+    script.all_versions(lambda _: _fetch("fetch-versions", 3), "inside a batch", last=12)
+
+
+def what_is_not_there(script: Transcript) -> None:
+    topic_id = script.create_topic("fetch-errors")
+    _fill(script, "fetch-errors")
+    for version in (4, 11, 12):
+        script.call(_fetch("fetch-absent", 0), version, "unknown topic")
+        script.call(_fetch("not/legal", 0), version, "illegal topic")
+        script.call(_fetch("fetch-errors", 0, partition=7), version, "unknown partition")
+        script.call(_fetch("fetch-errors", 0, partition=-1), version, "negative partition")
+    for version in (13, 17, 18):
+        script.call(_fetch("", 0, topic_id=b"\1" * 16), version, "unknown id")
+        script.call(_fetch("", 0), version, "no id")
+        script.call(_fetch("", 0, topic_id=topic_id, partition=7), version, "unknown partition")
+    for version in (4, 12):
+        for offset in (-1, -2, 10, 11, 1 << 40, -(1 << 62)):
+            script.call(_fetch("fetch-errors", offset), version, f"offset {offset}")
+    for version in (9, 12):
+        for epoch in (-1, 0, 1, 5, -2):
+            script.call(_fetch("fetch-errors", 0, current_leader_epoch=epoch), version, f"leader epoch {epoch}")
+    script.call(_fetch("fetch-errors", 10, last_fetched_epoch=0), 12, "last fetched epoch")
+    script.call(_fetch("fetch-errors", 10, last_fetched_epoch=4), 12, "last fetched epoch ahead")
+
+
+def sizes(script: Transcript) -> None:
+    """The first batch comes whole even above the limits; later ones are cut."""
+    script.create_topic("fetch-sizes", 2)
+    _fill(script, "fetch-sizes", size=400)
+    _fill(script, "fetch-sizes", size=400, partition=1)
+    for version in (4, 12):
+        for limit in (0, 1, 100, 900, 1800, 2000, 3000, 1 << 30, -1):
+            script.call(_fetch("fetch-sizes", 0, partition_max_bytes=limit), version, f"partition limit {limit}")
+            script.call(_fetch("fetch-sizes", 0, max_bytes=limit), version, f"limit {limit}")
+            script.call(_fetch("fetch-sizes", 5, partition_max_bytes=limit), version, f"partition limit {limit} from inside")
+    for limit in (0, 1, 1000, 2000, 6000):
+        parts = [Part(partition=n, fetch_offset=0, partition_max_bytes=1 << 20) for n in (1, 0)]
+        script.call(
+            FetchRequest(max_wait_ms=0, min_bytes=0, max_bytes=limit, topics=[Topic(topic="fetch-sizes", partitions=parts)]),
+            12,
+            f"two, limit {limit}",
+        )
+        parts = [Part(partition=n, fetch_offset=0, partition_max_bytes=limit) for n in (1, 0)]
+        script.call(FetchRequest(max_wait_ms=0, min_bytes=0, topics=[Topic(topic="fetch-sizes", partitions=parts)]), 12, f"two, each {limit}")
+    script.call(FetchRequest(max_wait_ms=0, min_bytes=0, topics=[]), 12, "no topics")
+    script.call(
+        FetchRequest(
+            max_wait_ms=0,
+            min_bytes=0,
+            isolation_level=1,
+            topics=[Topic(topic="fetch-sizes", partitions=[Part(partition=0, fetch_offset=0, partition_max_bytes=9999)])],
+        ),
+        12,
+        "read committed",
+    )
+    script.call(
+        FetchRequest(
+            max_wait_ms=0,
+            min_bytes=0,
+            isolation_level=9,
+            topics=[Topic(topic="fetch-sizes", partitions=[Part(partition=0, fetch_offset=0, partition_max_bytes=9999)])],
+        ),
+        12,
+        "isolation level 9",
+    )
+    script.call(
+        FetchRequest(
+            max_wait_ms=0,
+            min_bytes=0,
+            topics=[Topic(topic="fetch-sizes", partitions=[Part(partition=0, fetch_offset=0, partition_max_bytes=999)] * 2)],
+        ),
+        12,
+        "one partition twice",
+    )
+
+
+def waiting(script: Transcript) -> None:
+    """Unmet min bytes wait out max wait; met ones and errors don't (W27)."""
+    script.create_topic("fetch-waiting")
+    _fill(script, "fetch-waiting")
+
+    def timed(note: str, request: FetchRequest) -> None:
+        before = time.monotonic()
+        script.call(request, 12, note)
+        script.note(f"{note}: waits", 0.3 < time.monotonic() - before < 1.5)
+
+    timed("at the end", _fetch("fetch-waiting", 10, wait_ms=400, min_bytes=1))
+    timed("at the end, no min bytes", _fetch("fetch-waiting", 10, wait_ms=400, min_bytes=0))
+    timed("more than there is", _fetch("fetch-waiting", 8, wait_ms=400, min_bytes=100_000))
+    timed("less than there is", _fetch("fetch-waiting", 0, wait_ms=400, min_bytes=10))
+    timed("an error", _fetch("fetch-waiting", 99, wait_ms=400, min_bytes=1))
+    timed("no wait", _fetch("fetch-waiting", 10, wait_ms=0, min_bytes=1))
+    timed("negative wait", _fetch("fetch-waiting", 10, wait_ms=-1, min_bytes=1))
+    timed("no topics", FetchRequest(max_wait_ms=400, min_bytes=1, topics=[]))
+
+
+def sessions(script: Transcript) -> None:
+    """KIP-227: what a session leaves out, brings back, forgets; wrong ids and epochs."""
+    ids = [script.create_topic("session-a", 2), script.create_topic("session-b", 1)]
+    _fill(script, "session-a")
+    names = ["session-a", "session-b"]
+
+    def request(session: int, epoch: int, wanted: list[tuple[int, int, int]], forgotten: list[tuple[int, int]] = []) -> FetchRequest:  # noqa: B006
+        topics = [
+            Topic(topic=names[t], topic_id=ids[t], partitions=[Part(partition=p, fetch_offset=o, partition_max_bytes=1 << 20)]) for t, p, o in wanted
+        ]
+        gone = [FetchRequest.ForgottenTopic(topic=names[t], topic_id=ids[t], partitions=[p]) for t, p in forgotten]
+        return FetchRequest(max_wait_ms=0, min_bytes=0, session_id=session, session_epoch=epoch, topics=topics, forgotten_topics_data=gone)
+
+    for version in (7, 12, 13, 17):
+        full = script.call(request(0, 0, [(0, 0, 0), (0, 1, 0), (1, 0, 0)]), version, "full, opens a session")
+        session = full.session_id
+        script.call(request(session, 1, []), version, "same again: the data is still new to it")
+        script.call(request(session, 2, [(0, 0, 10)]), version, "moved to the end")
+        script.call(request(session, 3, []), version, "nothing new")
+        _fill(script, "session-b", 1)
+        script.call(request(session, 4, []), version, "new data in b")
+        script.call(request(session, 5, [(1, 0, 99)]), version, "out of range in b")
+        script.call(request(session, 6, []), version, "still out of range")
+        script.call(request(session, 7, [], [(1, 0)]), version, "b forgotten")
+        script.call(request(session, 7, []), version, "epoch again")
+        script.call(request(session, 20, []), version, "epoch ahead")
+        script.call(request(session, 8, [(1, 0, 0)]), version, "b again")
+        script.call(request(12345, 1, []), version, "unknown session")
+        script.call(request(session, -1, [(0, 0, 0)]), version, "closes the session")
+        script.call(request(session, 9, []), version, "after the close")
+        script.call(request(0, -1, [(0, 0, 0)]), version, "no session")
+        script.call(request(0, 5, [(0, 0, 0)]), version, "no session, odd epoch")
+
+
+def list_offsets(script: Transcript) -> None:
+    """W28."""
+    script.create_topic("offsets")
+    script.create_topic("offsets-empty")
+    _fill(script, "offsets")
+    ask = ListOffsetsRequest.Topic
+
+    def request(topic: str, timestamp: int, partition: int = 0, isolation: int = 0, epoch: int = -1) -> ListOffsetsRequest:
+        part = ask.Partition(partition_index=partition, timestamp=timestamp, current_leader_epoch=epoch)
+        return ListOffsetsRequest(replica_id=-1, isolation_level=isolation, topics=[ask(name=topic, partitions=[part])], timeout_ms=5000)
+
+    times = [-1, -2, -3, -4, -5, -6, -7, -100, 0, WHEN, WHEN + 1, WHEN + 500, WHEN + 501, WHEN + 4500, WHEN + 4501, 1 << 62]
+    for timestamp in times:
+        for topic in ("offsets", "offsets-empty"):
+            script.all_versions(lambda _, topic=topic, timestamp=timestamp: request(topic, timestamp), f"{topic} at {timestamp}")
+    for version in (1, 4, 7, 10, 11):
+        script.call(request("offsets", -1, partition=3), version, "unknown partition")
+        script.call(request("offsets-absent", -1), version, "unknown topic")
+        script.call(request("not/legal", -1), version, "illegal topic")
+        script.call(ListOffsetsRequest(replica_id=-1, topics=[]), version, "nothing")
+    for epoch in (0, 1, 9):
+        script.call(request("offsets", -1, epoch=epoch), 11, f"epoch {epoch}")
+    script.call(request("offsets", -1, isolation=1), 11, "read committed")
+    twice = [ask.Partition(partition_index=0, timestamp=-1), ask.Partition(partition_index=0, timestamp=-2)]
+    script.call(ListOffsetsRequest(replica_id=-1, topics=[ask(name="offsets", partitions=twice)]), 11, "one partition twice")
+
+
+def offset_for_leader_epoch(script: Transcript) -> None:
+    script.create_topic("epochs")
+    _fill(script, "epochs")
+    ask = OffsetForLeaderEpochRequest.OffsetForLeaderTopic
+    for version in (2, 3, 4):
+        for topic, partition in (("epochs", 0), ("epochs", 5), ("epochs-absent", 0)):
+            for current in (-1, 0, 3):
+                for epoch in (-1, 0, 1, 7):
+                    part = ask.OffsetForLeaderPartition(partition=partition, current_leader_epoch=current, leader_epoch=epoch)
+                    request = OffsetForLeaderEpochRequest(replica_id=-1, topics=[ask(topic=topic, partitions=[part])])
+                    script.call(request, version, f"{topic} {partition} current {current} epoch {epoch}")
+
+
+def delete_records(script: Transcript) -> None:
+    script.create_topic("records-deleted")
+    script.create_topic("records-compacted", configs={"cleanup.policy": "compact"})
+    _fill(script, "records-deleted")
+    ask = DeleteRecordsRequest.Topic
+    for version in (0, 1, 2):
+        for topic, partition, offset in (
+            ("records-deleted", 0, 3 + version),
+            ("records-deleted", 0, 1),
+            ("records-deleted", 0, 999),
+            ("records-deleted", 0, -2),
+            ("records-deleted", 4, 0),
+            ("records-absent", 0, 0),
+            ("records-compacted", 0, 0),
+            ("__consumer_offsets", 0, 0),
+        ):
+            request = DeleteRecordsRequest(
+                topics=[ask(name=topic, partitions=[ask.Partition(partition_index=partition, offset=offset)])], timeout_ms=3000
+            )
+            script.call(request, version, f"{topic} {partition} before {offset}")
+    script.call(_fetch("records-deleted", 0), 12, "below the start")
+    script.call(_fetch("records-deleted", 5), 12, "at the start")
+    request = DeleteRecordsRequest(topics=[ask(name="records-deleted", partitions=[ask.Partition(partition_index=0, offset=-1)])], timeout_ms=3000)
+    script.call(request, 2, "all")
+    script.call(_fetch("records-deleted", 10), 12, "at the end")
+    script.call(_fetch("records-deleted", 9), 12, "before the end")
+
+
+@pytest.mark.parametrize("script", module_scripts(__name__), ids=lambda script: script.__name__)
+def test_same_replies(script: object, apache_node: Node, barnabas_node: Node) -> None:
+    assert_same(script, apache_node, barnabas_node)  # type: ignore[arg-type]
