@@ -134,7 +134,7 @@ class MetadataLog:
         self._log = self._open(settings, now_ms)
         self.snapshots = MetadataSnapshots(self.directory, recover_snapshots(self.directory, self._log.start_offset), settings.snapshots, now_ms)
         latest = self.snapshots.latest
-        last_epoch = self._epochs.latest or 0
+        last_epoch = max(self._epochs.latest, 0)
         if latest is not None and (latest.epoch > last_epoch or (latest.epoch == last_epoch and latest.offset > self._log.end_offset)):
             self._log.truncate_fully(latest.offset)  # a snapshot was fetched and the node died before it could do this (D27)
             self.snapshots.forget_before(latest, now_ms)

@@ -45,7 +45,9 @@ def parse_properties(text: str) -> list[Property]:
 def _logical_lines(text: str) -> Iterable[tuple[str, int]]:
     """Lines without comments and blank ones, continued ones joined, each with the number of its first."""
     logical, start = "", 0
-    for number, natural in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+    naturals = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    last = len(naturals) - (naturals[-1] == "" and not text.endswith("\r\n"))
+    for number, natural in enumerate(naturals, 1):
         line = natural.lstrip(_BLANK)
         if not logical:
             if not line or line[0] in "#!":
@@ -53,7 +55,9 @@ def _logical_lines(text: str) -> Iterable[tuple[str, int]]:
             start = number
         if line.endswith("\\") and (len(line) - len(line.rstrip("\\"))) % 2:
             logical += line[:-1]
-            continue
+            if logical or number < last:
+                continue
+            line = ""  # a lone backslash at the very end is an empty key
         yield logical + line, start
         logical = ""
     if logical:

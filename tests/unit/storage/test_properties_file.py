@@ -27,6 +27,7 @@ from barnabas.storage.properties_file import PropertiesError, format_properties,
         ("a=\\\n#x", [("a", "#x", 1)]),
         ("a=1\ra=2\r\na=3", [("a", "1", 1), ("a", "2", 2), ("a", "3", 3)]),
         ("=v", [("", "v", 1)]),
+        ("\\", [("", "", 1)]),
     ],
 )
 def test_java_rules(text: str, expected: list[tuple[str, str, int]]) -> None:
