@@ -23,6 +23,7 @@ from barnabas.core.quorum.events import (
     HighWatermark,
     LostLeadership,
     Persist,
+    RaiseKRaftVersion,
     Start,
     Stop,
 )
@@ -343,6 +344,10 @@ class MetadataLog:
     @property
     def kraft_version(self) -> int:
         return self.quorum.history.kraft_version
+
+    def raise_kraft_version(self, level: int, *, validate_only: bool = False) -> None:
+        """For UpdateFeatures (C36): append the new level, and the voters. Raises QuorumRefused, StorageError."""
+        self._do(self.quorum.step(RaiseKRaftVersion(level, validate_only), self._clock_ms()))
 
     def fetched(self, replica_id: int, directory_id: bytes, offset: int) -> None:
         """A replica asked for the log from `offset` on (Q31)."""

@@ -49,7 +49,14 @@ class Stop(NamedTuple):
     """The node stops, or its controller failed: give the leadership up (Q34)."""
 
 
-Event = Start | Flushed | Fetched | Stop
+class RaiseKRaftVersion(NamedTuple):
+    """An operator wants this kraft.version (Q11)."""
+
+    level: int
+    validate_only: bool = False
+
+
+Event = Start | Flushed | Fetched | RaiseKRaftVersion | Stop
 
 
 # --- effects

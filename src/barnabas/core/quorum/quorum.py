@@ -20,10 +20,12 @@ from barnabas.core.quorum.events import (
     HighWatermark,
     LostLeadership,
     Persist,
+    RaiseKRaftVersion,
     Start,
     Stop,
 )
 from barnabas.core.quorum.leader import Leader, ReplicaProgress
+from barnabas.wire.logs.raft import KRaftVersionRecord
 from barnabas.wire.types import ZERO_UUID, uuid_text
 
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ class Quorum:
             return self._fetched(event, now_ms)
         if isinstance(event, Start):
             return self._start()
+        if isinstance(event, RaiseKRaftVersion):
+            return self._raise_kraft_version(event)
         assert isinstance(event, Stop)
         return self._resign()
 
@@ -153,6 +157,23 @@ class Quorum:
     @staticmethod
     def _committed(high_watermark: int | None) -> list[Effect]:
         return [] if high_watermark is None else [HighWatermark(high_watermark)]
+
+    def _raise_kraft_version(self, event: RaiseKRaftVersion) -> list[Effect]:
+        """From static voters to dynamic ones: the record, and the voters with what is known of them now. Never back (Q11)."""
+        if self._leader is None:
+            raise QuorumRefused("This node doesn't lead the metadata quorum: ask the leader to change kraft.version.")
+        present, voters = self.history.kraft_version, self.history.voters.with_voter(self._local)
+        if event.level == present:
+            return []
+        if event.level < present:
+            raise QuorumRefused(f"kraft.version is {present} and can't go back to {event.level}.")
+        unfit = [voter.id for voter in voters.by_id.values() if not voter.min_kraft_version <= event.level <= voter.max_kraft_version]
+        if unfit:
+            raise QuorumRefused(f"Voters {unfit} don't support kraft.version {event.level}: upgrade them first.")
+        if event.validate_only:
+            return []
+        version = KRaftVersionRecord(version=0, k_raft_version=event.level)
+        return [AppendControl(self._leader.epoch, (version, voters.to_record()))]
 
     def _resign(self) -> list[Effect]:
         """Resigned is memory only: the file keeps this node as the leader, so that it starts with a new epoch (D36, D37)."""

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from barnabas.core.quorum.events import AppendControl, BecameLeader, Election, Fetched, Flushed, HighWatermark, LostLeadership, Persist, Start, Stop
+from barnabas.core.quorum.events import (
+    AppendControl,
+    BecameLeader,
+    Election,
+    Fetched,
+    Flushed,
+    HighWatermark,
+    LostLeadership,
+    Persist,
+    RaiseKRaftVersion,
+    Start,
+    Stop,
+)
 from barnabas.core.quorum.quorum import Quorum, QuorumRefused
 from barnabas.core.quorum.voters import ControlHistory, Endpoint, Voter, VoterSet
 from barnabas.wire.logs.raft import KRaftVersionRecord, LeaderChangeMessage, VotersRecord
@@ -127,3 +139,24 @@ def test_voters_count_when_appended_and_go_when_truncated() -> None:
     history.replay(30, other.to_record())
     history.forget_before(40)
     assert history.at(40) == (1, other)
+
+
+def test_kraft_version_goes_up_and_never_down() -> None:
+    history = static_history()
+    quorum = Quorum(LOCAL, history, None, 0, 0)
+    with pytest.raises(QuorumRefused, match="lead"):
+        quorum.step(RaiseKRaftVersion(1), 0)
+    quorum.step(Start(), 0)
+    with pytest.raises(QuorumRefused, match="support"):
+        quorum.step(RaiseKRaftVersion(2), 0)
+    assert quorum.step(RaiseKRaftVersion(1, validate_only=True), 0) == []
+    (append,) = quorum.step(RaiseKRaftVersion(1), 0)
+    assert isinstance(append, AppendControl)
+    version, voters = append.records
+    assert version == KRaftVersionRecord(version=0, k_raft_version=1)
+    assert isinstance(voters, VotersRecord) and VoterSet.from_record(voters) == VoterSet([LOCAL])
+    for record in append.records:
+        history.replay(5, record)
+    assert quorum.step(RaiseKRaftVersion(1), 0) == []
+    with pytest.raises(QuorumRefused, match="back"):
+        quorum.step(RaiseKRaftVersion(0), 0)
