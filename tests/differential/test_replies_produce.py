@@ -1,4 +1,4 @@
-"""The same Produce requests to both engines: what is refused, how, and what is stored (W25, W26, D87-D93, T8, Q of sequences). The stored batches are read back and compared."""
+"""The same Produce requests to both engines: what is refused, how, and what is stored and read back (W25, W26, D87-D93, T8)."""
 
 from __future__ import annotations
 
