@@ -1,0 +1,1 @@
+"""What a replica knows about its log beyond the bytes: producers, leader epochs. Pure."""

@@ -1,0 +1,576 @@
+"""The log of one partition: its segments, from the first that is kept to the active one.
+
+Owns when to roll, to sync and to let segments go, and the files beside them: producer snapshots, leader-epoch-checkpoint, partition.metadata. Knows neither
+replicas nor clients, gives out no offsets and judges no batch. Source: Apache's UnifiedLog and LocalLog, INTERCHANGE D45-D116.
+
+The caller serialises everything that changes the log by a lock of its own. Reads, and the part of `flush_in_background` that waits for the disk, take
+none: the segments are a tuple that is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from .atomic_file import sync_directory, sync_file
+from .errors import OffsetOutOfRange, StorageError
+from .loader import Loader, write_epochs
+from .log_config import LogConfig
+from .partition_metadata import read_topic_id, write_topic_id
+from .producer_snapshot import remove_snapshot, snapshot_path, write_snapshot
+from .recovery import rebuild_producers
+from .retention import deletable
+from .segment import NEVER, Appended, LogFile, Segment
+from .timestamps import TimestampOffset, latest_timestamp, offset_at
+from .transaction_index import Aborted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from .loader import Loaded
+    from .log_directory import LogDirectory
+    from .replica_state import Epochs, Producers
+
+DELETED = ".deleted"
+
+
+class Slice(NamedTuple):
+    """Whole batches in a file; `file` keeps its descriptor open while it is referred to."""
+
+    file: LogFile
+    position: int
+    size: int
+
+
+def _base_offset(segment: Segment) -> int:
+    return segment.base_offset
+
+
+class Log:
+    """One partition directory, open. Offsets: `start_offset` <= what can be read < `end_offset`; below `recovery_point` everything is on disk."""
+
+    __slots__ = (
+        "_active",
+        "_config",
+        "_deleted",
+        "_epoch",
+        "_epochs",
+        "_flush_at",
+        "_flushed_ms",
+        "_needs_directory_sync",
+        "_producers",
+        "_segments",
+        "_snapshots",
+        "_truncations",
+        "_unsynced_snapshots",
+        "directory",
+        "end_offset",
+        "recovery_point",
+        "start_offset",
+    )
+
+    def __init__(self, directory: str, config: LogConfig, loaded: Loaded, producers: Producers, epochs: Epochs, now_ms: int) -> None:
+        self.directory = directory
+        self._config = config
+        self._producers = producers
+        self._epochs = epochs
+        self._segments: tuple[Segment, ...] = tuple(loaded.segments)
+        self._active = self._segments[-1]
+        self.start_offset = loaded.start_offset
+        self.end_offset = loaded.end_offset
+        self.recovery_point = loaded.recovery_point
+        self._snapshots = loaded.snapshots
+        self._epoch = epochs.latest
+        self._deleted: list[tuple[int, list[str]]] = []
+        self._unsynced_snapshots: list[int] = []
+        self._needs_directory_sync = True
+        self._truncations = 0
+        self._flushed_ms = now_ms
+        self._plan_flush()
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str],
+        config: LogConfig,
+        *,
+        recovery_point: int,
+        clean: bool,
+        log_start_offset: int,
+        producers: Producers,
+        epochs: Epochs,
+        now_ms: int,
+        topic_id: bytes | None = None,
+    ) -> Log:
+        """Load the directory, which exists, after a clean stop or by recovery. With a topic id, a missing partition.metadata is written.
+
+        Raises StorageError.
+        """
+        directory = os.fspath(directory)
+        try:
+            loaded = Loader(directory, config, producers, epochs, now_ms).load(
+                recovery_point=recovery_point, clean=clean, log_start_offset=log_start_offset
+            )
+            log = cls(directory, config, loaded, producers, epochs, now_ms)
+            if loaded.epochs_changed:
+                write_epochs(directory, epochs, sync=True)
+            if topic_id is not None:
+                log.assign_topic_id(topic_id)
+        except OSError as error:
+            raise StorageError(directory, f"could not open the log: {error}") from error
+        return log
+
+    def assign_topic_id(self, topic_id: bytes) -> None:
+        """Bind the directory to a topic, durably; StorageError when it is another's."""
+        known = read_topic_id(self.directory)
+        if known is None:
+            write_topic_id(self.directory, topic_id)
+        elif known != topic_id:
+            raise StorageError(
+                self.directory, f"belongs to another topic: partition.metadata says {known.hex()}, {topic_id.hex()} was expected", offline=False
+            )
+
+    # What there is
+
+    @property
+    def size_bytes(self) -> int:
+        return sum([segment.size for segment in self._segments])
+
+    @property
+    def first_base_offset(self) -> int:
+        return self._segments[0].base_offset
+
+    @property
+    def active_base_offset(self) -> int:
+        return self._active.base_offset
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """For who reads or cleans whole segments; the last one is being written."""
+        return self._segments
+
+    # Appending
+
+    def append(self, batches: Sequence[Appended], now_ms: int = -1) -> None:
+        """Write batches whose bytes carry their offsets and epochs, at the end; all or none. One system call unless the log rolls in between.
+
+        `now_ms` is for rolling by the clock, which only batches without timestamps need. Raises StorageError; the log is as before then.
+        """
+        active = self._active
+        end_offset = self.end_offset
+        if len(batches) == 1:
+            _, base_offset, last_offset, max_timestamp, size, epoch = batches[0]
+        else:
+            base_offset, last_offset, epoch = batches[0][1], batches[-1][2], self._same_epoch(batches)
+            size = sum([batch[4] for batch in batches])
+            max_timestamp = max([batch[3] for batch in batches])
+        if base_offset < end_offset:
+            raise ValueError(f"{self.directory}: a batch at offset {base_offset} can't follow the log's end {end_offset}")
+        if epoch != self._epoch:
+            self._note_epochs(batches)
+        if (
+            active.size + size > active.max_bytes
+            or max_timestamp > active.roll_timestamp
+            or last_offset > active.roll_offset
+            or now_ms > active.roll_clock_ms
+        ):
+            if len(batches) > 1 and active.size + size > active.max_bytes:
+                self._append_over_segments(batches, now_ms)
+                return
+            active = self.roll(base_offset, now_ms)
+        active.append(batches)
+        self.end_offset = last_offset + 1
+        if last_offset >= self._flush_at:
+            self.flush()
+
+    def _append_over_segments(self, batches: Sequence[Appended], now_ms: int) -> None:
+        """Many batches, more than the active segment has room for: each segment gets its part by one write. All or none."""
+        end_offset, count = self.end_offset, len(self._segments)
+        start = 0
+        try:
+            while start < len(batches):
+                active = self._active
+                room = active.max_bytes - active.size
+                stop, taken = start, 0
+                while stop < len(batches) and taken + batches[stop][4] <= room and batches[stop][2] <= active.roll_offset:
+                    taken += batches[stop][4]
+                    stop += 1
+                if stop == start and active.size == 0:
+                    stop = start + 1  # larger than a segment: it gets one of its own
+                if stop > start:
+                    active.append(batches[start:stop])
+                    self.end_offset = batches[stop - 1][2] + 1
+                    start = stop
+                else:
+                    self.roll(batches[start][1], now_ms)
+        except StorageError:
+            if self.end_offset > end_offset:
+                self._undo(end_offset, count)
+            raise
+        if self.end_offset > self._flush_at:
+            self.flush()
+
+    def _undo(self, end_offset: int, count: int) -> None:
+        """Take back what a part of an append wrote, so that it counts as none of it. Raises StorageError when even that fails."""
+        try:
+            self._drop_segments(self._segments[count:], 0)
+            self._segments = self._segments[:count]
+            self._active = self._segments[-1]
+            self._active.truncate_to(end_offset, 0)
+            self.end_offset = end_offset
+        except OSError as error:
+            raise StorageError(
+                self.directory, f"a half written append could not be taken back ({error.strerror}); take the directory offline"
+            ) from error
+
+    def _same_epoch(self, batches: Sequence[Appended]) -> int:
+        """The epoch of all batches, -2 when they differ."""
+        epoch = batches[0][5]
+        return epoch if all(batch[5] == epoch for batch in batches) else -2
+
+    def _note_epochs(self, batches: Sequence[Appended]) -> None:
+        """Followers learn epochs from what they append; leaders have announced theirs (D74)."""
+        changed = False
+        for batch in batches:
+            if batch[5] >= 0 and batch[5] != self._epochs.latest:
+                changed = self._epochs.assign(batch[5], batch[1]) or changed
+        if changed:
+            self.flush_epochs()
+        self._epoch = self._epochs.latest
+
+    def flush_epochs(self) -> None:
+        """Write the leader epoch checkpoint, durably: after every new epoch (D73). Raises StorageError."""
+        write_epochs(self.directory, self._epochs, sync=True)
+
+    def add_aborted(self, producer_id: int, first_offset: int, last_offset: int, last_stable_offset: int) -> None:
+        """Index an aborted transaction whose marker was just appended at `last_offset`. Raises StorageError."""
+        self._active.transactions.append(Aborted(producer_id, first_offset, last_offset, last_stable_offset))
+
+    # Rolling
+
+    def roll(self, base_offset: int | None = None, now_ms: int = -1) -> Segment:
+        """Begin a new segment at the log's end, or at `base_offset` if that is beyond it. Raises StorageError."""
+        base_offset = max(self.end_offset, base_offset or 0)
+        old = self._active
+        if base_offset == old.base_offset and old.size == 0:
+            old.configure_roll_offset()
+            return old
+        try:
+            old.deactivate()
+            active = Segment.create(self.directory, base_offset, self._config, now_ms)
+            if base_offset > (self._snapshots[-1] if self._snapshots else 0):
+                write_snapshot(self.directory, base_offset, self._producers.entries(base_offset), sync=False)
+                self._snapshots.append(base_offset)
+                self._unsynced_snapshots.append(base_offset)
+        except OSError as error:
+            raise StorageError(self.directory, f"could not roll to a new segment: {error.strerror}") from error
+        self._needs_directory_sync = True
+        self._segments = (*self._segments, active)
+        self._active = active
+        return active
+
+    # Syncing
+
+    def needs_flush(self, now_ms: int) -> bool:
+        """Whether a segment was rolled and not synced since, or `flush.ms` has passed over unsynced data."""
+        if self.recovery_point < self._active.base_offset:
+            return True
+        return self.recovery_point < self.end_offset and now_ms - self._flushed_ms >= self._config.flush_ms
+
+    def flush(self, up_to: int | None = None) -> None:
+        """Make everything below `up_to` (the log's end) durable, and note it as the recovery point. Raises StorageError."""
+        target = self.end_offset if up_to is None else min(up_to, self.end_offset)
+        self._sync(self._segments, target)
+        self._advance_recovery_point(target)
+
+    def flush_in_background(self, lock: AbstractContextManager[object], now_ms: int = -1) -> None:
+        """The same, holding `lock` (the writers') only before and after the disk is waited for.
+
+        Syncs up to the active segment's start, or all when `flush.ms` asks for it. Raises StorageError.
+        """
+        with lock:
+            segments, truncations = self._segments, self._truncations
+            timed = now_ms >= 0 and now_ms - self._flushed_ms >= self._config.flush_ms
+            target = self.end_offset if timed else self._active.base_offset
+        self._sync(segments, target)
+        with lock:
+            if truncations == self._truncations:
+                self._advance_recovery_point(target)
+            if now_ms >= 0:
+                self._flushed_ms = now_ms
+
+    def _sync(self, segments: Sequence[Segment], target: int) -> None:
+        point = self.recovery_point
+        try:
+            for offset in self._unsynced_snapshots[:]:
+                with contextlib.suppress(FileNotFoundError, ValueError):
+                    sync_file(snapshot_path(self.directory, offset))
+                    self._unsynced_snapshots.remove(offset)
+            for number, segment in enumerate(segments):
+                upper = segments[number + 1].base_offset if number + 1 < len(segments) else NEVER
+                if upper > point and segment.base_offset < target:
+                    segment.sync()
+            if self._needs_directory_sync:
+                self._needs_directory_sync = False
+                sync_directory(self.directory)
+        except FileNotFoundError:
+            return  # deleted meanwhile
+        except OSError as error:
+            raise StorageError(self.directory, f"could not sync: {error.strerror}") from error
+
+    def _advance_recovery_point(self, target: int) -> None:
+        self.recovery_point = max(self.recovery_point, target)
+        self._plan_flush()
+
+    def _plan_flush(self) -> None:
+        self._flush_at = self.recovery_point + self._config.flush_messages - 1
+
+    def reconfigure(self, config: LogConfig) -> None:
+        """Go by new settings from here on."""
+        self._config = config
+        for segment in self._segments:
+            segment.configure(config)
+        active = self._active
+        if active.roll_timestamp != NEVER or active.roll_clock_ms != NEVER:
+            active.restart_roll_time()
+        self._plan_flush()
+
+    # Reading
+
+    def read(self, offset: int, max_bytes: int, upper_offset: int, min_one: bool = True) -> Slice | None:
+        """Whole batches from the one that holds `offset` on, below `upper_offset`, which is a batch's start or the log's end.
+
+        At most `max_bytes`, but the first batch even if it is larger, with `min_one`; else an empty slice. None when there is nothing to read.
+        Raises OffsetOutOfRange, StorageError.
+        """
+        segments = self._segments
+        number = len(segments) - 1
+        segment = segments[number]
+        if offset < segment.base_offset:
+            number = bisect_right(segments, offset, key=_base_offset) - 1
+            segment = segments[max(number, 0)]
+        if offset < self.start_offset or offset > self.end_offset or number < 0:
+            raise OffsetOutOfRange(offset, self.start_offset, self.end_offset)
+        if offset >= upper_offset:
+            return None
+        try:
+            end = segment.size
+            found = segment.find(offset)
+            while found is None:
+                # Compaction may leave nothing at the end of a segment.
+                number += 1
+                if number >= len(segments) or segments[number].base_offset >= upper_offset:
+                    return None
+                segment = segments[number]
+                end = segment.size
+                found = segment.find(offset)
+            position, first_size = found
+            if number + 1 == len(segments) or upper_offset < segments[number + 1].base_offset:
+                upper = segment.find(upper_offset)
+                if upper is not None and upper[0] < end:
+                    end = upper[0]
+            size = end - position
+            if size <= 0:
+                return None
+            if size > max_bytes:
+                if first_size >= max_bytes:
+                    size = first_size if min_one or first_size == max_bytes else 0
+                else:
+                    size = max(segment.boundary(position + max_bytes) - position, first_size)
+            return Slice(segment.file, position, size)
+        except OSError as error:
+            raise StorageError(self.directory, f"could not read at offset {offset}: {error}") from error
+
+    def find_offset_by_timestamp(self, timestamp: int) -> TimestampOffset | None:
+        """The first record at or after the log's start whose timestamp is at least `timestamp`. Raises StorageError, DecodeError."""
+        return offset_at(self._segments, timestamp, self.start_offset)
+
+    def max_timestamp_offset(self) -> TimestampOffset | None:
+        """The first record that has the log's greatest timestamp. Raises StorageError, DecodeError."""
+        return latest_timestamp(self._segments)
+
+    def aborted_transactions(self, start: int, end: int) -> list[Aborted]:
+        """The aborted transactions that touch [start, end), in the order of their markers. Raises StorageError."""
+        segments = self._segments
+        found: list[Aborted] = []
+        for segment in segments[max(bisect_right(segments, start, key=_base_offset) - 1, 0) :]:
+            some, is_complete = segment.transactions.collect(start, end)
+            found += some
+            if is_complete:
+                break
+        return found
+
+    def read_end_of(self, found: Slice) -> int:
+        """The offset behind a slice that `read` gave: the end to ask `aborted_transactions` for. Raises StorageError."""
+        for segment in self._segments:
+            if segment.is_file(found.file):
+                return segment.offset_at(found.position, found.position + found.size)
+        return self.end_offset
+
+    # Letting go
+
+    def set_start_offset(self, offset: int) -> bool:
+        """Move the log's start forward (D112). Whether it moved. Raises OffsetOutOfRange beyond the end, StorageError."""
+        if offset > self.end_offset:
+            raise OffsetOutOfRange(offset, self.start_offset, self.end_offset)
+        if offset <= self.start_offset:
+            return False
+        self.start_offset = offset
+        if self._epochs.truncate_start(offset):
+            write_epochs(self.directory, self._epochs, sync=False)
+        return True
+
+    def delete_old_segments(self, now_ms: int, high_watermark: int) -> int:
+        """Let segments go by the log's start and by retention; how many. Raises StorageError."""
+        segments = self._segments
+        try:
+            count = deletable(
+                segments, self._config, start_offset=self.start_offset, end_offset=self.end_offset, high_watermark=high_watermark, now_ms=now_ms
+            )
+            if count == 0:
+                return 0
+            if count == len(segments):
+                self.roll(None, now_ms)
+            self.set_start_offset(self._segments[count].base_offset)
+            self._segments = self._segments[count:]
+            self._drop_segments(segments[:count], now_ms)
+        except OSError as error:
+            raise StorageError(self.directory, f"could not delete old segments: {error.strerror}") from error
+        return count
+
+    def _drop_segments(self, segments: Sequence[Segment], now_ms: int) -> None:
+        """Rename to `.deleted`; `remove_deleted_files` unlinks (D108). Readers that hold a file keep it."""
+        for segment in segments:
+            paths = segment.rename(DELETED)
+            if segment.base_offset in self._snapshots:
+                self._snapshots.remove(segment.base_offset)
+                path = snapshot_path(self.directory, segment.base_offset)
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(path, path + DELETED)
+                paths.append(path + DELETED)
+            self._deleted.append((now_ms, paths))
+
+    @property
+    def has_deleted_files(self) -> bool:
+        return bool(self._deleted)
+
+    def remove_deleted_files(self, before_ms: int) -> int:
+        """Unlink what was let go at or before `before_ms`; how many files. Raises StorageError."""
+        due = [entry for entry in self._deleted if entry[0] <= before_ms]
+        removed = 0
+        for entry in due:
+            for path in entry[1]:
+                try:
+                    os.unlink(path)
+                    removed += 1
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    raise StorageError(path, f"could not be removed: {error.strerror}") from error
+            self._deleted.remove(entry)
+        return removed
+
+    # Truncating
+
+    def truncate_to(self, offset: int, now_ms: int = 0) -> bool:
+        """Drop everything at or beyond `offset`, which becomes the log's end (D115). Whether there was anything. Raises StorageError."""
+        if offset < 0:
+            raise ValueError(f"{self.directory}: can't truncate to offset {offset}")
+        if offset >= self.end_offset:
+            if self._epochs.truncate_end(self.end_offset):
+                self._truncated_epochs()
+            return False
+        if self._segments[0].base_offset > offset:
+            self.truncate_fully(offset, now_ms)
+            return True
+        try:
+            keep = [segment for segment in self._segments if segment.base_offset <= offset]
+            gone = self._segments[len(keep) :]
+            keep[-1].truncate_to(offset, now_ms)
+            self.end_offset = offset
+            self._active = keep[-1]
+            self._segments = tuple(keep)
+            self._drop_segments(gone, now_ms)
+            self._after_truncation(offset)
+            self.start_offset = min(self.start_offset, offset)
+            if self._epochs.truncate_end(offset):
+                self._truncated_epochs()
+            self.reload_producers(now_ms)
+        except OSError as error:
+            raise StorageError(self.directory, f"could not truncate to offset {offset}: {error.strerror}") from error
+        return True
+
+    def truncate_fully(self, offset: int, now_ms: int = 0, log_start_offset: int | None = None) -> None:
+        """Drop everything and begin anew at `offset`. Raises StorageError."""
+        try:
+            for segment in self._segments:
+                self._deleted.append((now_ms, segment.rename(DELETED)))
+            active = Segment.create(self.directory, offset, self._config, now_ms)
+            self._active = active
+            self._segments = (active,)
+            self.end_offset = offset
+            self.start_offset = offset if log_start_offset is None else log_start_offset
+            self._after_truncation(offset)
+            if self._epochs.clear():
+                self._truncated_epochs()
+            for snapshot in self._snapshots:
+                remove_snapshot(self.directory, snapshot)
+            self._snapshots.clear()
+            self._producers.clear()
+        except OSError as error:
+            raise StorageError(self.directory, f"could not truncate fully to offset {offset}: {error.strerror}") from error
+
+    def _after_truncation(self, offset: int) -> None:
+        self.recovery_point = min(self.recovery_point, offset)
+        self._truncations += 1
+        self._needs_directory_sync = True
+        self._plan_flush()
+
+    def _truncated_epochs(self) -> None:
+        # Not synced: an entry too many after a crash is cut when the log is loaded, a missing one can't come of this.
+        write_epochs(self.directory, self._epochs, sync=False)
+        self._epoch = self._epochs.latest
+
+    def reload_producers(self, now_ms: int) -> None:
+        """Make the producers what the log says: after a truncation, or when an append failed whose producers were noted already. Raises StorageError."""
+        try:
+            rebuild_producers(self.directory, self._segments, self._snapshots, self.start_offset, self.end_offset, self._producers, now_ms)
+            self._snapshot()
+        except OSError as error:
+            raise StorageError(self.directory, f"could not read the producers' state: {error.strerror}") from error
+
+    def _snapshot(self) -> None:
+        if self.end_offset > max(self._snapshots[-1] if self._snapshots else 0, self.start_offset):
+            write_snapshot(self.directory, self.end_offset, self._producers.entries(self.end_offset), sync=True)
+            self._snapshots.append(self.end_offset)
+
+    # The end
+
+    def close(self) -> None:
+        """Make everything durable and leave the files as a clean stop does: indexes cut, a producer snapshot at the end (D55, D64, D84).
+
+        Raises StorageError: then the directory's stop isn't clean.
+        """
+        try:
+            self._active.deactivate()
+            self._snapshot()
+        except OSError as error:
+            raise StorageError(self.directory, f"could not be closed: {error.strerror}") from error
+        self._needs_directory_sync = True
+        self.flush()
+        self.close_without_sync()
+
+    def close_without_sync(self) -> None:
+        """Let go of all files as they are: the disk failed, or the log is to be removed."""
+        for segment in self._segments:
+            segment.close()
+
+    def rename_for_deletion(self, files: LogDirectory, topic: str, partition: int, now_ms: int) -> None:
+        """Give the directory its -delete name (D109); `files` removes it later. Readers of open files aren't disturbed. Raises OSError."""
+        self.directory = files.mark_deleted(self.directory, topic, partition, now_ms)
+        self._deleted.clear()
+        for segment in self._segments:
+            segment.move(self.directory)

@@ -1,0 +1,188 @@
+"""Reading segments to learn what they hold: recovery after an unclean stop, torn tails, producers and epochs (D66, D76, D85, D100-D104).
+
+Owns the passes over batches. Which segments need one, and what is done about those behind a cut, is `loader`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .batch_scan import OldFormat, Scan, find_batch
+from .errors import StorageError
+from .file_names import LOG
+from .log_config import MAX_INT32, MAX_INT64
+from .producer_snapshot import CorruptSnapshot, read_snapshot, remove_snapshot
+from .replica_state import replay_batch
+from .segment import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .replica_state import Epochs, Producers
+    from .segment import Segment
+
+
+def recover_segment(segment: Segment, producers: Producers, epochs: Epochs | None, first_offset: int) -> tuple[int, int]:
+    """Rebuild the three indexes from the batches, telling `producers` and `epochs`, and cut the file behind the last whole one.
+
+    Batches below `first_offset` don't concern the producers. Returns (offset after the last batch, bytes cut). Raises StorageError, OSError.
+    """
+    path = segment.path(LOG)
+    segment.index.file.create()
+    segment.time_index.reset()
+    segment.transactions.reset()
+    base_offset, interval = segment.base_offset, segment.index_interval_bytes
+    size = os.fstat(segment.file.fileno()).st_size
+    scan = Scan(segment.file.fileno(), 0, size)
+    next_offset, entry_position, valid = base_offset, 0, 0
+    max_timestamp, offset_of_max = -1, base_offset
+    epoch = MAX_INT64 if epochs is None else epochs.latest
+    try:
+        for position, batch_size, header in scan:
+            last_offset = header[0] + header[6]
+            if header[0] < next_offset or last_offset - base_offset > MAX_INT32:
+                break
+            if header[8] > max_timestamp:
+                max_timestamp, offset_of_max = header[8], last_offset
+            if position - entry_position > interval and not segment.index.is_full:
+                segment.index.append(last_offset, position)
+                segment.time_index.append_within(max_timestamp, offset_of_max)
+                entry_position = position
+            if position == 0:
+                segment.first_timestamp(header[8])
+            if header[2] > epoch and epochs is not None:
+                epoch = header[2]
+                epochs.assign(epoch, header[0])
+            if header[9] >= 0 and last_offset >= first_offset:
+                aborted = replay_batch(producers, header, scan.view(position, batch_size))
+                if aborted is not None:
+                    segment.transactions.append(aborted)
+            valid = position + batch_size
+            next_offset = last_offset + 1
+    except OldFormat as error:
+        raise StorageError(path, str(error), offline=False) from error
+    if valid < size:
+        os.ftruncate(segment.file.fileno(), valid)
+    segment.size = valid
+    segment.unindexed_bytes = valid - entry_position
+    segment.set_max_timestamp(max_timestamp, offset_of_max)
+    segment.tail = Tail(next_offset - 1)
+    segment.deactivate()
+    return next_offset, size - valid
+
+
+def read_tail(segment: Segment) -> int | None:
+    """The offset after the last batch of a segment that was closed in order, checking the batches behind the last index entry and cutting a torn end.
+
+    None when the index doesn't fit the file: recover the segment then. Raises StorageError, OSError.
+    """
+    descriptor = segment.file.fileno()
+    size = segment.size = os.fstat(descriptor).st_size
+    entry = segment.index.last()
+    start = entry[1] if entry is not None else 0
+    if entry is not None:
+        try:
+            found = find_batch(descriptor, start, size, 0) if 0 < start < size else None
+        except ValueError:
+            found = None
+        if found is None or found[3] != entry[0]:
+            return None
+    next_offset, valid = segment.base_offset, 0
+    try:
+        for position, batch_size, header in Scan(descriptor, start, size):
+            if header[0] < next_offset:
+                break
+            next_offset, valid = header[0] + header[6] + 1, position + batch_size
+    except OldFormat as error:
+        raise StorageError(segment.path(LOG), str(error), offline=False) from error
+    if valid < size:
+        if entry is not None and valid == 0:
+            return None
+        os.ftruncate(descriptor, valid)
+        segment.size = valid
+        segment.cut_indexes(next_offset)
+    segment.unindexed_bytes = segment.size - start
+    segment.tail = Tail(next_offset - 1)
+    return next_offset
+
+
+def load_first_timestamp(segment: Segment) -> None:
+    """The first batch's timestamp decides when a segment rolls by time. Raises OSError."""
+    for _, _, header in Scan(segment.file.fileno(), 0, min(segment.size, 1 << 16)):
+        segment.first_timestamp(header[8])
+        return
+
+
+def rebuild_producers(
+    directory: str, segments: Sequence[Segment], snapshots: list[int], start_offset: int, end_offset: int, producers: Producers, now_ms: int
+) -> None:
+    """Make `producers` what the log up to `end_offset` says: the newest readable snapshot, and the batches behind it (D66).
+
+    `snapshots` are the offsets of the snapshots on disk, rising; those that can't be of this log are deleted. Raises StorageError, OSError.
+    """
+    for offset in [offset for offset in snapshots if offset > end_offset or offset <= start_offset]:
+        snapshots.remove(offset)
+        remove_snapshot(directory, offset)
+    load_producers(directory, segments, snapshots, start_offset, end_offset, producers, now_ms)
+
+
+def load_producers(
+    directory: str, segments: Sequence[Segment], snapshots: list[int], start_offset: int, end_offset: int, producers: Producers, now_ms: int
+) -> None:
+    """The same, from `snapshots` that are all in range; unreadable ones are deleted."""
+    producers.clear()
+    known = start_offset
+    while snapshots:
+        try:
+            producers.load(read_snapshot(directory, snapshots[-1]), now_ms)
+        except (CorruptSnapshot, FileNotFoundError):
+            remove_snapshot(directory, snapshots.pop())
+            continue
+        known = snapshots[-1]
+        break
+    replay(segments, known, end_offset, producers)
+
+
+def replay(segments: Iterable[Segment], offset: int, end_offset: int, producers: Producers) -> None:
+    """Tell `producers` of the batches in [offset, end_offset). Raises OSError."""
+    if offset >= end_offset:
+        return
+    for segment in segments:
+        if segment.base_offset >= end_offset:
+            return
+        found = segment.find(max(offset, segment.base_offset))
+        if found is None:
+            continue
+        scan = Scan(segment.file.fileno(), found[0], segment.size)
+        for position, size, header in scan:
+            if header[0] >= end_offset:
+                return
+            if header[9] >= 0:
+                replay_batch(producers, header, scan.view(position, size))
+
+
+def rebuild_epochs(segments: Sequence[Segment], start_offset: int, epochs: Epochs) -> None:
+    """Take the leader epochs from the batches' headers, where the checkpoint is missing or junk (O13). Raises OSError."""
+    epochs.clear()
+    for segment in segments:
+        for _, _, header in Scan(segment.file.fileno(), 0, segment.size):
+            if header[2] > epochs.latest:
+                epochs.assign(header[2], max(header[0], start_offset))
+
+
+def last_offset_of(segment: Segment) -> int:
+    """The offset after the last batch of a segment that isn't the active one. Raises StorageError, OSError."""
+    end = segment.base_offset
+    found = segment.find(end)
+    while found is not None:
+        position = found[0]
+        try:
+            batch = find_batch(segment.file.fileno(), position, segment.size, 0)
+        except ValueError:
+            return end
+        if batch is None:
+            return end
+        end = batch[3] + 1
+        found = segment.find(end)
+    return end
