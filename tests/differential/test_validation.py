@@ -114,8 +114,8 @@ def compare(apache: ApacheLog, batch: bytes, topic: Topic) -> str:
     if header.codec == source or header.codec == Codec.NONE:
         return f"other bytes than Apache Kafka: {bytes(valid.buffer).hex()}, {said[1]}"
     # Compressors differ; what they hold must not.
-    ours, theirs = decompress(header.codec, valid.buffer[HEADER_SIZE:]), decompress(header.codec, written[HEADER_SIZE:])
-    return "" if bytes(ours) == bytes(theirs) else f"other records than Apache Kafka: {bytes(ours).hex()}, {bytes(theirs).hex()}"
+    bodies = [bytes(decompress(header.codec, whole[HEADER_SIZE:])).hex() for whole in (valid.buffer, memoryview(written))]
+    return "" if bodies[0] == bodies[1] else f"other records than Apache Kafka: {bodies}"
 
 
 def check(apache: ApacheLog, cases: Iterable[tuple[str, bytes, Topic]]) -> None:

@@ -19,8 +19,8 @@
 #include <arm_acle.h>
 #endif
 
-/* Below this many bytes, handing over the GIL costs more than others gain by it. */
-#define RELEASE_GIL_FROM (32 * 1024)
+/* Below this many bytes, handing over the GIL costs the one thread more than the others gain by it (bench/records.py; docs/records.md). */
+#define RELEASE_GIL_FROM (128 * 1024)
 
 /* ---- CRC-32C ---- */
 
@@ -29,7 +29,6 @@
 #define SHORT_BLOCK 256
 
 static uint32_t tables[8][256];
-static uint32_t long_shift[2], short_shift[2]; /* factors that move a CRC over one block, over two */
 static uint32_t (*crc_update)(uint32_t, const uint8_t *, size_t);
 
 static uint64_t load_le(const uint8_t *p)
@@ -55,6 +54,17 @@ static uint32_t crc_by_tables(uint32_t crc, const uint8_t *p, size_t size)
 }
 
 #ifdef HAVE_X86
+
+static uint32_t long_shift[2], short_shift[2]; /* factors that move a CRC over one block, over two */
+
+/* x to the power of `n`, modulo the polynomial. */
+static uint32_t power_of_x(unsigned n)
+{
+    uint32_t value = 0x80000000u;
+    while (n--)
+        value = value >> 1 ^ (value & 1 ? POLYNOMIAL : 0);
+    return value;
+}
 
 __attribute__((target("sse4.2,pclmul"))) static inline uint32_t moved(uint32_t crc, uint32_t factor)
 {
@@ -101,15 +111,6 @@ static uint32_t crc_by_arm(uint32_t crc, const uint8_t *p, size_t size)
 }
 
 #endif
-
-/* x to the power of `n`, modulo the polynomial. */
-static uint32_t power_of_x(unsigned n)
-{
-    uint32_t value = 0x80000000u;
-    while (n--)
-        value = value >> 1 ^ (value & 1 ? POLYNOMIAL : 0);
-    return value;
-}
 
 static void prepare_crc(void)
 {
@@ -294,6 +295,8 @@ static int skim_records(const uint8_t *data, const uint8_t *end, const Asked *as
 
 /* ---- the module ---- */
 
+#define FIELDS 10 /* of validation.Valid */
+
 typedef struct {
     PyObject *valid; /* the class */
 } State;
@@ -398,7 +401,7 @@ typedef struct {
 /* Whether the header, and that of the rules which concerns it, make this the common case. */
 static int is_common(const uint8_t *p, Py_ssize_t size, const Rules *rules, Header *h)
 {
-    if (size < 61 || size > rules->max_bytes || rules->log_append_time || rules->codec > 0)
+    if (size < 61 || size > rules->max_bytes || rules->log_append_time)
         return 0;
     if (big(p, 8) != 0 || (int64_t)big(p + 8, 4) + 12 != size || p[16] != 2)
         return 0;
@@ -409,7 +412,8 @@ static int is_common(const uint8_t *p, Py_ssize_t size, const Rules *rules, Head
     h->producer_epoch = (int16_t)big(p + 51, 2);
     h->base_sequence = (int32_t)big(p + 53, 4);
     h->count = (int32_t)big(p + 57, 4);
-    if (h->attributes & 0x2F) /* compressed, LogAppendTime or control */
+    int codec = h->attributes & 7;
+    if (h->attributes & 0x28 || codec > 4 || (rules->codec >= 0 && rules->codec != codec)) /* LogAppendTime, control; to be compressed otherwise */
         return 0;
     return h->count > 0 && (int64_t)(int32_t)big(p + 23, 4) + 1 == h->count && (h->producer_id < 0 || h->base_sequence >= 0);
 }
@@ -421,6 +425,8 @@ static int is_sound(const uint8_t *p, Py_ssize_t size, const Rules *rules, const
     int64_t greatest;
     if (crc32c(0, p + 21, (size_t)size - 21) != (uint32_t)big(p + 17, 4))
         return 0;
+    if (h->attributes & 7)
+        return 1; /* the caller decompresses the records, then has them skimmed */
     return skim_records(p + 61, p + size, &asked, rules, &flags, &greatest) == OK && !(flags & REJECTED) && greatest == h->max_timestamp;
 }
 
@@ -452,11 +458,11 @@ static PyObject *native_quick(PyObject *module, PyObject *const *args, Py_ssize_
     PyBuffer_Release(&view);
     if (!sound)
         Py_RETURN_NONE;
-    PyObject *valid = PyType_GenericAlloc((PyTypeObject *)state->valid, 10);
+    PyObject *valid = PyType_GenericAlloc((PyTypeObject *)state->valid, FIELDS);
     if (valid == NULL)
         return NULL;
     Py_INCREF(args[0]);
-    PyObject *fields[10] = {
+    PyObject *fields[FIELDS] = {
         args[0],
         PyLong_FromSsize_t(size),
         PyLong_FromLong(h.attributes),
@@ -469,7 +475,7 @@ static PyObject *native_quick(PyObject *module, PyObject *const *args, Py_ssize_
         PyLong_FromLong(-1),
     };
     int failed = 0;
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < FIELDS; i++) {
         if (fields[i] == NULL)
             failed = 1;
         else if (PyTuple_SetItem(valid, i, fields[i]) < 0) /* takes the reference in any case */
@@ -487,6 +493,14 @@ static PyObject *native_returns(PyObject *module, PyObject *type)
     State *state = PyModule_GetState(module);
     if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type)) {
         PyErr_SetString(PyExc_TypeError, "quick returns a subclass of tuple");
+        return NULL;
+    }
+    PyObject *fields = PyObject_GetAttrString(type, "_fields");
+    Py_ssize_t count = fields == NULL ? -1 : PyObject_Size(fields);
+    Py_XDECREF(fields);
+    if (count != FIELDS) {
+        if (!PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "quick returns %d fields", FIELDS);
         return NULL;
     }
     PyObject *old = state->valid;

@@ -77,10 +77,13 @@ def compress(codec: int, data: Buffer, level: int | None = None) -> bytes:
     return bytes(cramjam.zstd.compress(data, level))
 
 
-def decompress(codec: int, data: Buffer, max_bytes: int = DEFAULT_MAX_BYTES, *, linked_blocks: bool = True) -> Buffer:
+def decompress(
+    codec: int, data: Buffer, max_bytes: int = DEFAULT_MAX_BYTES, *, linked_blocks: bool = True, scratch: bytearray | None = None
+) -> Buffer:
     """The records inside `data`. Raises DecompressionError, or TooLarge once they exceed `max_bytes`; neither allocates more than that.
 
     `linked_blocks=False` refuses lz4 frames whose blocks depend on one another, as Apache Kafka does on both sides.
+    The answer may lie in `scratch`, where that is large enough: fresh memory costs more than decompressing into it.
     """
     view = memoryview(data)
     if codec == Codec.NONE:
@@ -88,11 +91,11 @@ def decompress(codec: int, data: Buffer, max_bytes: int = DEFAULT_MAX_BYTES, *, 
     if codec == Codec.GZIP:
         return _gunzip(view, max_bytes)
     if codec == Codec.SNAPPY:
-        return _decompress_snappy(view, max_bytes)
+        return _decompress_snappy(view, max_bytes, scratch)
     if codec == Codec.LZ4:
-        return _decompress_lz4(view, max_bytes, linked_blocks)
+        return _decompress_lz4(view, max_bytes, linked_blocks, scratch)
     if codec == Codec.ZSTD:
-        return _decompress_zstd(view, max_bytes)
+        return _decompress_zstd(view, max_bytes, scratch)
     raise DecompressionError(f"codec {codec} isn't known; 0 to 4 are")
 
 
@@ -130,7 +133,7 @@ def _compress_xerial(compress_raw, data: memoryview) -> bytes:  # type: ignore[n
     return b"".join(parts)
 
 
-def _decompress_snappy(data: memoryview, max_bytes: int) -> Buffer:
+def _decompress_snappy(data: memoryview, max_bytes: int, scratch: bytearray | None) -> Buffer:
     """Xerial blocks (what Java and most clients write) or one bare snappy block (what older librdkafka wrote)."""
     if not data:
         raise DecompressionError("snappy: nothing there")
@@ -148,8 +151,7 @@ def _decompress_snappy(data: memoryview, max_bytes: int) -> Buffer:
         sizes.append(size)
     if sum(sizes) > max_bytes:
         raise TooLarge(f"snappy: more than {max_bytes} bytes")
-    out = bytearray(sum(sizes))
-    room = memoryview(out)
+    room = _room(sum(sizes), scratch)
     position = 0
     for block, size in zip(blocks, sizes, strict=True):
         try:
@@ -159,7 +161,7 @@ def _decompress_snappy(data: memoryview, max_bytes: int) -> Buffer:
         if made != size:
             raise DecompressionError("snappy: a block is shorter than it says")
         position += size
-    return out
+    return room
 
 
 def _xerial_blocks(data: memoryview) -> list[memoryview]:
@@ -178,10 +180,10 @@ def _xerial_blocks(data: memoryview) -> list[memoryview]:
     return blocks
 
 
-def _decompress_lz4(data: memoryview, max_bytes: int, linked_blocks: bool) -> Buffer:
+def _decompress_lz4(data: memoryview, max_bytes: int, linked_blocks: bool, scratch: bytearray | None) -> Buffer:
     """One lz4 frame; what follows its end mark is ignored, as Apache Kafka does."""
     end, most = _measure_lz4(data, linked_blocks)
-    return _decompress_into("lz4", data[:end], min(most, max_bytes), most, max_bytes)
+    return _decompress_into("lz4", data[:end], most, max_bytes, scratch)
 
 
 def _measure_lz4(data: memoryview, linked_blocks: bool) -> tuple[int, int]:
@@ -210,11 +212,11 @@ def _measure_lz4(data: memoryview, linked_blocks: bool) -> tuple[int, int]:
         position += size + (4 if flags & 0x10 else 0)
 
 
-def _decompress_zstd(data: memoryview, max_bytes: int) -> Buffer:
+def _decompress_zstd(data: memoryview, max_bytes: int, scratch: bytearray | None) -> Buffer:
     if not data:
         return b""
     most = _measure_zstd(data, max_bytes)
-    return _decompress_into("zstd", data, min(most, max_bytes), most, max_bytes)
+    return _decompress_into("zstd", data, most, max_bytes, scratch)
 
 
 def _measure_zstd(data: memoryview, max_bytes: int) -> int:
@@ -240,14 +242,18 @@ def _measure_zstd(data: memoryview, max_bytes: int) -> int:
     return most
 
 
-def _decompress_into(name: str, data: memoryview, room: int, most: int, max_bytes: int) -> Buffer:
+def _decompress_into(name: str, data: memoryview, most: int, max_bytes: int, scratch: bytearray | None) -> Buffer:
     import cramjam
 
-    out = bytearray(room)
+    out = _room(min(most, max_bytes), scratch)
     try:
         made = getattr(cramjam, name).decompress_into(data, out)
     except cramjam.DecompressionError as error:
         if most > max_bytes and "write" in str(error):
             raise TooLarge(f"{name}: more than {max_bytes} bytes") from None
         raise DecompressionError(f"{name}: {error}") from None
-    return out if made == room else memoryview(out)[:made]
+    return out[:made]
+
+
+def _room(size: int, scratch: bytearray | None) -> memoryview:
+    return memoryview(bytearray(size) if scratch is None or size > len(scratch) else scratch)[:size]

@@ -41,7 +41,10 @@ def crc32c(buffer: Buffer, value: int = 0, /) -> int:
 
 
 def quick(records: Buffer, rules: bytes, now_ms: int, /) -> Valid | None:
-    """Native code answers the common case here; the twin leaves all cases to `validation.examine`."""
+    """Native code answers the common case here: a batch that stays as it is. Of a compressed one it has seen the header and the CRC, not the records.
+
+    None is for all other cases, and always the twin's answer: they are `validation.examine`'s.
+    """
     return None
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 SMALLEST_LENGTH = 14  # of any magic; below it not even the next batch can be found (D50)
 ATTRIBUTES_KEPT = 0x77  # a rewritten header keeps no bit beyond those that mean something
+SPARE: list[bytearray] = []  # memory to decompress into, one for each thread that is at it; a list's pop and append are atomic
+SPARE_SIZE = 1 << 20
+SPARE_MOST = 4
 MOST_INT64 = 0x7FFF_FFFF_FFFF_FFFF
 
 
@@ -112,7 +115,24 @@ def validate(records: memoryview, rules: AppendRules, now_ms: int) -> Valid:
     `records` holds one batch; a cut-off second one is dropped. Nothing is copied unless the batch has to be rebuilt or `records` is read-only.
     """
     valid: Valid | None = quick(records, rules.packed, now_ms)
-    return examine(records, rules, now_ms) if valid is None else valid
+    if valid is None or (valid.attributes & layout.CODEC_MASK and not _holds(valid, rules, now_ms)):
+        return examine(records, rules, now_ms)
+    return valid
+
+
+def _holds(valid: Valid, rules: AppendRules, now_ms: int) -> bool:
+    """Whether the compressed records of a batch whose header is in order are so too, and nothing has to change."""
+    codec, body = valid.attributes & layout.CODEC_MASK, valid.buffer[layout.HEADER_SIZE :]
+    scratch = SPARE.pop() if SPARE else bytearray(SPARE_SIZE)
+    try:
+        data = decompress(codec, body, rules.max_decompressed_bytes, linked_blocks=False, scratch=scratch)
+        status, flags, greatest = skim(data, valid.count, valid.base_timestamp, None, True, rules.packed, now_ms)
+    except (DecompressionError, TooLarge):
+        return False
+    finally:
+        if len(SPARE) < SPARE_MOST:
+            SPARE.append(scratch)
+    return status == OK and not flags & (REJECTED | OUT_OF_LINE) and greatest == valid.max_timestamp
 
 
 def examine(records: Buffer, rules: AppendRules, now_ms: int) -> Valid:
