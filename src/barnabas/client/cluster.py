@@ -52,7 +52,7 @@ class Broker(NamedTuple):
 class Partition(NamedTuple):
     """A partition as Metadata has it; `leader` is -1 while there is none."""
 
-    index: int
+    partition: int
     leader: int
     leader_epoch: int
     replicas: tuple[int, ...]
@@ -84,7 +84,10 @@ def parse_bootstrap(addresses: str) -> list[tuple[str, int]]:
 
 
 class Cluster:
-    """Use as `async with Cluster("host:port") as cluster`. `on_unreachable(node, host, port)` hears of every connection that failed; node is -1 and down for bootstrap addresses."""
+    """Use as `async with Cluster("host:port") as cluster`.
+
+    `on_unreachable(node, host, port)` hears of every connection that failed; the node is -1 and down for bootstrap addresses.
+    """
 
     def __init__(
         self,
@@ -250,7 +253,8 @@ class Cluster:
                 continue
             self.topic_errors.pop(topic.name, None)
             partitions = {
-                p.partition_index: Partition(p.partition_index, p.leader_id, p.leader_epoch, tuple(p.replica_nodes), tuple(p.isr_nodes)) for p in topic.partitions
+                p.partition_index: Partition(p.partition_index, p.leader_id, p.leader_epoch, tuple(p.replica_nodes), tuple(p.isr_nodes))
+                for p in topic.partitions
             }
             self.topics[topic.name] = Topic(topic.name, topic.topic_id, topic.is_internal, partitions)
         self._refreshed_s = time.monotonic()
@@ -258,7 +262,7 @@ class Cluster:
     async def refresh_controllers(self) -> None:
         """The controllers and their active one, from any of them (KIP-919)."""
         connection = await self.any_connection()
-        reply = await connection.call(DescribeClusterRequest(endpoint_type=CONTROLLER_ENDPOINT))
+        reply = await connection.call(DescribeClusterRequest(include_cluster_authorized_operations=False, endpoint_type=CONTROLLER_ENDPOINT))
         check(reply.error_code, reply.error_message)
         self.cluster_id, self.controller_id = reply.cluster_id, reply.controller_id
         self.brokers = {broker.broker_id: Broker(broker.broker_id, broker.host, broker.port, broker.rack) for broker in reply.brokers}

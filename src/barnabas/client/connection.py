@@ -1,6 +1,7 @@
 """One connection to a broker or controller: requests out, replies matched by correlation id.
 
-Owns: framing, headers, choosing a version both sides have (ApiVersions with Kafka's way down, W4), pipelining. Doesn't own: which node, retries (`cluster`), what SASL says (`sasl`).
+Owns: framing, headers, choosing a version both sides have (ApiVersions with Kafka's way down, W4), pipelining.
+Doesn't own: which node, retries (`cluster`), what SASL says (`sasl`).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Owns: what to fetch next and from whom. Doesn't own membership (`group`) nor for
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -166,7 +167,9 @@ class Consumer:
     async def _keep_assignment(self, wants: Callable[[str], bool]) -> None:
         """Without a group: every partition of the topics wanted, new ones as they appear."""
         idle = not self.positions and not self._resets
-        if self._last_metadata_s and (time.monotonic() - self._last_metadata_s) * 1000 < (100 if idle else self._cluster.settings.metadata_max_age_ms):
+        if self._last_metadata_s and (time.monotonic() - self._last_metadata_s) * 1000 < (
+            100 if idle else self._cluster.settings.metadata_max_age_ms
+        ):
             return
         await self._look()
         for name, topic in self._cluster.topics.items():
@@ -181,10 +184,8 @@ class Consumer:
 
     async def _join(self, member: Member, wants: Callable[[str], bool]) -> None:
         if self._joined and self._settings.enable_auto_commit and member.generation >= 0:
-            try:
+            with contextlib.suppress(KafkaError):  # too late: the partitions are gone
                 await self.commit()
-            except KafkaError:
-                pass
         await self._look()
         assigned = await member.join(filter(wants, self._cluster.topics))
         self._joined = True
@@ -235,11 +236,15 @@ class Consumer:
             for topic, partition in keys:
                 topics.setdefault(topic, []).append(
                     FetchRequest.Topic.Partition(
-                        partition=partition, fetch_offset=self.positions[(topic, partition)], partition_max_bytes=self._settings.max_partition_fetch_bytes
+                        partition=partition,
+                        fetch_offset=self.positions[(topic, partition)],
+                        partition_max_bytes=self._settings.max_partition_fetch_bytes,
                     )
                 )
             listed = [
-                FetchRequest.Topic(topic_id=self._cluster.topics[name].topic_id, partitions=parts) if version >= 13 else FetchRequest.Topic(topic=name, partitions=parts)
+                FetchRequest.Topic(topic_id=self._cluster.topics[name].topic_id, partitions=parts)
+                if version >= 13
+                else FetchRequest.Topic(topic=name, partitions=parts)
                 for name, parts in topics.items()
             ]
             request = FetchRequest(
@@ -270,7 +275,11 @@ class Consumer:
                 if p.error_code:
                     self._after_error(key, error_of(p.error_code))
                     continue
-                aborted = [(a.first_offset, a.producer_id) for a in p.aborted_transactions or ()] if self._settings.isolation_level == READ_COMMITTED else []
+                aborted = (
+                    [(a.first_offset, a.producer_id) for a in p.aborted_transactions or ()]
+                    if self._settings.isolation_level == READ_COMMITTED
+                    else []
+                )
                 records += self._decode(key, memoryview(p.records or b""), aborted)
         return records
 

@@ -134,7 +134,10 @@ class Member:
         try:
             connection = await self._connection()
             request = HeartbeatRequest(
-                group_id=self._settings.group_id, generation_id=self.generation, member_id=self.member_id, group_instance_id=self._settings.instance_id
+                group_id=self._settings.group_id,
+                generation_id=self.generation,
+                member_id=self.member_id,
+                group_instance_id=self._settings.instance_id,
             )
             check((await connection.call(request)).error_code)
         except KafkaError as error:
@@ -191,7 +194,11 @@ class Member:
             connection = await self._connection()
             members = [LeaveGroupRequest.MemberIdentity(member_id=self.member_id, reason="the consumer is being closed")]
             version = connection.version_of(LeaveGroupRequest)
-            request = LeaveGroupRequest(group_id=self._settings.group_id, members=members) if version >= 3 else LeaveGroupRequest(group_id=self._settings.group_id, member_id=self.member_id)
+            request = (
+                LeaveGroupRequest(group_id=self._settings.group_id, members=members)
+                if version >= 3
+                else LeaveGroupRequest(group_id=self._settings.group_id, member_id=self.member_id)
+            )
             await connection.call(request)
         except KafkaError:
             pass  # the session's end tells the group

@@ -7,6 +7,7 @@ One Produce a leader is under way at a time: order and sequences then need no bo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
     from .cluster import Cluster
 
 RECORD_OVERHEAD = 24  # bytes at most around key and value, headers apart
-_REFRESH = (Error.NOT_LEADER_OR_FOLLOWER, Error.UNKNOWN_TOPIC_OR_PARTITION, Error.LEADER_NOT_AVAILABLE, Error.FENCED_LEADER_EPOCH, Error.UNKNOWN_TOPIC_ID)
+_REFRESH = (
+    Error.NOT_LEADER_OR_FOLLOWER,
+    Error.UNKNOWN_TOPIC_OR_PARTITION,
+    Error.LEADER_NOT_AVAILABLE,
+    Error.FENCED_LEADER_EPOCH,
+    Error.UNKNOWN_TOPIC_ID,
+)
 _NO_RETRY = (Error.INVALID_TOPIC_EXCEPTION, Error.TOPIC_AUTHORIZATION_FAILED, Error.UNKNOWN_TOPIC_ID)
 
 
@@ -90,7 +97,14 @@ class Producer:
         self._sender: asyncio.Task[None] | None = None
 
     async def send(
-        self, topic: str, value: bytes | None, key: bytes | None = None, headers: Headers = (), *, partition: int | None = None, timestamp_ms: int | None = None
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Headers = (),
+        *,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
     ) -> asyncio.Future[Delivered]:
         """Queues a record, waiting for room if the buffer is full. The future has where it went, or why it didn't. Raises KafkaError, TimedOut."""
         size = RECORD_OVERHEAD + len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") + 10 for name, content in headers)
@@ -114,7 +128,9 @@ class Producer:
             queue.append(_Batch(now_s))
         batch = queue[-1]
         future: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
-        batch.records.append(Record(timestamp=timestamp_ms if timestamp_ms is not None else int(time.time() * 1000), key=key, value=value, headers=tuple(headers)))
+        batch.records.append(
+            Record(timestamp=timestamp_ms if timestamp_ms is not None else int(time.time() * 1000), key=key, value=value, headers=tuple(headers))
+        )
         batch.futures.append(future)
         batch.size += size
         self._buffered += size
@@ -187,10 +203,8 @@ class Producer:
     async def _pause(self) -> None:
         now_s = time.monotonic()
         waits = [self._due_in_s(queue, now_s) for queue in self._queues.values() if queue]
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), max(min(waits), 0.0005) if waits else None)
-        except TimeoutError:
-            pass
 
     async def _produce(self, leader: int, keys: Sequence[tuple[str, int]]) -> None:
         """One request with the first batch of each partition."""

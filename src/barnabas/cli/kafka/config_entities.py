@@ -38,7 +38,10 @@ def _names_help() -> str:
         "groups": sorted(row[0] for row in GROUP),
     }
     listed = "\n".join(f"For entity-type '{kind}': \n" + "\n".join(f"\t{name}" for name in names) for kind, names in known.items())
-    return f"Keys and values to set, by commas: 'k1=v1,k2=[v1,v2],k3=v3', values with commas in brackets. \n{listed}\nusers and clients together mean the clients of a user."
+    return (
+        f"Keys and values to set, by commas: 'k1=v1,k2=[v1,v2],k3=v3', values with commas in brackets. \n{listed}\n"
+        "users and clients together mean the clients of a user."
+    )
 
 
 class ConfigOptions:
@@ -204,5 +207,3 @@ def _resolves(name: str) -> bool:
     except OSError:
         return False
     return True
-
-

@@ -87,6 +87,7 @@ async def _execute(options: ConfigOptions) -> None:
 
 # Alter
 
+
 async def _alter(options: ConfigOptions, cluster: Cluster) -> None:
     kind, name = options.types[0], options.names[0]
     added, deleted = options.to_add(), options.to_delete()
@@ -99,7 +100,9 @@ async def _alter(options: ConfigOptions, cluster: Cluster) -> None:
     else:
         unknown = [key for key in [*added, *deleted] if key not in IP_QUOTAS]
         if unknown:
-            raise Refused(f"Only connection quota configs can be added for 'ips' using --bootstrap-server. Unexpected config names: {','.join(unknown)}")
+            raise Refused(
+                f"Only connection quota configs can be added for 'ips' using --bootstrap-server. Unexpected config names: {','.join(unknown)}"
+            )
         await _alter_quotas(options, cluster, added, deleted)
     if name:
         print(f"Completed updating config for {kind[:-1]} {name}.")
@@ -183,6 +186,7 @@ async def _alter_quotas(options: ConfigOptions, cluster: Cluster, added: Mapping
 
 
 # Describe
+
 
 async def _describe(options: ConfigOptions, cluster: Cluster) -> None:
     kind = options.types[0]

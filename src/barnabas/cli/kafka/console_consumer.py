@@ -29,7 +29,12 @@ LATEST = -1
 FOREVER_MS = 1 << 62
 POLL_MS = 60_000
 _ISOLATION = {"read_uncommitted": 0, "read_committed": 1}
-_ASSIGNORS = {"RangeAssignor": "range", "RoundRobinAssignor": "roundrobin", "StickyAssignor": "sticky", "CooperativeStickyAssignor": "cooperative-sticky"}
+_ASSIGNORS = {
+    "RangeAssignor": "range",
+    "RoundRobinAssignor": "roundrobin",
+    "StickyAssignor": "sticky",
+    "CooperativeStickyAssignor": "cooperative-sticky",
+}
 _FORMATTER_HELP = (
     "Settings of the formatter, key=value: \n print.timestamp=true|false\n print.key=true|false\n print.offset=true|false\n print.epoch=true|false"
     "\n print.partition=true|false\n print.headers=true|false\n print.value=true|false\n key.separator=<key.separator>\n line.separator=<line.separator>"
@@ -138,7 +143,9 @@ class ConsumerOptions:
         if named is not None:
             return named
         if not text.lstrip("+").isdecimal() or int(text) >= 1 << 63:
-            usage_and_exit(self.parser, f"The provided offset value '{text}' is incorrect. Valid values are 'earliest', 'latest', or a non-negative long.")
+            usage_and_exit(
+                self.parser, f"The provided offset value '{text}' is incorrect. Valid values are 'earliest', 'latest', or a non-negative long."
+            )
         return int(text)
 
     def timeout_ms(self) -> int:
@@ -173,7 +180,11 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f'Exception in thread "main" {java_text(error)}\n')
         return 1
     try:
-        return run(_consume(options, properties, group, place, _Printer(write, -1 if limit is None else limit, timeout_ms, options.has(options.skip_on_error))))
+        return run(
+            _consume(
+                options, properties, group, place, _Printer(write, -1 if limit is None else limit, timeout_ms, options.has(options.skip_on_error))
+            )
+        )
     except (InvalidBootstrap, ConfigException, formatters.SerializationError) as error:
         log_line("ERROR", "Unknown error when running consumer: ", LOGGER)
         sys.stderr.write(f"{java_text(error)}\n")
@@ -305,7 +316,7 @@ def consumer_settings(properties: Mapping[str, str], group: str | None) -> Consu
         raise ConfigException(f"Invalid value {level} for configuration isolation.level: String must be one of: read_committed, read_uncommitted")
     policy = properties.get("auto.offset.reset", "latest")
     if policy not in ("earliest", "latest", "none"):
-        raise ConfigException(f"Invalid value {policy} for configuration auto.offset.reset: Invalid value {policy} for configuration auto.offset.reset. The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.")
+        raise ConfigException(f"Invalid value {policy} for configuration auto.offset.reset: earliest, latest or none")
     return ConsumerSettings(
         isolation_level=_ISOLATION[level],
         auto_offset_reset=policy,
@@ -324,7 +335,9 @@ def _group_settings(properties: Mapping[str, str], group: str) -> GroupSettings:
 
     defaults = GroupSettings(group)
     if properties.get("group.protocol", "classic").lower() != "classic":
-        raise ConfigException(f"Invalid value {properties['group.protocol']} for configuration group.protocol: this tool speaks the classic protocol only")
+        raise ConfigException(
+            f"Invalid value {properties['group.protocol']} for configuration group.protocol: this tool speaks the classic protocol only"
+        )
     classes = [name.strip().rpartition(".")[2] for name in properties.get("partition.assignment.strategy", "").split(",") if name.strip()]
     unknown = [name for name in classes if name not in _ASSIGNORS]
     if unknown:

@@ -25,10 +25,14 @@ DEFAULT_READER = "org.apache.kafka.tools.LineMessageReader"
 CHUNK_BYTES = 1 << 16
 _CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 _READER_HELP = (
-    "Settings of the line reader, key=value:\\n parse.key=false\\n parse.headers=false\\n ignore.error=false\\n key.separator=\\\\t\\n headers.delimiter=\\\\t"
-    "\\n headers.separator=,\\n headers.key.separator=:\\n null.marker=   a key, value or header value equal to this is null"
-    "\\nA line is headers, key and value, as far as they are parsed: h1:v1,h2:v2...\\\\tkey\\\\tvalue"
-).replace("\\n", "\n").replace("\\\\t", "\\t")
+    (
+        "Settings of the line reader, key=value:\\n parse.key=false\\n parse.headers=false\\n ignore.error=false\\n key.separator=\\\\t\\n headers.delimiter=\\\\t"
+        "\\n headers.separator=,\\n headers.key.separator=:\\n null.marker=   a key, value or header value equal to this is null"
+        "\\nA line is headers, key and value, as far as they are parsed: h1:v1,h2:v2...\\\\tkey\\\\tvalue"
+    )
+    .replace("\\n", "\n")
+    .replace("\\\\t", "\\t")
+)
 
 
 class ProducerOptions:
@@ -44,13 +48,19 @@ class ProducerOptions:
         self.retries = parser.required("message-send-max-retries", "How often a record is tried again (retries).", "", "Integer", "3")
         self.retry_backoff = parser.required("retry-backoff-ms", "Pause before a retry (retry.backoff.ms).", "", "Long", "100")
         self.timeout = parser.required("timeout", "How long a record waits for others to join its batch (linger.ms).", "timeout_ms", "Long", "1000")
-        self.acks = parser.required("request-required-acks", "Who must have a record before it counts as written (acks).", "request required acks", "String", "-1")
+        self.acks = parser.required(
+            "request-required-acks", "Who must have a record before it counts as written (acks).", "request required acks", "String", "-1"
+        )
         self.request_timeout = parser.required("request-timeout-ms", "How long a request may take.", "request timeout ms", "Integer", "1500")
         self.metadata_expiry = parser.required(
             "metadata-expiry-ms", "Age at which metadata is asked for anew (metadata.max.age.ms).", "metadata expiration interval", "Long", "300000"
         )
-        self.max_block = parser.required("max-block-ms", "How long to wait for metadata or for room in the buffer.", "max block on send", "Long", "60000")
-        self.max_memory = parser.required("max-memory-bytes", "Bytes of records that may wait (buffer.memory).", "total memory in bytes", "Long", "33554432")
+        self.max_block = parser.required(
+            "max-block-ms", "How long to wait for metadata or for room in the buffer.", "max block on send", "Long", "60000"
+        )
+        self.max_memory = parser.required(
+            "max-memory-bytes", "Bytes of records that may wait (buffer.memory).", "total memory in bytes", "Long", "33554432"
+        )
         self.partition_memory = parser.required(
             "max-partition-memory-bytes", "(Deprecated) As --batch-size.", "memory in bytes per partition", "Integer", "16384"
         )
@@ -228,6 +238,8 @@ def _report(topic: str, line: Line, error: BaseException) -> None:
     """A record that got lost is told of; the others go on and the exit code stays 0, as with Apache's tool."""
     key, value = (f"{len(part)} bytes" if part is not None else "null" for part in (line.key, line.value))
     log_line(
-        "ERROR", f"Error when sending message to topic {topic} with key: {key}, value: {value} with error:", "org.apache.kafka.clients.producer.internals.ErrorLoggingCallback"
+        "ERROR",
+        f"Error when sending message to topic {topic} with key: {key}, value: {value} with error:",
+        "org.apache.kafka.clients.producer.internals.ErrorLoggingCallback",
     )
     sys.stderr.write(f"{java_text(error)}\n")

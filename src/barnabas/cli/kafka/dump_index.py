@@ -103,10 +103,13 @@ def _check_offset_index(path: str, index: mmap.mmap | bytes, base: int) -> None:
         last = offset
     if last < base:
         raise DumpFailed(
-            f"Corrupt index found, index file ({os.path.abspath(path)}) has non-zero size but the last offset is {last} which is less than the base offset {base}.", CORRUPT
+            f"Corrupt index found, index file ({os.path.abspath(path)}) has non-zero size but the last offset is {last} which is less than the base offset {base}.",
+            CORRUPT,
         )
     if len(index) % OFFSET_ENTRY.size:
-        raise DumpFailed(f"Index file {os.path.abspath(path)} is corrupt, found {len(index)} bytes which is neither positive nor a multiple of 8.", CORRUPT)
+        raise DumpFailed(
+            f"Index file {os.path.abspath(path)} is corrupt, found {len(index)} bytes which is neither positive nor a multiple of 8.", CORRUPT
+        )
 
 
 def dump_time_index(path: str, sanity_only: bool, verify_only: bool, problems: IndexProblems) -> None:
@@ -174,7 +177,9 @@ def _check_time_index(path: str, index: mmap.mmap | bytes, entries: list[tuple[i
             )
         if last_offset < base:
             raise DumpFailed(
-                f"Corrupt time index found, time index file ({full}) has non-zero size but the last offset is {last_offset} which is less than the first offset {base}", CORRUPT
+                f"Corrupt time index found, time index file ({full}) has non-zero size but the last offset is {last_offset} "
+                f"which is less than the first offset {base}",
+                CORRUPT,
             )
     if len(index) % TIME_ENTRY.size:
         raise DumpFailed(f"Time index file {full} is corrupt, found {len(index)} bytes which is neither positive nor a multiple of 12.", CORRUPT)
@@ -213,7 +218,11 @@ def dump_producers(path: str) -> None:
             f"currentTxnFirstOffset: {transaction} lastTimestamp: {entry.timestamp}"
         )
         if entry.last_offset >= 0:
-            first = entry.last_sequence - entry.offset_delta if entry.last_sequence >= entry.offset_delta else 2**31 - 1 - (entry.offset_delta - entry.last_sequence) + 1
+            first = (
+                entry.last_sequence - entry.offset_delta
+                if entry.last_sequence >= entry.offset_delta
+                else 2**31 - 1 - (entry.offset_delta - entry.last_sequence) + 1
+            )
             line += (
                 f" firstSequence: {first} lastSequence: {entry.last_sequence} lastOffset: {entry.last_offset} "
                 f"offsetDelta: {entry.offset_delta} timestamp: {entry.timestamp}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from barnabas.wire.records.record import Record
+    from barnabas.wire.schema import Message
 
     ParseRecord = Callable[[Record], tuple[str | None, str | None]]
     """A record's key and value as they are printed; None is left out."""
@@ -156,7 +157,9 @@ def _dump_files(options: DumpOptions) -> None:
         if suffix in (".log", ".checkpoint"):
             _dump_log(options, path, gaps)
         elif suffix == ".index":
-            dump_offset_index(path, given.has(options.index_sanity), given.has(options.verify_index), problems, given.number(options.max_message_size))
+            dump_offset_index(
+                path, given.has(options.index_sanity), given.has(options.verify_index), problems, given.number(options.max_message_size)
+            )
         elif suffix == ".timeindex":
             dump_time_index(path, given.has(options.index_sanity), given.has(options.verify_index), problems)
         elif suffix == ".snapshot":
@@ -296,7 +299,7 @@ def _control(record: Record) -> str:
     value = record.value or b""
     if kind in (ControlType.ABORT, ControlType.COMMIT):
         return f" endTxnMarker: {ControlType(kind).name} coordinatorEpoch: {coordinator_epoch(value)}"
-    known = {
+    known: dict[int, tuple[str, type[Message]]] = {
         ControlType.LEADER_CHANGE: (" LeaderChange: ", raft.LeaderChangeMessage),
         ControlType.SNAPSHOT_HEADER: (" SnapshotHeader ", raft.SnapshotHeaderRecord),
         ControlType.SNAPSHOT_FOOTER: (" SnapshotFooter ", raft.SnapshotFooterRecord),
@@ -305,6 +308,6 @@ def _control(record: Record) -> str:
     }
     if kind not in known:
         return f" controlType: UNKNOWN({kind})"
-    text, cls = known[ControlType(kind)]
+    text, cls = known[kind]
     version = int.from_bytes(value[:2], "big", signed=True)
     return text + dump(to_tree(cls.decode(value, version), version))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import sys
 from typing import TYPE_CHECKING
 
 from .java import log_line
@@ -70,6 +69,9 @@ class DefaultFormatter:
         def text(name: str, default: str) -> bytes:
             return settings.get(name, default).encode("utf-8", "replace")
 
+        null = text("null.literal", "null")
+        key = _deserializer(settings, "key.deserializer", null)
+        value = _deserializer(settings, "value.deserializer", null)
         self._columns = [
             column
             for name, column, default in (
@@ -79,18 +81,14 @@ class DefaultFormatter:
                 ("delivery", lambda r: b"Delivery:NOT_PRESENT", False),
                 ("epoch", lambda r: b"Epoch:NOT_PRESENT", False),  # Apache's tool loses it on the way to the formatter
                 ("headers", self._headers, False),
-                ("key", lambda r: self._key(r.key), False),
-                ("value", lambda r: self._value(r.value), True),
+                ("key", lambda r: key(r.key), False),
+                ("value", lambda r: value(r.value), True),
             )
             if flag(f"print.{name}", default)
         ]
-        self._prints_value = flag("print.value", True)
         self._separator = text("key.separator", "\t")
         self._end = text("line.separator", "\n")
         self._between_headers = text("headers.separator", ",")
-        null = text("null.literal", "null")
-        self._key = _deserializer(settings, "key.deserializer", null)
-        self._value = _deserializer(settings, "value.deserializer", null)
         self._header = _deserializer(settings, "headers.deserializer", null)
 
     def write(self, record: ConsumedRecord) -> bytes:
@@ -152,7 +150,11 @@ def _uuid(data: bytes) -> str:
 
 def _boolean(data: bytes) -> str:
     if len(data) != 1 or data[0] > 1:
-        raise SerializationError("Size of data received by BooleanDeserializer is not 1" if len(data) != 1 else f"Unexpected byte received by BooleanDeserializer: {data[0]}")
+        raise SerializationError(
+            "Size of data received by BooleanDeserializer is not 1"
+            if len(data) != 1
+            else f"Unexpected byte received by BooleanDeserializer: {data[0]}"
+        )
     return "true" if data[0] else "false"
 
 
@@ -172,5 +174,3 @@ _DESERIALIZERS: dict[str, Callable[[bytes], str]] = {
     "BooleanDeserializer": _boolean,
     "BytesDeserializer": _escaped,
 }
-
-

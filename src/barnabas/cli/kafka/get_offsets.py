@@ -36,13 +36,16 @@ class OffsetOptions:
         self.bootstrap = parser.required("bootstrap-server", "REQUIRED. The brokers to start from.", "HOST1:PORT1,...,HOST3:PORT3")
         self.topic_partitions = parser.required(
             "topic-partitions",
-            "Which partitions: patterns by commas, each a regular expression of topics and, behind a colon, one partition, a range (the end left out), or half of one. "
+            "Which partitions: patterns by commas, each a regular expression of topics and, behind a colon, one partition, "
+            "a range (the end left out), or half of one. "
             f"As '{_RULE.pattern}'.",
             "topic1:1,topic2:0-3,topic3,topic4:5-,topic5:-3",
         )
         self.topic = parser.required("topic", "Topics, as a regular expression; all if left out. Not with --topic-partitions.", "topic")
         self.partitions = parser.required("partitions", "Partitions by commas; all if left out. Not with --topic-partitions.", "partition ids")
-        self.time = parser.required("time", "Which offset: the first one not older than a time, or a place.", f"<timestamp> / {_PLACES_HELP}", default="latest")
+        self.time = parser.required(
+            "time", "Which offset: the first one not older than a time, or a place.", f"<timestamp> / {_PLACES_HELP}", default="latest"
+        )
         self.command_config = parser.required("command-config", "Properties file for the admin client.", "config file")
         self.exclude_internal = parser.flag("exclude-internal-topics", "Leave internal topics out.")
         if not arguments:
@@ -105,7 +108,10 @@ async def _fetch(options: OffsetOptions) -> dict[tuple[str, int], int]:
         listed = await topics.names(cluster, internal=not given.has(options.exclude_internal))
         described = await topics.describe(cluster, [name for name in listed if any(topic(name) for topic, _ in filters)])
         wanted = [
-            (name, p.index) for name, topic in described.items() for p in topic.partitions if any(match(name) and part(p.index) for match, part in filters)
+            (name, p.partition)
+            for name, topic in described.items()
+            for p in topic.partitions
+            if any(match(name) and part(p.partition) for match, part in filters)
         ]
         if not wanted:
             raise Terse("Could not match any topic-partitions with the specified filters")
@@ -152,5 +158,3 @@ def _parse_partitions(text: str | None) -> Callable[[int], bool]:
         raise Terse(f"--partitions expects a comma separated list of numeric partition ids, but received: {text}")
     wanted = {int(part) for part in parts}
     return lambda partition: partition in wanted
-
-

@@ -55,7 +55,11 @@ class LineFormat(NamedTuple):
         return made
 
     def _check(self) -> None:
-        names = {"headers.delimiter": self.headers_delimiter, "headers.separator": self.headers_separator, "headers.key.separator": self.headers_key_separator}
+        names = {
+            "headers.delimiter": self.headers_delimiter,
+            "headers.separator": self.headers_separator,
+            "headers.key.separator": self.headers_key_separator,
+        }
         pairs = [
             ("headers.delimiter", "headers.separator"),
             ("headers.delimiter", "headers.key.separator"),

@@ -121,7 +121,9 @@ class Parser:
     def flag(self, name: str, description: str) -> Option:
         return self._add(Option(name, description))
 
-    def required(self, name: str, description: str, described: str = "", kind: str = "String", default: str | None = None, separator: str = "") -> Option:
+    def required(
+        self, name: str, description: str, described: str = "", kind: str = "String", default: str | None = None, separator: str = ""
+    ) -> Option:
         """An option that needs an argument."""
         return self._add(Option(name, description, "required", described, kind, default, separator))
 
@@ -243,6 +245,7 @@ def _words(text: str) -> list[str]:
 
 
 # How Kafka's tools end
+
 
 def usage_and_exit(parser: Parser, message: str) -> NoReturn:
     """The message and the help page to stderr, status 1; asked-for help is printed the same way."""

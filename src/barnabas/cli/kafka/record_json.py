@@ -101,6 +101,7 @@ def _quoted(text: str) -> str:
 
 # Cluster metadata
 
+
 def metadata_record(value: bytes) -> dict[str, Any]:
     """A value of __cluster_metadata: type, version, data (D28). Raises DecodeError."""
     from barnabas.wire.logs.cluster_metadata import RECORDS
@@ -108,9 +109,11 @@ def metadata_record(value: bytes) -> dict[str, Any]:
     try:
         frame, position = read_uvarint(value, 0)
         if frame == 0:
-            raise DecodeError("Could not deserialize metadata record with frame version 0. Note that upgrades from the preview release of KRaft in 2.8 to newer versions are not supported.")
+            raise DecodeError("Could not deserialize metadata record with frame version 0: it is of the preview of KRaft in 2.8.")
         if frame != FRAME_VERSION:
-            raise DecodeError(f"Could not deserialize metadata record due to unknown frame version {frame}(only frame version {FRAME_VERSION} is supported)")
+            raise DecodeError(
+                f"Could not deserialize metadata record due to unknown frame version {frame}(only frame version {FRAME_VERSION} is supported)"
+            )
         record_type, position = read_uvarint(value, position)
         version, position = read_uvarint(value, position)
     except IndexError:
@@ -129,6 +132,7 @@ def _screaming(name: str) -> str:
 
 
 # Coordinators
+
 
 def coordinator_record(log: str, key: bytes, value: bytes | None) -> CoordinatorRecord:
     """A record of a coordinator's log: "group", "transaction" or "share". Raises UnknownRecordType, DecodeError."""
@@ -156,9 +160,9 @@ def _classes(log: str) -> tuple[dict[int, type[Message]], dict[int, type[Message
 
         return group_coordinator.KEYS, group_coordinator.VALUES
     if log == "share":
-        from barnabas.wire.logs import share_coordinator
+        from barnabas.wire.logs.share_coordinator import ShareSnapshotKey, ShareSnapshotValue, ShareUpdateKey, ShareUpdateValue
 
-        return share_coordinator.KEYS, share_coordinator.VALUES
+        return {0: ShareSnapshotKey, 1: ShareUpdateKey}, {0: ShareSnapshotValue, 1: ShareUpdateValue}
     from barnabas.wire.logs.transaction_coordinator import TransactionLogKey, TransactionLogValue
 
     return {0: TransactionLogKey}, {0: TransactionLogValue}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,10 @@ def main(argv: Sequence[str]) -> int:
     if daemon:
         return _start_daemon(command)
     sys.stdout.flush()
+    return _become(command)
+
+
+def _become(command: list[str]) -> NoReturn:
     os.execv(command[0], command)
 
 

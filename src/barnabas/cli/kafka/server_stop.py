@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .server_start import NODE_MODULE
@@ -64,7 +65,7 @@ def _settings(path: str, words: Sequence[str]) -> dict[str, str]:
         settings = {entry.key: entry.value for entry in read_properties(path)}
     except (OSError, PropertiesError):
         settings = {}
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if word == "--override":
             key, _, value = following.partition("=")
             settings[key] = value

@@ -56,9 +56,17 @@ def _warn(kind: str, client_id: str) -> Callable[[int, str, int], None]:
     def warn(node: int, host: str, port: int) -> None:
         who = f"[{kind} clientId={client_id}]"
         trusted = "Bootstrap broker" if kind != "AdminClient" and node < 0 else None
-        log_line("WARN", f"{who} Connection to node {node} ({_shown(host)}:{port}) could not be established. Node may not be available.", "org.apache.kafka.clients.NetworkClient")
+        log_line(
+            "WARN",
+            f"{who} Connection to node {node} ({_shown(host)}:{port}) could not be established. Node may not be available.",
+            "org.apache.kafka.clients.NetworkClient",
+        )
         if trusted:
-            log_line("WARN", f"{who} {trusted} {host}:{port} (id: {node} rack: null isFenced: false) disconnected", "org.apache.kafka.clients.NetworkClient")
+            log_line(
+                "WARN",
+                f"{who} {trusted} {host}:{port} (id: {node} rack: null isFenced: false) disconnected",
+                "org.apache.kafka.clients.NetworkClient",
+            )
 
     return warn
 

@@ -46,7 +46,10 @@ class TopicOptions:
         self.config = parser.required("config", _config_help(), "name=value")
         self.delete_config = parser.required("delete-config", "No longer supported since 4.0.", "name")
         self.partitions = parser.required(
-            "partitions", "How many partitions the topic gets; the cluster's default if left out at creation. More partitions move keys.", "# of partitions", "Integer"
+            "partitions",
+            "How many partitions the topic gets; the cluster's default if left out at creation. More partitions move keys.",
+            "# of partitions",
+            "Integer",
         )
         self.replication_factor = parser.required(
             "replication-factor", "How many replicas each partition gets; the cluster's default if left out.", "replication factor", "Integer"
@@ -59,7 +62,9 @@ class TopicOptions:
         self.under_replicated = parser.flag("under-replicated-partitions", "With --describe: only partitions with replicas that lag.")
         self.unavailable = parser.flag("unavailable-partitions", "With --describe: only partitions without a live leader.")
         self.under_min_isr = parser.flag("under-min-isr-partitions", "With --describe: only partitions with fewer replicas in sync than configured.")
-        self.at_min_isr = parser.flag("at-min-isr-partitions", "With --describe: only partitions with exactly as many replicas in sync as configured.")
+        self.at_min_isr = parser.flag(
+            "at-min-isr-partitions", "With --describe: only partitions with exactly as many replicas in sync as configured."
+        )
         self.with_overrides = parser.flag("topics-with-overrides", "With --describe: only topics with configurations of their own.")
         self.if_exists = parser.flag("if-exists", "Do nothing, successfully, if there is no such topic.")
         self.if_not_exists = parser.flag("if-not-exists", "With --create: succeed if the topic is there already.")
@@ -213,6 +218,7 @@ def _ensure_found(options: TopicOptions, found: Sequence[str]) -> None:
 
 # Create
 
+
 def parse_assignment(text: str) -> dict[int, list[int]]:
     """`0:1,1:2`: partitions by commas, their brokers by colons. Raises CommandFailed."""
     assignment: dict[int, list[int]] = {}
@@ -314,6 +320,7 @@ async def _create(options: TopicOptions, cluster: Cluster) -> None:
 
 # Alter and delete
 
+
 async def _alter(options: TopicOptions, cluster: Cluster) -> None:
     from barnabas.client.admin import first_failure, topics
 
@@ -341,6 +348,7 @@ async def _delete(options: TopicOptions, cluster: Cluster) -> None:
 
 # Describe
 
+
 async def _describe(options: TopicOptions, cluster: Cluster) -> None:
     from barnabas.client.admin import configs, topics
 
@@ -355,7 +363,7 @@ async def _describe(options: TopicOptions, cluster: Cluster) -> None:
         _topic_line(options, description, partitions, entries, moving, lines)
         if not options.has(options.with_overrides):
             for partition in partitions:
-                reassignment = moving.get((description.name, partition.index))
+                reassignment = moving.get((description.name, partition.partition))
                 if _wanted(options, partition, entries, reassignment, live):
                     lines.append(_partition_line(description.name, partition, reassignment))
     sys.stdout.write("".join(lines))
@@ -388,7 +396,7 @@ async def _reassignments(cluster: Cluster, described: Mapping[str, Description])
     from barnabas.wire.errors import Error
 
     try:
-        return await topics.reassignments(cluster, {name: [p.index for p in topic.partitions] for name, topic in described.items()})
+        return await topics.reassignments(cluster, {name: [p.partition for p in topic.partitions] for name, topic in described.items()})
     except KafkaError as error:
         if error.error in (Error.UNSUPPORTED_VERSION, Error.CLUSTER_AUTHORIZATION_FAILED):
             return {}
@@ -416,7 +424,7 @@ def _topic_line(
     own = [entries[name] for name in string_order(entries) if not entries[name].is_default]
     if options.has(options.with_overrides) and not own:
         return
-    replication = _replication_factor(partitions[0], moving.get((topic.name, partitions[0].index)))
+    replication = _replication_factor(partitions[0], moving.get((topic.name, partitions[0].partition)))
     parts = [f"Topic: {topic.name}"]
     if topic.topic_id != ZERO_UUID:
         parts.append(f"TopicId: {uuid_text(topic.topic_id)}")
@@ -443,7 +451,7 @@ def _wanted(options: TopicOptions, p: PartitionDescription, entries: Mapping[str
 
 
 def _partition_line(topic: str, p: PartitionDescription, reassignment: Reassignment | None) -> str:
-    parts = [f"\tTopic: {topic}", f"Partition: {p.index}", f"Leader: {p.leader if p.leader >= 0 else 'none'}"]
+    parts = [f"\tTopic: {topic}", f"Partition: {p.partition}", f"Leader: {p.leader if p.leader >= 0 else 'none'}"]
     parts += [f"Replicas: {_ids(p.replicas)}", f"Isr: {_ids(p.isr)}"]
     if reassignment is not None:
         parts += [f"Adding Replicas: {_ids(reassignment.adding)}", f"Removing Replicas: {_ids(reassignment.removing)}"]

@@ -77,7 +77,9 @@ async def describe(cluster: Cluster, kind: int, names: Iterable[str], *, synonym
             await cluster.refresh([])
         resources = [DescribeConfigsRequest.Resource(resource_type=kind, resource_name=name, configuration_keys=None) for name in listed]
         call = "describeConfigs" if node_id is None else "describeBrokerConfigs"
-        reply: DescribeConfigsResponse = await cluster.call(DescribeConfigsRequest(resources=resources, include_synonyms=synonyms), name=call, node_id=node_id)
+        reply: DescribeConfigsResponse = await cluster.call(
+            DescribeConfigsRequest(resources=resources, include_synonyms=synonyms), name=call, node_id=node_id
+        )
         for result in reply.results:
             check(result.error_code, result.error_message)
             found[result.resource_name] = [
@@ -87,12 +89,16 @@ async def describe(cluster: Cluster, kind: int, names: Iterable[str], *, synonym
     return found
 
 
-async def alter(cluster: Cluster, kind: int, name: str, to_set: Mapping[str, str], to_delete: Iterable[str] = (), *, validate_only: bool = False) -> None:
+async def alter(
+    cluster: Cluster, kind: int, name: str, to_set: Mapping[str, str], to_delete: Iterable[str] = (), *, validate_only: bool = False
+) -> None:
     """Sets and removes keys of one resource. Raises its error."""
     Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
     changes = [Resource.AlterableConfig(name=key, config_operation=DELETE, value="") for key in to_delete]
     changes += [Resource.AlterableConfig(name=key, config_operation=SET, value=value) for key, value in to_set.items()]
-    request = IncrementalAlterConfigsRequest(resources=[Resource(resource_type=kind, resource_name=name, configs=changes)], validate_only=validate_only)
+    request = IncrementalAlterConfigsRequest(
+        resources=[Resource(resource_type=kind, resource_name=name, configs=changes)], validate_only=validate_only
+    )
     node_id = _node_of(kind, name)
     if node_id is None or cluster.controllers:
         reply = await cluster.call_controller(

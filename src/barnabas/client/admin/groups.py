@@ -90,7 +90,9 @@ async def delete(cluster: Cluster, group_id: str) -> None:
     await cluster.retrying("deleteConsumerGroups", attempt)
 
 
-async def committed(cluster: Cluster, group_id: str, partitions: Mapping[str, Iterable[int]] | None = None, *, stable: bool = False) -> dict[tuple[str, int], Committed]:
+async def committed(
+    cluster: Cluster, group_id: str, partitions: Mapping[str, Iterable[int]] | None = None, *, stable: bool = False
+) -> dict[tuple[str, int], Committed]:
     """What the group committed, of these partitions or of all; partitions without a commit are left out."""
 
     async def attempt() -> dict[tuple[str, int], Committed]:
@@ -101,7 +103,13 @@ async def committed(cluster: Cluster, group_id: str, partitions: Mapping[str, It
 
 
 async def fetch_committed(
-    connection: Connection, group_id: str, partitions: Mapping[str, Iterable[int]] | None, *, stable: bool = False, member_id: str | None = None, member_epoch: int = -1
+    connection: Connection,
+    group_id: str,
+    partitions: Mapping[str, Iterable[int]] | None,
+    *,
+    stable: bool = False,
+    member_id: str | None = None,
+    member_epoch: int = -1,
 ) -> dict[tuple[str, int], Committed]:
     """`committed`, asked of a coordinator once."""
     version = min(connection.version_of(OffsetFetchRequest), MAX_NAMES_VERSION)
@@ -126,14 +134,23 @@ async def fetch_committed(
 
 
 async def commit(
-    connection: Connection, group_id: str, offsets: Mapping[tuple[str, int], Committed], *, generation: int = -1, member_id: str = "", instance_id: str | None = None
+    connection: Connection,
+    group_id: str,
+    offsets: Mapping[tuple[str, int], Committed],
+    *,
+    generation: int = -1,
+    member_id: str = "",
+    instance_id: str | None = None,
 ) -> None:
     """Commits to a coordinator once. Raises the first partition's error."""
     topics: dict[str, list[OffsetCommitRequest.Topic.Partition]] = {}
     for (topic, partition), offset in offsets.items():
         topics.setdefault(topic, []).append(
             OffsetCommitRequest.Topic.Partition(
-                partition_index=partition, committed_offset=offset.offset, committed_leader_epoch=offset.leader_epoch, committed_metadata=offset.metadata
+                partition_index=partition,
+                committed_offset=offset.offset,
+                committed_leader_epoch=offset.leader_epoch,
+                committed_metadata=offset.metadata,
             )
         )
     request = OffsetCommitRequest(

@@ -54,7 +54,9 @@ async def alter(cluster: Cluster, entity: Entity, to_set: Mapping[str, float], t
     operations += [EntryData.OpData(key=key, value=0.0, remove=True) for key in to_delete]
     entry = EntryData(entity=[EntryData.EntityData(entity_type=kind, entity_name=name) for kind, name in entity], ops=operations)
     reply = await cluster.call_controller(
-        AlterClientQuotasRequest(entries=[entry]), name="alterClientQuotas", retry_on=lambda r: any(x.error_code == Error.NOT_CONTROLLER for x in r.entries)
+        AlterClientQuotasRequest(entries=[entry], validate_only=False),
+        name="alterClientQuotas",
+        retry_on=lambda r: any(x.error_code == Error.NOT_CONTROLLER for x in r.entries),
     )
     for result in reply.entries:
         check(result.error_code, result.error_message)
@@ -64,7 +66,9 @@ async def describe_scram(cluster: Cluster, users: Sequence[str]) -> dict[str, li
     """Credentials of these users, or of all; a user's own failure stands in its place."""
     wanted = [DescribeUserScramCredentialsRequest.UserName(name=user) for user in users] or None
     reply = await cluster.call_controller(
-        DescribeUserScramCredentialsRequest(users=wanted), name="describeUserScramCredentials", retry_on=lambda r: r.error_code == Error.NOT_CONTROLLER
+        DescribeUserScramCredentialsRequest(users=wanted),
+        name="describeUserScramCredentials",
+        retry_on=lambda r: r.error_code == Error.NOT_CONTROLLER,
     )
     check(reply.error_code, reply.error_message)
     found: dict[str, list[Credential] | KafkaError] = {}

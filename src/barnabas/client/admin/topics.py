@@ -1,4 +1,7 @@
-"""Topics: list, describe, create, enlarge, delete; the reassignments under way. KIP-599 (a throttled creation isn't tried again), KIP-966 (DescribeTopicPartitions)."""
+"""Topics: list, describe, create, enlarge, delete; the reassignments under way.
+
+Sources: KIP-599 (a throttled creation isn't tried again), KIP-966 (DescribeTopicPartitions).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ class Listing(NamedTuple):
 class PartitionDescription(NamedTuple):
     """`leader` is -1 without one; the eligible leader replicas are None where the cluster doesn't say."""
 
-    index: int
+    partition: int
     leader: int
     replicas: tuple[int, ...]
     isr: tuple[int, ...]
@@ -82,7 +85,9 @@ async def describe(cluster: Cluster, wanted: Iterable[str], *, partitions_per_pa
         if not names_left:
             break
         request = DescribeTopicPartitionsRequest(
-            topics=[DescribeTopicPartitionsRequest.Topic(name=name) for name in names_left], response_partition_limit=partitions_per_page, cursor=cursor
+            topics=[DescribeTopicPartitionsRequest.Topic(name=name) for name in names_left],
+            response_partition_limit=partitions_per_page,
+            cursor=cursor,
         )
         try:
             reply: DescribeTopicPartitionsResponse = await cluster.call(request, name="describeTopicPartitions")
@@ -107,7 +112,9 @@ def _collect(reply: DescribeTopicPartitionsResponse, found: dict[str, Descriptio
         for p in topic.partitions:
             elr = None if p.eligible_leader_replicas is None else tuple(p.eligible_leader_replicas)
             known = None if p.last_known_elr is None else tuple(p.last_known_elr)
-            description.partitions.append(PartitionDescription(p.partition_index, p.leader_id, tuple(p.replica_nodes), tuple(p.isr_nodes), elr, known))
+            description.partitions.append(
+                PartitionDescription(p.partition_index, p.leader_id, tuple(p.replica_nodes), tuple(p.isr_nodes), elr, known)
+            )
 
 
 async def _describe_by_metadata(cluster: Cluster, wanted: Iterable[str]) -> dict[str, Description]:
@@ -134,7 +141,9 @@ async def _by_metadata(cluster: Cluster, wanted: list[MetadataRequest.Topic], na
 
 async def create(cluster: Cluster, topics: Iterable[NewTopic], *, validate_only: bool = False) -> dict[str, KafkaError | None]:
     """Creates topics; the outcome of each."""
-    request = CreateTopicsRequest(topics=[_creatable(topic) for topic in topics], timeout_ms=cluster.settings.request_timeout_ms, validate_only=validate_only)
+    request = CreateTopicsRequest(
+        topics=[_creatable(topic) for topic in topics], timeout_ms=cluster.settings.request_timeout_ms, validate_only=validate_only
+    )
     reply: CreateTopicsResponse = await cluster.call_controller(request, name="createTopics", retry_on=_not_controller("topics"))
     return {topic.name: _failure(topic.error_code, topic.error_message) for topic in reply.topics}
 
@@ -144,10 +153,11 @@ def _creatable(topic: NewTopic) -> CreateTopicsRequest.CreatableTopic:
     configs = [Creatable.CreatableTopicConfig(name=name, value=value) for name, value in (topic.configs or {}).items()]
     if topic.assignments:
         assignments = [
-            Creatable.CreatableReplicaAssignment(partition_index=partition, broker_ids=list(brokers)) for partition, brokers in topic.assignments.items()
+            Creatable.CreatableReplicaAssignment(partition_index=partition, broker_ids=list(brokers))
+            for partition, brokers in topic.assignments.items()
         ]
         return Creatable(name=topic.name, num_partitions=DEFAULT, replication_factor=DEFAULT, assignments=assignments, configs=configs)
-    return Creatable(name=topic.name, num_partitions=topic.partitions, replication_factor=topic.replication_factor, configs=configs)
+    return Creatable(name=topic.name, num_partitions=topic.partitions, replication_factor=topic.replication_factor, assignments=[], configs=configs)
 
 
 async def create_partitions(cluster: Cluster, counts: Mapping[str, tuple[int, Sequence[Sequence[int]] | None]]) -> dict[str, KafkaError | None]:
@@ -157,7 +167,7 @@ async def create_partitions(cluster: Cluster, counts: Mapping[str, tuple[int, Se
         New(name=name, count=count, assignments=None if replicas is None else [New.Assignment(broker_ids=list(brokers)) for brokers in replicas])
         for name, (count, replicas) in counts.items()
     ]
-    request = CreatePartitionsRequest(topics=wanted, timeout_ms=cluster.settings.request_timeout_ms)
+    request = CreatePartitionsRequest(topics=wanted, timeout_ms=cluster.settings.request_timeout_ms, validate_only=False)
     reply = await cluster.call_controller(request, name="createPartitions", retry_on=_not_controller("results"))
     return {topic.name: _failure(topic.error_code, topic.error_message) for topic in reply.results}
 
@@ -166,7 +176,9 @@ async def delete(cluster: Cluster, wanted: Iterable[str]) -> dict[str, KafkaErro
     """Deletes topics; the outcome of each."""
     listed = list(wanted)
     request = DeleteTopicsRequest(
-        topics=[DeleteTopicsRequest.DeleteTopicState(name=name) for name in listed], topic_names=listed, timeout_ms=cluster.settings.request_timeout_ms
+        topics=[DeleteTopicsRequest.DeleteTopicState(name=name) for name in listed],
+        topic_names=listed,
+        timeout_ms=cluster.settings.request_timeout_ms,
     )
     reply = await cluster.call_controller(request, name="deleteTopics", retry_on=_not_controller("responses"))
     return {topic.name or "": _failure(topic.error_code, topic.error_message) for topic in reply.responses}
@@ -188,7 +200,7 @@ async def reassignments(cluster: Cluster, partitions: Mapping[str, Sequence[int]
 
 async def broker_ids(cluster: Cluster) -> list[int]:
     """The brokers that aren't fenced."""
-    reply = await cluster.call(DescribeClusterRequest(), name="listNodes")
+    reply = await cluster.call(DescribeClusterRequest(include_cluster_authorized_operations=False), name="listNodes")
     check(reply.error_code, reply.error_message)
     return [broker.broker_id for broker in reply.brokers]
 
