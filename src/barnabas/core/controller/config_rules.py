@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NONE: dict[str, str] = {}
 _DEFAULTS = {MIN_INSYNC_REPLICAS: "1", UNCLEAN_LEADER_ELECTION: "false"}
+_PUSH_INTERVAL_RANGE_MS = (100, 3_600_000)
+_MATCHED = ("client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port")
 _KINDS = {TOPIC: "topic", CLIENT_METRICS: "client metrics", GROUP: "group"}
 
 
@@ -58,15 +60,20 @@ class KafkaConfigRules:
         for key, text in configs.items():
             row = rows.get(key)
             if row is None:
-                raise ApiError(Error.INVALID_CONFIG, f"There is no {_KINDS[resource_type]} config called {key}.")
+                error_code = Error.INVALID_REQUEST if resource_type == CLIENT_METRICS else Error.INVALID_CONFIG
+                raise ApiError(error_code, f"There is no {_KINDS[resource_type]} config called {key}.")
             try:
                 parse(row, text)
             except ConfigError as error:
                 raise ApiError(error.error, error.message) from None
+        if resource_type == CLIENT_METRICS:
+            _check_client_metrics(name, configs)
 
     def is_list(self, resource_type: int, name: str) -> bool:
         from barnabas.core.configs.definitions.row import TYPE
 
+        if resource_type not in (TOPIC, BROKER):
+            return False  # as Apache Kafka, which knows no types of the others' configs here
         row = _rows(resource_type).get(name)
         return row is not None and row[TYPE] == "list"
 
@@ -94,6 +101,19 @@ def _check_name(resource_type: int, name: str) -> None:
             raise ApiError(Error.INVALID_REQUEST, "Groups have no default configuration of their own; the cluster's brokers have.")
     elif resource_type != CLIENT_METRICS:
         raise ApiError(Error.INVALID_REQUEST, f"Configs of resource type {resource_type} are not kept in the cluster's metadata.")
+
+
+def _check_client_metrics(name: str, configs: Mapping[str, str]) -> None:
+    """KIP-714."""
+    if not name:
+        raise ApiError(Error.INVALID_REQUEST, "A client metrics subscription needs a name.")
+    least, greatest = _PUSH_INTERVAL_RANGE_MS
+    if "interval.ms" in configs and not least <= int(configs["interval.ms"]) <= greatest:
+        raise ApiError(Error.INVALID_REQUEST, f"interval.ms must be {least} to {greatest}, not {configs['interval.ms']}.")
+    for pattern in filter(None, configs.get("match", "").split(",")):
+        parameter, equals, expression = pattern.partition("=")
+        if parameter.strip() not in _MATCHED or not equals or not expression or "=" in expression:
+            raise ApiError(Error.INVALID_CONFIG, f"'{pattern}' matches no client: write PARAMETER=REGEX, with one of {', '.join(_MATCHED)}.")
 
 
 def _rows(resource_type: int) -> Mapping[str, Row]:
