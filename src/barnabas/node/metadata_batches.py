@@ -5,11 +5,14 @@ Owns the split into batches and its limits. What the records mean is `core.metad
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.core.metadata.record_versions import decode_record, encode_record
 from barnabas.wire.logs import raft
-from barnabas.wire.records.batch import HEADER_SIZE
+from barnabas.wire.logs.cluster_metadata import NoOpRecord
+from barnabas.wire.records.batch import CRC_POSITION, HEADER_SIZE, read_header
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.control import ControlType, build_control_batch, control_type
 from barnabas.wire.records.record import Record, decode_records
@@ -76,6 +79,37 @@ def decode_batch(header: BatchHeader, batch: memoryview) -> MetadataBatch:
     except DecodeError as error:
         raise DecodeError(f"offset {offset}: {error}") from None
     return MetadataBatch(*place, records)
+
+
+def idle_run(data: bytes, position: int) -> tuple[MetadataBatch | None, int]:
+    """The batches at `position` that hold one no-op record each, as one without records, and where they end; (None, position) if there are none.
+
+    An idle cluster writes two a second, so between snapshots most of a log is these: decoding them all would be most of a start.
+    """
+    end = position
+    matches = _no_op_pattern().match
+    while (found := matches(data, end)) is not None:
+        end = found.end()
+    if end == position:
+        return None, position
+    first, last = read_header(data, position), read_header(data, end - _no_op_size())
+    return MetadataBatch(first.base_offset, last.last_offset, last.leader_epoch, last.max_timestamp, end - position, ()), end
+
+
+@cache
+def _no_op_pattern() -> re.Pattern[bytes]:
+    """What a batch of one no-op record looks like, its offset, epoch, CRC and times left open."""
+    batch = build_batch([Record(timestamp=0, value=encode_record(NoOpRecord(), 0))], base_offset=0, leader_epoch=0)
+    parts = []
+    position = 0
+    for start, size in ((0, 8), (12, 4), (CRC_POSITION, 4), (27, 16)):
+        parts.append(re.escape(batch[position:start]) + b".{%d}" % size)
+        position = start + size
+    return re.compile(b"".join(parts) + re.escape(batch[position:]), re.DOTALL)
+
+
+def _no_op_size() -> int:
+    return HEADER_SIZE + 11
 
 
 def control_batch(records: Sequence[Message], base_offset: int, epoch: int, now_ms: int) -> tuple[bytes, MetadataBatch]:

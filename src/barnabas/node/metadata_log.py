@@ -30,14 +30,15 @@ from barnabas.core.quorum.events import (
 from barnabas.core.quorum.quorum import Quorum
 from barnabas.core.quorum.voters import ControlHistory, Voter, VoterSet
 from barnabas.node.loop import Loop
-from barnabas.node.metadata_batches import MetadataBatch, control_batch, data_batches, decode_batch, decode_control
+from barnabas.node.metadata_batches import MetadataBatch, control_batch, data_batches, decode_batch, decode_control, idle_run
 from barnabas.node.metadata_snapshots import MetadataSnapshots, SnapshotRules
 from barnabas.storage.atomic_file import sync_directory
+from barnabas.storage.checkpoint_file import LEADER_EPOCH, write_leader_epochs
 from barnabas.storage.log import Log
 from barnabas.storage.log_config import LogConfig
 from barnabas.storage.metadata_snapshot import SnapshotReader, recover_snapshots
 from barnabas.storage.quorum_state import StoredQuorumState, read_quorum_state, write_quorum_state
-from barnabas.wire.records.batch import iterate_headers
+from barnabas.wire.records.batch import read_header
 from barnabas.wire.types import DecodeError
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class MetadataLog:
         "_log",
         "_loop",
         "_on_failure",
+        "_synced_segment",
         "_syncing",
         "directory",
         "quorum",
@@ -128,6 +130,7 @@ class MetadataLog:
         self._on_failure = on_failure
         self._disk: Loop | None = None
         self._syncing = False
+        self._synced_segment = -1
         self._is_closed = False
         self._appended: deque[MetadataBatch] = deque()
         now_ms = clock_ms()
@@ -203,13 +206,17 @@ class MetadataLog:
         """Every batch at and after `offset`, in order."""
         while offset < self._log.end_offset:
             data = self.read(offset, READ_BYTES)
-            with memoryview(data) as view:
-                for position, header in iterate_headers(view):
-                    if header.base_offset < offset:
-                        continue  # the snapshot's offset is a batch's boundary, so this is only a read that began earlier
-                    with view[position : position + header.size] as batch:
-                        yield decode_batch(header, batch)
-                    offset = header.next_offset
+            position = 0
+            while position < len(data):
+                idle, end = idle_run(data, position)
+                if idle is not None:
+                    offset, position = idle.last_offset + 1, end
+                    yield idle
+                    continue
+                header = read_header(data, position)
+                with memoryview(data)[position : position + header.size] as batch:
+                    yield decode_batch(header, batch)
+                offset, position = header.next_offset, position + header.size
 
     def read(self, offset: int, max_bytes: int) -> bytes:
         """Whole batches from the one that holds `offset`, at least one: for loading, and for observers (Q3)."""
@@ -221,7 +228,7 @@ class MetadataLog:
     def start(self) -> None:
         """Become the leader; the epoch's first batch is durable and committed on return. Raises QuorumRefused, StorageError, OSError."""
         self._do(self.quorum.step(Start(), self._clock_ms()))
-        self._log.flush(self._log.end_offset)
+        self._sync_data()
         self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
         self._listener.leading(self.quorum.epoch)
 
@@ -254,7 +261,8 @@ class MetadataLog:
                 write_quorum_state(self.directory, state, effect.kraft_version)
             elif isinstance(effect, BecameLeader):
                 self._epochs.assign(effect.epoch, effect.start_offset)
-                self._log.flush_epochs()
+                path = os.path.join(self.directory, LEADER_EPOCH)
+                write_leader_epochs(path, self._epochs.entries, sync=False)  # `run` makes it durable, off the way of a start
             elif isinstance(effect, AppendControl):
                 data, batch = control_batch(effect.records, self._log.end_offset, effect.epoch, self._clock_ms())
                 for position, control in enumerate(effect.records):
@@ -281,11 +289,21 @@ class MetadataLog:
 
     def _sync_on_disk_thread(self, end_offset: int) -> None:
         try:
-            self._log.flush(end_offset)
+            self._sync_data()
         except Exception as error:
             self._loop.call(self._on_failure, error)
         else:
             self._loop.call(self._synced, end_offset)
+
+    def _sync_data(self) -> None:
+        """Make the log's data durable, and no more: its indexes and epochs are made anew at every start (D24). Raises OSError."""
+        segments = self._log.segments
+        for segment in segments:
+            if segment.base_offset >= self._synced_segment:
+                os.fdatasync(segment.file.fileno())
+        if segments[-1].base_offset != self._synced_segment:
+            sync_directory(self.directory)
+            self._synced_segment = segments[-1].base_offset
 
     def _synced(self, end_offset: int) -> None:
         self._syncing = False
@@ -297,8 +315,9 @@ class MetadataLog:
 
     def run(self) -> None:
         """From now on sync on a thread of its own. Until then an append stays uncommitted."""
-        self._disk = Loop("metadata-sync", self._on_failure)
+        self._disk = Loop("metadata-sync", lambda error: self._loop.call(self._on_failure, error))
         self._disk.start()
+        self._disk.call(self._log.flush_epochs)
         self._sync()
 
     # --- snapshots
@@ -365,7 +384,7 @@ class MetadataLog:
         if self._disk is not None:
             self._disk.stop()
             self._disk.join(30)
-        self._log.flush(self._log.end_offset)
+        self._sync_data()
         self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
         self._do(self.quorum.step(Stop(), self._clock_ms()))
         self._is_closed = True

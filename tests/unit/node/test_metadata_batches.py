@@ -54,3 +54,13 @@ def test_a_record_of_the_future_names_its_offset() -> None:
     data[data.rindex(b"\x14")] = 0x7F  # the second record's type
     with pytest.raises(DecodeError, match=r"offset 8: .*unknown type 127"):
         batches.decode_batch(read_header(data), memoryview(data))
+
+
+def test_runs_of_no_ops_are_one() -> None:
+    idle = [batches.data_batches([NoOpRecord()], version_0, offset, 3, 1000 + offset)[0][0] for offset in range(5, 9)]
+    other = batches.data_batches([NoOpRecord(), NoOpRecord()], version_0, 9, 3, 1)[0][0]
+    data = b"".join([*idle, other])
+    run, end = batches.idle_run(data, 0)
+    assert run == batches.MetadataBatch(5, 8, 3, 1008, len(b"".join(idle)), ()) and data[end:] == other
+    assert batches.idle_run(data, end) == (None, end)
+    assert batches.idle_run(data[:-1], len(data) - 1) == (None, len(data) - 1)
