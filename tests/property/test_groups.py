@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.scenarios.groups.stage import MemoryLog, subscription, topic_id
 
 from barnabas.core.groups.classic_group import STABLE, ClassicGroup
 from barnabas.core.groups.context import Caller
@@ -24,7 +25,6 @@ from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.sync_group import SyncGroupRequest
-from tests.scenarios.groups.stage import MemoryLog, subscription, topic_id
 
 GROUP = "g"
 PARTITIONS = 4
@@ -342,7 +342,7 @@ class GroupLife(RuleBasedStateMachine):
         again = GroupShard(self.settings, self.log, self.new_id)
         for batch in self.log.batches:
             again.load_batch(batch, self.now_ms)
-        offsets = {place: offset for place, offset in self.offsets_of(self.shard).items()}
+        offsets = dict(self.offsets_of(self.shard).items())
         assert self.offsets_of(again) == offsets
         ours, theirs = self.shard.context.groups.current.get(GROUP), again.context.groups.current.get(GROUP)
         assert (ours is None) == (theirs is None)

@@ -187,11 +187,12 @@ class Writes:
             for write in writes:
                 self._finish(write, failure.error)
             return failure.error
-        if end_offset != expected:
-            self.out_of_step = True
         self.written = end_offset
         self._snapshots.take(end_offset)
         self._waiting.append((end_offset, writes))
+        if end_offset != expected:
+            self.out_of_step = True  # the host unloads the shard: what waits is refused then, although it may count
+            return Error.NOT_COORDINATOR
         self.advance(self._log.committed_offset())
         return Error.NONE
 
