@@ -169,12 +169,12 @@ def filled(folder: Path) -> tuple[nodes.Node, Host]:
 
 def dumped(path: Path) -> list[dict[str, Any]]:
     """Records and batches as kafka-dump-log shows them."""
-    output = release.run_tool("kafka.tools.DumpLogSegments", "--cluster-metadata-decoder", "--files", str(path)).stdout
+    output = release.run_tool("org.apache.kafka.tools.DumpLogSegments", "--cluster-metadata-decoder", "--files", str(path)).stdout
     found: list[dict[str, Any]] = []
     for line in output.splitlines():
         if line.startswith("| offset:"):
             payload = re.search(r"payload: (\{.*\})$", line)
-            control = re.search(r"(?:LeaderChange|KRaftVersion|KRaftVoters|SnapshotHeader|SnapshotFooter): ?(\{.*\})", line)
+            control = re.search(r"(?:LeaderChange|KRaftVersion|KRaftVoters|SnapshotHeader|SnapshotFooter):? (\{.*\})", line)
             found.append({"line": line, "payload": json.loads(payload.group(1)) if payload else None, "control": control is not None})
         elif line.startswith("baseOffset:"):
             assert "isvalid: true" in line, line
@@ -205,9 +205,9 @@ def test_apaches_shell_shows_our_snapshot(tmp_path: Path, apache_libs: Path) -> 
     snapshot = host.snapshot()
     host.stop()
     shown = release.run_tool("org.apache.kafka.shell.MetadataShell", "--snapshot", str(snapshot), "cat", "/image/topics/byName/orders/0").stdout
-    assert '"replicas"' in shown and '"partitionEpoch" : 1' in shown
-    features = release.run_tool("org.apache.kafka.shell.MetadataShell", "--snapshot", str(snapshot), "ls", "/image/features/finalizedVersions").stdout
-    assert "transaction.version" in features
+    assert "replicas=[1]" in shown and "partitionEpoch=1" in shown
+    features = release.run_tool("org.apache.kafka.shell.MetadataShell", "--snapshot", str(snapshot), "ls", "/image/features").stdout
+    assert "finalized_transaction.version" in features
 
 
 @pytest.mark.node
