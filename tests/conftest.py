@@ -22,6 +22,12 @@ SHARED_MEMORY = Path("/dev/shm")
 SUBJECT = nodes.APACHE if os.environ.get("SUBJECT") == "apache" else nodes.BARNABAS
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, but other people's clients have their own."""
+    config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")  # kafka-python, when it is imported
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:(aio)?kafka")
+
+
 def _scratch() -> Path:
     """A fresh folder, in memory where there is one: what these tests wait for is seldom the disk."""
     return Path(tempfile.mkdtemp(prefix="barnabas-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))

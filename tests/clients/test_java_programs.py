@@ -1,0 +1,158 @@
+"""The release's own Java programs against a node: topics, console, verifiable clients, groups, offsets, log dirs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from tests.apache.release import java_command, run_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.nodes import Node
+
+pytestmark = [pytest.mark.node, pytest.mark.apache]
+
+TOOLS = "org.apache.kafka.tools."
+GROUPS = TOOLS + "consumer.group.ConsumerGroupCommand"
+
+
+def fresh(stem: str) -> str:
+    return f"{stem}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def topic(barnabas_node: Node) -> str:
+    name = fresh("java")
+    admin = AdminClient({"bootstrap.servers": barnabas_node.bootstrap})
+    admin.create_topics([NewTopic(name, 2, 1)])[name].result(20)
+    return name
+
+
+def test_topics(barnabas_node: Node, topic: str) -> None:
+    command = (TOOLS + "TopicCommand", "--bootstrap-server", barnabas_node.bootstrap)
+    made = fresh("java")
+    assert f"Created topic {made}." in run_tool(*command, "--create", "--topic", made, "--partitions", "2", "--replication-factor", "1").stdout
+    assert topic in run_tool(*command, "--list").stdout.split()
+    described = run_tool(*command, "--describe", "--topic", topic).stdout
+    assert "PartitionCount: 2" in described
+    assert "Leader: 1" in described
+    run_tool(*command, "--alter", "--topic", topic, "--partitions", "4")
+    run_tool(*command, "--delete", "--topic", topic)
+    assert topic not in run_tool(*command, "--list").stdout.split()
+
+
+def test_console_producer_and_consumer(barnabas_node: Node, topic: str) -> None:
+    lines = [f"k{n}:line {n}" for n in range(200)]
+    run_tool(
+        TOOLS + "ConsoleProducer",
+        *("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--compression-codec", "zstd"),
+        *("--reader-property", "parse.key=true", "--reader-property", "key.separator=:"),
+        stdin="\n".join(lines) + "\n",
+    )
+    consumed = run_tool(
+        TOOLS + "consumer.ConsoleConsumer",
+        *("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--from-beginning", "--max-messages", "200", "--timeout-ms", "20000"),
+        *("--formatter-property", "print.key=true", "--formatter-property", "key.separator=:"),
+    )
+    assert sorted(consumed.stdout.splitlines()) == sorted(lines)
+
+
+@pytest.mark.parametrize("acks", ["-1", "1", "0"])
+def test_verifiable_producer(barnabas_node: Node, topic: str, acks: str) -> None:
+    arguments = ("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--max-messages", "2000", "--acks", acks, "--throughput", "-1")
+    events = [json.loads(line) for line in run_tool(TOOLS + "VerifiableProducer", *arguments).stdout.splitlines()]
+    assert sum(event["name"] == "producer_send_success" for event in events) == 2000
+    assert not [event for event in events if event["name"] == "producer_send_error"]
+
+
+def test_verifiable_consumer_goes_on_where_its_group_stopped(barnabas_node: Node, topic: str) -> None:
+    group = fresh("group")
+
+    def produce(count: int) -> None:
+        run_tool(
+            TOOLS + "VerifiableProducer",
+            "--bootstrap-server",
+            barnabas_node.bootstrap,
+            "--topic",
+            topic,
+            "--max-messages",
+            str(count),
+            "--throughput",
+            "-1",
+        )
+
+    def consume(count: int) -> int:
+        arguments = ("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--group-id", group, "--reset-policy", "earliest")
+        done = run_tool(TOOLS + "VerifiableConsumer", *arguments, "--max-messages", str(count))
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert all(event["success"] for event in events if event["name"] == "offsets_committed"), events
+        return sum(event["count"] for event in events if event["name"] == "records_consumed")
+
+    produce(1000)
+    assert consume(1000) == 1000
+    produce(500)
+    assert consume(500) == 500
+    described = run_tool(GROUPS, "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--group", group).stdout
+    rows = [line.split() for line in described.splitlines() if line.startswith(group)]
+    assert sum(int(row[3]) for row in rows) == 1500, described
+    assert all(row[5] == "0" for row in rows), described
+
+
+def test_a_group_as_the_tools_see_it(barnabas_node: Node, topic: str) -> None:
+    """A member that runs, seen by ConsumerGroupCommand; then the empty group's offsets are reset and the group deleted."""
+    group = fresh("group")
+    command = (GROUPS, "--bootstrap-server", barnabas_node.bootstrap)
+    arguments = ["--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--group-id", group, "--reset-policy", "earliest"]
+    consumer = subprocess.Popen(java_command(TOOLS + "VerifiableConsumer", arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while "Stable" not in (state := run_tool(*command, "--describe", "--group", group, "--state", check=False).stdout):
+            assert time.monotonic() < deadline, state
+        assert "range" in run_tool(*command, "--describe", "--group", group, "--members", "--verbose").stdout or "range" in state
+    finally:
+        consumer.terminate()
+        consumer.wait(30)
+    assert group in run_tool(*command, "--list").stdout.split()
+    run_tool(*command, "--group", group, "--reset-offsets", "--topic", topic, "--to-earliest", "--execute")
+    assert "successful" in run_tool(*command, "--delete", "--group", group).stdout
+    assert group not in run_tool(*command, "--list").stdout.split()
+
+
+def test_get_offset_shell(barnabas_node: Node, topic: str) -> None:
+    run_tool(TOOLS + "ConsoleProducer", "--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, stdin="a\nb\nc\n")
+    command = (TOOLS + "GetOffsetShell", "--bootstrap-server", barnabas_node.bootstrap, "--topic", topic)
+    ends = [int(line.rsplit(":", 1)[1]) for line in run_tool(*command).stdout.splitlines()]
+    assert sum(ends) == 3
+    assert [line.rsplit(":", 1)[1] for line in run_tool(*command, "--time", "earliest").stdout.splitlines()] == ["0", "0"]
+
+
+def test_configs_and_log_dirs(barnabas_node: Node, topic: str) -> None:
+    command = ("kafka.admin.ConfigCommand", "--bootstrap-server", barnabas_node.bootstrap, "--entity-type", "topics", "--entity-name", topic)
+    run_tool(*command, "--alter", "--add-config", "retention.ms=54321")
+    deadline = time.monotonic() + 10
+    while "retention.ms=54321" not in (shown := run_tool(*command, "--describe").stdout):
+        assert time.monotonic() < deadline, shown
+    described = run_tool(TOOLS + "LogDirsCommand", "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--topic-list", topic).stdout
+    assert f"{topic}-0" in described
+
+
+def test_dump_log_reads_every_segment(barnabas_nodes: object, tmp_path: Path) -> None:
+    """DumpLogSegments with deep iteration and index checks over what a node left behind."""
+    node: Node = barnabas_nodes()  # type: ignore[operator]
+    arguments = ("--bootstrap-server", node.bootstrap, "--topic", "dumped", "--max-messages", "5000", "--throughput", "-1")
+    run_tool(TOOLS + "VerifiableProducer", *arguments)
+    node.stop()
+    files = sorted(str(path) for path in (node.log_dir / "dumped-0").iterdir() if path.suffix in (".log", ".index", ".timeindex", ".snapshot"))
+    dumped = run_tool(TOOLS + "DumpLogSegments", "--deep-iteration", "--index-sanity-check", "--files", ",".join(files))
+    assert "mismatch" not in (dumped.stdout + dumped.stderr).lower()
+    assert dumped.stdout.count("isvalid: true") > 0
+    metadata = sorted(str(path) for path in (node.log_dir / "__cluster_metadata-0").iterdir() if path.suffix == ".log")
+    decoded = run_tool(TOOLS + "DumpLogSegments", "--cluster-metadata-decoder", "--files", ",".join(metadata)).stdout
+    assert '"type":"TOPIC_RECORD"' in decoded
