@@ -6,6 +6,7 @@ Each figure is the best of several rounds on one thread, in microseconds a batch
 from __future__ import annotations
 
 import sys
+from functools import partial
 from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -53,12 +54,14 @@ def batch_of(count: int, size: int, codec: int) -> memoryview:
 
 def with_twin(call: Callable[[], object]) -> float:
     """`call`, timed while validation uses the pure Python twin (but a native CRC: both have one, from the crc32c package if need be)."""
-    saved = validation.quick, validation.skim
-    validation.quick, validation.skim = skim.quick, skim.skim
+    saved = {name: getattr(validation, name) for name in ("quick", "skim")}
+    for name in saved:
+        setattr(validation, name, getattr(skim, name))
     try:
         return best_us(call)
     finally:
-        validation.quick, validation.skim = saved
+        for name, function in saved.items():
+            setattr(validation, name, function)
 
 
 def table() -> None:
@@ -90,7 +93,7 @@ def threads() -> None:
     for size in (100, 4_000, 16_000, 33_000, 64_000, 256_000, 1_000_000):
         batch = batch_of(1, size, Codec.NONE)
         rules = AppendRules()
-        alone = best_us(lambda batch=batch, rules=rules: validate(batch, rules, NOW_MS))
+        alone = best_us(partial(validate, batch, rules, NOW_MS))
         count = max(200, int(0.3e6 / alone))
 
         def work(batch: memoryview = batch, rules: AppendRules = rules, count: int = count) -> None:

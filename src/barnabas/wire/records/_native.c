@@ -296,6 +296,7 @@ static int skim_records(const uint8_t *data, const uint8_t *end, const Asked *as
 /* ---- the module ---- */
 
 #define FIELDS 10 /* of validation.Valid */
+#define RECORD_FIELDS 5 /* of record.Record */
 
 typedef struct {
     PyObject *valid; /* the class */
@@ -488,21 +489,26 @@ static PyObject *native_quick(PyObject *module, PyObject *const *args, Py_ssize_
     return valid;
 }
 
+/* Whether `type` is a NamedTuple of so many fields; sets an exception if not. */
+static int is_tuple_class(PyObject *type, Py_ssize_t wanted)
+{
+    if (PyType_Check(type) && PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type)) {
+        PyObject *fields = PyObject_GetAttrString(type, "_fields");
+        Py_ssize_t count = fields == NULL ? -1 : PyObject_Size(fields);
+        Py_XDECREF(fields);
+        if (count == wanted)
+            return 1;
+    }
+    if (!PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "a NamedTuple of %zd fields is wanted", wanted);
+    return 0;
+}
+
 static PyObject *native_returns(PyObject *module, PyObject *type)
 {
     State *state = PyModule_GetState(module);
-    if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type)) {
-        PyErr_SetString(PyExc_TypeError, "quick returns a subclass of tuple");
+    if (!is_tuple_class(type, FIELDS))
         return NULL;
-    }
-    PyObject *fields = PyObject_GetAttrString(type, "_fields");
-    Py_ssize_t count = fields == NULL ? -1 : PyObject_Size(fields);
-    Py_XDECREF(fields);
-    if (count != FIELDS) {
-        if (!PyErr_Occurred())
-            PyErr_Format(PyExc_TypeError, "quick returns %d fields", FIELDS);
-        return NULL;
-    }
     PyObject *old = state->valid;
     Py_INCREF(type);
     state->valid = type;
@@ -510,10 +516,113 @@ static PyObject *native_returns(PyObject *module, PyObject *type)
     Py_RETURN_NONE;
 }
 
+/* A key or a value as an object, None if it is null; NULL without an exception set if the bytes are wrong. */
+static PyObject *take_bytes(Reader *r)
+{
+    const uint8_t *before;
+    int32_t size;
+    if (read_varint(r, &size) != 1 || size > r->end - r->at)
+        return NULL;
+    if (size < 0)
+        Py_RETURN_NONE;
+    before = r->at;
+    r->at += size;
+    return PyBytes_FromStringAndSize((const char *)before, size);
+}
+
+static PyObject *take_header(Reader *r)
+{
+    int32_t size;
+    if (read_varint(r, &size) != 1 || size < 0 || size > r->end - r->at)
+        return NULL;
+    PyObject *name = PyUnicode_DecodeUTF8((const char *)r->at, size, NULL);
+    r->at += size;
+    PyObject *content = name == NULL ? NULL : take_bytes(r);
+    PyObject *pair = content == NULL ? NULL : PyTuple_Pack(2, name, content);
+    Py_XDECREF(name);
+    Py_XDECREF(content);
+    return pair;
+}
+
+static PyObject *take_headers(Reader *r)
+{
+    int32_t count;
+    if (read_varint(r, &count) != 1 || count < 0 || count > r->end - r->at)
+        return NULL;
+    PyObject *headers = PyTuple_New(count);
+    for (int32_t i = 0; headers != NULL && i < count; i++) {
+        PyObject *pair = take_header(r);
+        if (pair == NULL || PyTuple_SetItem(headers, i, pair) < 0)
+            Py_CLEAR(headers);
+    }
+    return headers;
+}
+
+/* Put `item`, whose reference it takes, into a fresh tuple. */
+static inline int put(PyObject *tuple, Py_ssize_t index, PyObject *item)
+{
+    return item != NULL && PyTuple_SetItem(tuple, index, item) == 0;
+}
+
+static PyObject *take_record(Reader *r, const Asked *asked, int64_t base_offset, PyObject *type)
+{
+    int32_t size, offset_delta;
+    int64_t delta;
+    if (read_varint(r, &size) != 1 || size < 1 || size > r->end - r->at)
+        return NULL;
+    const uint8_t *end = r->at++ + size; /* a record's attributes mean nothing */
+    if (read_varlong(r, &delta) != 1 || read_varint(r, &offset_delta) != 1)
+        return NULL;
+    int64_t timestamp = asked->has_append_time ? asked->append_time : (int64_t)((uint64_t)asked->base_timestamp + (uint64_t)delta);
+    PyObject *record = PyType_GenericAlloc((PyTypeObject *)type, RECORD_FIELDS);
+    if (record == NULL)
+        return NULL;
+    if (put(record, 0, PyLong_FromLongLong(base_offset + offset_delta)) && put(record, 1, PyLong_FromLongLong(timestamp)) &&
+        put(record, 2, take_bytes(r)) && put(record, 3, take_bytes(r)) && put(record, 4, take_headers(r)) && r->at == end)
+        return record;
+    Py_DECREF(record);
+    return NULL;
+}
+
+/* The list of records, or None where the bytes are wrong in any way: record.iterate_records then says how. */
+static PyObject *native_read_records(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    Asked asked = {0};
+    if (!expects("read_records", given, 6, 6) || !is_tuple_class(args[5], RECORD_FIELDS))
+        return NULL;
+    asked.count = (int32_t)PyLong_AsLong(args[1]);
+    int64_t base_offset = PyLong_AsLongLong(args[2]);
+    asked.base_timestamp = PyLong_AsLongLong(args[3]);
+    asked.has_append_time = args[4] != Py_None;
+    if (asked.has_append_time)
+        asked.append_time = PyLong_AsLongLong(args[4]);
+    if (PyErr_Occurred() || PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    Reader r = {view.buf, (const uint8_t *)view.buf + view.len, 1};
+    PyObject *records = PyList_New(0);
+    int failed = records == NULL || base_offset > INT64_MAX - INT32_MAX || base_offset < INT64_MIN - (int64_t)INT32_MIN;
+    for (int32_t i = 0; !failed && i < asked.count; i++) {
+        PyObject *record = take_record(&r, &asked, base_offset, args[5]);
+        failed = record == NULL || PyList_Append(records, record) < 0;
+        Py_XDECREF(record);
+    }
+    failed = failed || r.at != r.end;
+    PyBuffer_Release(&view);
+    if (!failed)
+        return records;
+    Py_XDECREF(records);
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError))
+        return NULL;
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"crc32c", (PyCFunction)(void (*)(void))native_crc32c, METH_FASTCALL, "CRC-32C of a buffer, continuing from a value."},
     {"skim", (PyCFunction)(void (*)(void))native_skim, METH_FASTCALL, "See skim.skim."},
     {"quick", (PyCFunction)(void (*)(void))native_quick, METH_FASTCALL, "The answer of validation.validate in the common case, or None."},
+    {"read_records", (PyCFunction)(void (*)(void))native_read_records, METH_FASTCALL, "What record.iterate_records yields, as a list, or None."},
     {"returns", native_returns, METH_O, "Name the class of what quick returns."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,5 +1,6 @@
 """The C twin of `skim.py`; see there for what each function means."""
 
+from barnabas.wire.records.record import Record
 from barnabas.wire.records.validation import Valid
 
 def crc32c(buffer: bytes | bytearray | memoryview, value: int = 0, /) -> int: ...
@@ -14,5 +15,14 @@ def skim(
     now_ms: int,
     /,
 ) -> tuple[int, int, int]: ...
+def read_records(
+    data: bytes | bytearray | memoryview,
+    count: int,
+    base_offset: int,
+    base_timestamp: int,
+    append_time: int | None,
+    record: type[Record],
+    /,
+) -> list[Record] | None: ...
 def returns(valid: type[Valid], /) -> None:
     """Name the class of what `quick` returns."""

@@ -8,7 +8,7 @@ try:
     from barnabas.wire.records import _native
 except ImportError:  # no compiler at hand when this was installed, or the extension declined because of BARNABAS_NATIVE=0
     IS_NATIVE = False
-    crc32c, skim, quick, returns = twin.crc32c, twin.skim, twin.quick, twin.returns
+    crc32c, skim, quick, returns, read_records = twin.crc32c, twin.skim, twin.quick, twin.returns, twin.read_records
 else:
     IS_NATIVE = True
-    crc32c, skim, quick, returns = _native.crc32c, _native.skim, _native.quick, _native.returns
+    crc32c, skim, quick, returns, read_records = _native.crc32c, _native.skim, _native.quick, _native.returns, _native.read_records

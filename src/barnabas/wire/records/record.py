@@ -123,14 +123,16 @@ def decode_records(batch: Buffer, *, max_bytes: int = DEFAULT_MAX_BYTES, check_c
     if header.count < 0:
         raise DecodeError(f"a record count of {header.count}")
     view = memoryview(batch)
-    if check_crc:
-        from barnabas.wire.records.native import crc32c
+    from barnabas.wire.records.native import crc32c, read_records  # which imports this module's varints
 
-        if crc32c(view[ATTRIBUTES_POSITION:end]) != header.crc:
-            raise DecodeError(f"the batch at offset {header.base_offset} is corrupt: its CRC doesn't match")
+    if check_crc and crc32c(view[ATTRIBUTES_POSITION:end]) != header.crc:
+        raise DecodeError(f"the batch at offset {header.base_offset} is corrupt: its CRC doesn't match")
     data = decompress(header.attributes & CODEC_MASK, view[HEADER_SIZE:end], max_bytes) if header.count else b""
     append_time = header.max_timestamp if header.is_log_append_time else None
-    return iterate_records(data, header.count, header.base_offset, header.base_timestamp, append_time)
+    records = read_records(data, header.count, header.base_offset, header.base_timestamp, append_time, Record)
+    if records is None:
+        return iterate_records(data, header.count, header.base_offset, header.base_timestamp, append_time)
+    return iter(records)
 
 
 def _read_record(view: memoryview, position: int, base_offset: int, base_timestamp: int, append_time: int | None) -> tuple[Record, int]:

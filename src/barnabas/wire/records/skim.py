@@ -16,6 +16,7 @@ from barnabas.wire.types import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from barnabas.wire.records.record import Record
     from barnabas.wire.records.validation import Valid
 
     Buffer = bytes | bytearray | memoryview
@@ -45,6 +46,13 @@ def quick(records: Buffer, rules: bytes, now_ms: int, /) -> Valid | None:
 
     None is for all other cases, and always the twin's answer: they are `validation.examine`'s.
     """
+    return None
+
+
+def read_records(
+    data: Buffer, count: int, base_offset: int, base_timestamp: int, append_time: int | None, record: type[Record], /
+) -> list[Record] | None:
+    """Native code answers with what `record.iterate_records` yields, if the bytes are sound; the twin leaves it to that."""
     return None
 
 
