@@ -60,7 +60,7 @@ class Host:
         self.loader.publish()
         self.log.start()
         self.loop.start()
-        self.log.run()
+        self.log.run(no_op_interval_ms=0)
 
     def failed(self, error: BaseException) -> None:
         self.failures.append(error)

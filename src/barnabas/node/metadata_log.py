@@ -38,6 +38,7 @@ from barnabas.storage.log import Log
 from barnabas.storage.log_config import LogConfig
 from barnabas.storage.metadata_snapshot import SnapshotReader, recover_snapshots
 from barnabas.storage.quorum_state import StoredQuorumState, read_quorum_state, write_quorum_state
+from barnabas.wire.logs.cluster_metadata import NoOpRecord
 from barnabas.wire.records.batch import read_header
 from barnabas.wire.types import DecodeError
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 DIRECTORY = "__cluster_metadata-0"
 TOPIC_ID = bytes(15) + b"\x01"
 READ_BYTES = 8 * 1024 * 1024
+CLEAN_INTERVAL_MS = 60_000
 NEVER_EXPIRES_MS = (1 << 31) - 1
 
 
@@ -103,6 +105,7 @@ class MetadataLog:
         "_synced_segment",
         "_syncing",
         "directory",
+        "on_snapshot_failure",
         "quorum",
         "snapshots",
     )
@@ -128,6 +131,8 @@ class MetadataLog:
         self._loop = loop
         self._clock_ms = clock_ms
         self._on_failure = on_failure
+        self.on_snapshot_failure = on_failure
+        """May be set: a failed snapshot costs a longer start, not the node; it is tried again when the next one is due."""
         self._disk: Loop | None = None
         self._syncing = False
         self._synced_segment = -1
@@ -226,11 +231,16 @@ class MetadataLog:
     # --- leading
 
     def start(self) -> None:
-        """Become the leader; the epoch's first batch is durable and committed on return. Raises QuorumRefused, StorageError, OSError."""
+        """Become the leader. On return the epoch's first batch is durable and committed, and so is what the listener appends in `leading`.
+
+        Raises QuorumRefused, StorageError, OSError.
+        """
         self._do(self.quorum.step(Start(), self._clock_ms()))
-        self._sync_data()
-        self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
+        self._sync_and_commit()
+        end_offset = self._log.end_offset
         self._listener.leading(self.quorum.epoch)
+        if self._log.end_offset > end_offset:
+            self._sync_and_commit()
 
     def append(self, records: Sequence[Message], version_of: Callable[[Message], int], *, is_atomic: bool = True) -> int:
         """Write records as the leader, let the listener replay them, and sync soon; the last one's offset. `committed` follows.
@@ -295,6 +305,11 @@ class MetadataLog:
         else:
             self._loop.call(self._synced, end_offset)
 
+    def _sync_and_commit(self) -> None:
+        """Here and now: at a start and at a stop, when nobody else waits for this thread."""
+        self._sync_data()
+        self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
+
     def _sync_data(self) -> None:
         """Make the log's data durable, and no more: its indexes and epochs are made anew at every start (D24). Raises OSError."""
         segments = self._log.segments
@@ -313,12 +328,28 @@ class MetadataLog:
             self._sync()
         self._do(self.quorum.step(Flushed(end_offset), self._clock_ms()))
 
-    def run(self) -> None:
-        """From now on sync on a thread of its own. Until then an append stays uncommitted."""
+    def run(self, no_op_interval_ms: int = 500) -> None:
+        """From now on sync on a thread of its own, write no-op records (Q38; 0: none) and clean. On the control thread, or before it runs.
+
+        Until then an append stays uncommitted.
+        """
         self._disk = Loop("metadata-sync", lambda error: self._loop.call(self._on_failure, error))
         self._disk.start()
         self._disk.call(self._log.flush_epochs)
         self._sync()
+        if no_op_interval_ms > 0:
+            self._loop.call_later(no_op_interval_ms, self._write_no_op, no_op_interval_ms)
+        self._loop.call_later(CLEAN_INTERVAL_MS, self._clean_again)
+
+    def _write_no_op(self, interval_ms: int) -> None:
+        if not self._is_closed and self.quorum.leader_id >= 0:
+            self.append([NoOpRecord()], lambda record: 0)
+            self._loop.call_later(interval_ms, self._write_no_op, interval_ms)
+
+    def _clean_again(self) -> None:
+        if not self._is_closed:
+            self.clean()
+            self._loop.call_later(CLEAN_INTERVAL_MS, self._clean_again)
 
     # --- snapshots
 
@@ -340,10 +371,10 @@ class MetadataLog:
     def _snapshot_finished(self, snapshot_id: SnapshotId, error: Exception | None) -> None:
         self.snapshots.finished(snapshot_id, error)
         if error is not None:
-            self._on_failure(error)
+            self.on_snapshot_failure(error)
 
     def clean(self) -> None:
-        """Drop old snapshots and the log's head by the rules of retention. Call every minute (D32). Raises OSError, StorageError."""
+        """Drop old snapshots and the log's head by the rules of retention; `run` sees to it every minute (D32). Raises OSError, StorageError."""
         high_watermark = self.quorum.high_watermark
         if high_watermark is not None and not self._is_closed:
             self.snapshots.clean(self._log, high_watermark, self._clock_ms())
@@ -384,8 +415,7 @@ class MetadataLog:
         if self._disk is not None:
             self._disk.stop()
             self._disk.join(30)
-        self._sync_data()
-        self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
+        self._sync_and_commit()
         self._do(self.quorum.step(Stop(), self._clock_ms()))
         self._is_closed = True
         self.snapshots.wait()

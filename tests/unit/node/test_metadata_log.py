@@ -75,7 +75,7 @@ class Host:
         if start:
             self.log.start()
             self.loop.start()
-            self.log.run()
+            self.log.run(no_op_interval_ms=0)
 
     def failed(self, error: BaseException) -> None:
         self.failures.append(error)
@@ -158,6 +158,35 @@ def test_junk_at_the_end_is_cut(tmp_path: Path) -> None:
     host = Host(tmp_path, static=STATIC)
     assert host.append(topic(2)) == 3
     host.stop()
+
+
+@pytest.mark.parametrize("junk", [b"junk\n", b"", b"0\n9\n1 0\n"])
+def test_a_damaged_epoch_checkpoint_is_made_anew(tmp_path: Path, junk: bytes) -> None:
+    host = Host(tmp_path, static=STATIC)
+    host.append(topic(1))
+    host.stop()
+    (tmp_path / DIRECTORY / "leader-epoch-checkpoint").write_bytes(junk)
+    host = Host(tmp_path, static=STATIC)
+    host.append(topic(2))
+    host.stop()
+    assert (tmp_path / DIRECTORY / "leader-epoch-checkpoint").read_text() == "0\n2\n1 0\n2 2\n"
+
+
+def test_a_failed_snapshot_costs_nothing_else(tmp_path: Path) -> None:
+    host = Host(formatted(tmp_path))
+    failures: list[BaseException] = []
+    host.log.on_snapshot_failure = failures.append
+    host.loop.call(lambda: host.log.append(bootstrap_records(str(tmp_path)), lambda record: 0))
+    host.append(topic(1))
+    image = host.listener.loader.image
+    broken = image._replace(scram={(1, "u"): None})  # type: ignore[dict-item]
+    host.loop.call(host.log.snapshot, broken)
+    host.until(lambda: bool(failures))
+    host.loop.call(host.log.snapshot, image)
+    host.until(lambda: len(host.log.snapshots.ids) == 2)
+    host.append(topic(2))
+    host.stop()
+    assert not any(".part" in name for name in files(tmp_path))
 
 
 def test_a_killed_run_lost_nothing_committed(tmp_path: Path) -> None:
@@ -272,3 +301,24 @@ def test_quorum_is_described(tmp_path: Path) -> None:
     assert found is not None and (found.leader_id, found.leader_epoch, found.high_watermark) == (1, 1, 3)  # type: ignore[attr-defined]
     host.stop()
     assert read_meta_properties(str(tmp_path)).directory_id == DIRECTORY_ID
+
+
+def test_an_idle_leader_writes_no_ops(tmp_path: Path) -> None:
+    host = Host(tmp_path, static=STATIC, start=False)
+    host.log.start()
+    host.log.run(no_op_interval_ms=1)
+    host.loop.start()
+    host.until(lambda: ("committed", 5) in host.listener.heard)
+    host.stop()
+    end_offset = host.log.end_offset
+    again = Host(tmp_path, static=STATIC)
+    assert again.listener.heard[:2] == [("loaded", 0, 0, 1), ("loaded", 1, end_offset - 1, 1)]
+    again.stop()
+
+
+def test_what_is_appended_on_leading_is_committed_when_start_returns(tmp_path: Path) -> None:
+    host = Host(tmp_path, static=STATIC, start=False)
+    host.listener.leading = lambda epoch: host.log.append([topic(1)], lambda record: 0)  # type: ignore[method-assign, assignment, return-value]
+    host.log.start()
+    assert host.listener.heard[-1] == ("committed", 1)
+    host.log.stop()
