@@ -188,6 +188,7 @@ def base_offset_of(path: str) -> int:
 def _dump_log(options: DumpOptions, path: str, gaps: dict[str, dict[int, int]]) -> None:
     given = options.given
     name = os.path.basename(path)
+    parse = options.record_parser()
     if name.endswith(".log"):
         print(f"Log starting offset: {base_offset_of(path)}")
     elif name == "bootstrap.checkpoint":
@@ -198,7 +199,6 @@ def _dump_log(options: DumpOptions, path: str, gaps: dict[str, dict[int, int]]) 
             raise DumpFailed("No value present", "java.util.NoSuchElementException")
         print(f"Snapshot end offset: {int(end_offset)}, epoch: {int(epoch)}")
     max_bytes = given.number(options.max_bytes)
-    parse = options.record_parser()
     skip = given.has(options.skip_metadata)
     with open(path, "rb") as file:
         size = min(os.fstat(file.fileno()).st_size, max_bytes)

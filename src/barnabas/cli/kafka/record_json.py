@@ -137,21 +137,31 @@ def _screaming(name: str) -> str:
 def coordinator_record(log: str, key: bytes, value: bytes | None) -> CoordinatorRecord:
     """A record of a coordinator's log: "group", "transaction" or "share". Raises UnknownRecordType, DecodeError."""
     keys, values = _classes(log)
-    if len(key) < 2:
-        raise DecodeError("a key without a type")
-    record_type = int.from_bytes(key[:2], "big", signed=True)
+    record_type = _version(key, "key")
     if record_type not in keys:
         raise UnknownRecordType(record_type)
-    decoded_key = keys[record_type].decode(key[2:], 0)
+    decoded_key = _decoded(keys[record_type], key, 0, record_type, "key")
     if value is None:
         return CoordinatorRecord(record_type, decoded_key, None, -1)
-    if len(value) < 2:
-        raise DecodeError("a value without a version")
-    version = int.from_bytes(value[:2], "big", signed=True)
+    version = _version(value, "value")
     cls = values[record_type]
     if not cls.valid_versions[0] <= version <= cls.valid_versions[1]:
-        raise DecodeError(f"Could not read record with version {version} from value's buffer due to: Can't read version {version} of {cls.__name__}.")
-    return CoordinatorRecord(record_type, decoded_key, cls.decode(value[2:], version), version)
+        raise DecodeError(f"Found an unknown record version {version} for {record_type} type")
+    return CoordinatorRecord(record_type, decoded_key, _decoded(cls, value, version, version, "value"), version)
+
+
+def _version(data: bytes, name: str) -> int:
+    if len(data) < 2:
+        raise DecodeError(f"Could not read version from {name}'s buffer.")
+    return int.from_bytes(data[:2], "big", signed=True)
+
+
+def _decoded(cls: type[Message], data: bytes, version: int, shown: int, name: str) -> Message:
+    try:
+        return cls.decode(data[2:], version)
+    except DecodeError:
+        # Apache's tool has no more to say of bytes that end too early.
+        raise DecodeError(f"Could not read record with version {shown} from {name}'s buffer due to: null.") from None
 
 
 def _classes(log: str) -> tuple[dict[int, type[Message]], dict[int, type[Message]]]:

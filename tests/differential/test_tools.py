@@ -1,0 +1,195 @@
+"""kafka-topics, kafka-configs, kafka-get-offsets against the same node as Apache Kafka's own: same output, same complaints, same exit status."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.differential.tools import by_apache, by_barnabas, by_both, by_each
+
+if TYPE_CHECKING:
+    from tests.nodes import Node
+
+pytestmark = pytest.mark.apache
+IDS = re.compile(r"TopicId: \S+")
+
+
+@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
+def node(request: pytest.FixtureRequest) -> Node:
+    found: Node = request.getfixturevalue(f"{request.param}_node")
+    return found
+
+
+@pytest.fixture(scope="module")
+def prefix(node: Node) -> str:
+    """A name of its own for this module's topics, three of which stand: two plain, one with configs."""
+    name = f"tools-{uuid.uuid4().hex[:6]}"
+    for topic, more in (
+        (f"{name}-one", ()),
+        (f"{name}-two", ("--partitions", "3")),
+        (f"{name}-three", ("--config", "retention.ms=1000", "--config", "segment.bytes=2000000")),
+    ):
+        done = by_barnabas("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic, *more)
+        assert done.status == 0, done
+    return name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--list --topic {p}-.*",
+        "--list --topic {p}-one,{p}-two --exclude-internal",
+        "--describe --topic {p}-.*",
+        "--describe --topic {p}-three --topics-with-overrides",
+        "--describe --topic {p}-.* --under-replicated-partitions",
+        "--describe --topic {p}-two --at-min-isr-partitions",
+        "--describe --topic {p}-two --partition-size-limit-per-response 1",
+        "--describe --topic {p}-nothing",
+        "--describe --topic {p}-nothing --if-exists",
+        "--describe --topic-id AAAAAAAAAAAAAAAAAAAAAQ",
+        "--alter --topic {p}-two --partitions 2",
+        "--alter --topic {p}-nothing --partitions 2",
+        "--alter --topic {p}-two",
+        "--create --topic {p}-one",
+        "--create --topic {p}-one --if-not-exists",
+        "--create --topic {p}-new --config compression.type=none",
+        "--create --topic {p}-new --config nonsense=1",
+        "--create --topic {p}-new --config nonsense",
+        "--create --topic {p}-new --replica-assignment 1:1",
+        "--create --topic {p}-new --replica-assignment 1,1:2",
+        "--create --topic {p}-new --replication-factor 7",
+        "--create --topic {p}-new --partitions 0",
+        "--create --topic {p}/new",
+        "--create --topic {p}-new --partitions x",
+        "--delete --topic {p}-nothing",
+        "--delete --topic {p}-nothing --if-exists",
+        "--create",
+        "--create --list",
+        "--create --topic a --topic b",
+        "--create --topic",
+        "--list --if-exists",
+        "--describe --topics-with-overrides --under-min-isr-partitions",
+        "--create --topic {p}-new --replica-assignment 1 --partitions 1",
+        "--create --topics {p}-new",
+        "--version",
+    ],
+)
+def test_topics(node: Node, prefix: str, arguments: str) -> None:
+    words = arguments.format(p=prefix).split()
+    theirs, ours = by_both("kafka-topics", "--bootstrap-server", node.bootstrap, *words)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("arguments", ["", "--help", "--list"])
+def test_topics_without_a_server(arguments: str) -> None:
+    theirs, ours = by_both("kafka-topics", *arguments.split())
+    assert ours == theirs
+
+
+def test_topic_life(node: Node, prefix: str) -> None:
+    """Created, enlarged, described, deleted: once by each tool."""
+    server = ("--bootstrap-server", node.bootstrap)
+    topic = f"{prefix}.%"
+    for words in (
+        ("--create", "--topic", topic, "--partitions", "2", "--config", "cleanup.policy=compact", "--config", "min.insync.replicas=1"),
+        ("--alter", "--topic", topic, "--partitions", "3"),
+        ("--describe", "--topic", topic),
+        ("--delete", "--topic", topic),
+        ("--describe", "--topic", topic),
+    ):
+        theirs, ours = by_each("kafka-topics", *server, *words)
+        assert ours._replace(output=IDS.sub("", ours.output)) == theirs._replace(output=IDS.sub("", theirs.output)), words
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--topic {p}-.*",
+        "--topic-partitions {p}-two:1-,{p}-one",
+        "--topic-partitions {p}-t.*:-2",
+        "--topic {p}-two --partitions 0,2 --time earliest",
+        "--topic {p}-one --time -3",
+        "--topic {p}-one --time 5000",
+        "--topic {p}-one --time soon",
+        "--topic {p}-nothing",
+        "--topic {p}-one --partitions x",
+        "--topic-partitions {p}-one --topic {p}-one",
+        "--topic [",
+        "--nonsense",
+    ],
+)
+def test_get_offsets(node: Node, prefix: str, arguments: str) -> None:
+    theirs, ours = by_both("kafka-get-offsets", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("arguments", ["", "--topic x", "--bootstrap-server nonsense"])
+def test_get_offsets_without_a_server(arguments: str) -> None:
+    theirs, ours = by_both("kafka-get-offsets", *arguments.split())
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--describe --topic {p}-three",
+        "--describe --topic {p}-three --all",
+        "--describe --topic {p}-nothing",
+        "--describe --entity-type topics --entity-name {p}-one",
+        "--describe --broker 1",
+        "--describe --broker 1 --all",
+        "--describe --broker 9",
+        "--describe --entity-type brokers",
+        "--describe --entity-type users",
+        "--describe --entity-type clients --entity-default",
+        "--describe --entity-type ips",
+        "--describe --group {p}",
+        "--describe --client-metrics {p}",
+        "--alter --topic {p}-nothing --add-config retention.ms=1",
+        "--alter --topic {p}-one --add-config retention.ms=soon",
+        "--alter --topic {p}-one --add-config retention.ms",
+        "--alter --topic {p}-three --add-config cleanup.policy=[compact,delete],retention.ms=2000",
+        "--alter --topic {p}-three --delete-config cleanup.policy,retention.ms",
+        "--alter --topic {p}-three --add-config reten%tion=1",
+        "--alter --user {p} --add-config nonsense=1",
+        "--alter --user {p} --delete-config producer_byte_rate",
+        "--alter --user {p} --add-config SCRAM-SHA-512=[iterations=1,password=x]",
+        "--alter --client {p} --add-config SCRAM-SHA-512=[password=x]",
+        "--alter --ip 127.0.0.1 --add-config producer_byte_rate=1",
+        "--alter --broker x --add-config a=b",
+        "--alter --topic {p}-one",
+        "--alter --entity-type topics --add-config a=b",
+        "--describe",
+        "--describe --alter",
+        "--describe --entity-type nonsense",
+        "--describe --topic a --broker 1",
+        "--describe --topic a --entity-name b",
+        "--describe --zookeeper x",
+    ],
+)
+def test_configs(node: Node, prefix: str, arguments: str) -> None:
+    theirs, ours = by_both("kafka-configs", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    assert ours == theirs
+
+
+def test_quotas_and_credentials(node: Node, prefix: str) -> None:
+    """Set by one tool, both see the same; removed again."""
+    server = ("--bootstrap-server", node.bootstrap)
+    steps = [
+        ("--alter", "--user", prefix, "--add-config", "producer_byte_rate=1000,consumer_byte_rate=2.5E10"),
+        ("--alter", "--user-defaults", "--client", prefix, "--add-config", "request_percentage=12.5"),
+        ("--alter", "--user", prefix, "--add-config", "SCRAM-SHA-256=[iterations=5000,password=secret]"),
+    ]
+    for step in steps:
+        assert by_barnabas("kafka-configs", *server, *step).status == 0, step
+    for seen in (("--user", prefix), ("--user-defaults", "--client", prefix), ("--entity-type", "users")):
+        theirs, ours = by_both("kafka-configs", *server, "--describe", *seen)
+        assert ours == theirs
+        assert prefix in ours.output
+    removal = ("--alter", "--user", prefix, "--delete-config", "producer_byte_rate,consumer_byte_rate")
+    assert by_apache("kafka-configs", *server, *removal).status == 0
+    theirs, ours = by_both("kafka-configs", *server, *removal)  # there is nothing left to remove
+    assert ours == theirs
+    assert ours.status == 1

@@ -1,0 +1,102 @@
+"""The same command line by Apache Kafka's tool and by ours, compared: output, complaints, exit status.
+
+What is left out of the comparison: stack traces (they name lines of a program that isn't running), times of log lines, and the text of help pages.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+import subprocess
+import sys
+import tempfile
+from base64 import b64decode, b64encode
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import NamedTuple
+
+from tests.apache import release
+
+CLASSES = {
+    "kafka-topics": "org.apache.kafka.tools.TopicCommand",
+    "kafka-configs": "kafka.admin.ConfigCommand",
+    "kafka-console-producer": "org.apache.kafka.tools.ConsoleProducer",
+    "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    "kafka-dump-log": "org.apache.kafka.tools.DumpLogSegments",
+    "kafka-get-offsets": "org.apache.kafka.tools.GetOffsetShell",
+}
+_TRACE = re.compile(r"\tat .*|\s*\.\.\. \d+ more|Caused by: .*|\s*| \(org\.apache\.kafka\.tools\..*\)")
+_STAMP = re.compile(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] ")
+_ONLY_APACHE = re.compile(r"The consumer rebalance protocol \(KIP-848\)|OpenJDK|WARN StatusConsoleListener|Missing recommended")
+
+
+class Outcome(NamedTuple):
+    status: int
+    output: str
+    complaints: tuple[str, ...]
+
+
+@cache
+def _jvm() -> subprocess.Popen[str]:
+    """The one JVM in which Apache's tools run, one command line after the other (RunTools.java)."""
+    settings = tempfile.NamedTemporaryFile("w", suffix=".properties")  # noqa: SIM115 - as long as the JVM
+    # Tools' own standard error is another stream for each command line: the logger follows it.
+    settings.write(release.LOG4J2.read_text() + "\nappender.console.follow = true\n")
+    settings.flush()
+    command = release.java_command(str(release.HERE / "java" / "RunTools.java"), [settings.name])
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    atexit.register(lambda: (process.kill(), process.wait(), settings.close()))
+    return process
+
+
+def by_apache(tool: str, *arguments: str, stdin: str = "") -> Outcome:
+    jvm = _jvm()
+    assert jvm.stdin is not None
+    assert jvm.stdout is not None
+    words = (b64encode(word.encode()).decode() for word in (CLASSES[tool], stdin, *arguments))
+    jvm.stdin.write(" ".join(f".{word}" for word in words) + "\n")
+    jvm.stdin.flush()
+    status, output, complaints = jvm.stdout.readline().split()
+    return _outcome(int(status), b64decode(output[1:]).decode(), b64decode(complaints[1:]).decode())
+
+
+def by_barnabas(tool: str, *arguments: str, stdin: str = "") -> Outcome:
+    done = subprocess.run([sys.executable, "-m", "barnabas.cli.kafka", tool, *arguments], input=stdin, capture_output=True, text=True, timeout=90)
+    return _outcome(done.returncode, done.stdout, done.stderr)
+
+
+def by_both(tool: str, *arguments: str, stdin: str = "") -> tuple[Outcome, Outcome]:
+    """Apache's outcome and ours, of a command that changes nothing or may be done twice."""
+    with ThreadPoolExecutor(1) as pool:
+        theirs = pool.submit(by_apache, tool, *arguments, stdin=stdin)
+        ours = by_barnabas(tool, *arguments, stdin=stdin)
+        return theirs.result(), ours
+
+
+def by_each(tool: str, *arguments: str, stdin: str = "") -> tuple[Outcome, Outcome]:
+    """As `by_both` for a command that may be done only once: `%` in an argument becomes `a` for Apache's tool and `b` for ours, and back in what they say."""
+    outcomes = []
+    for letter, run in (("a", by_apache), ("b", by_barnabas)):
+        outcome = run(tool, *(argument.replace("%", letter) for argument in arguments), stdin=stdin)
+        names = [(argument.replace("%", letter), argument) for argument in arguments if "%" in argument]
+        outcomes.append(_renamed(outcome, names))
+    return outcomes[0], outcomes[1]
+
+
+def _renamed(outcome: Outcome, names: list[tuple[str, str]]) -> Outcome:
+    output, complaints = outcome.output, list(outcome.complaints)
+    for name, argument in names:
+        output = output.replace(name, argument)
+        complaints = [line.replace(name, argument) for line in complaints]
+    return Outcome(outcome.status, output, tuple(complaints))
+
+
+def _outcome(status: int, output: str, errors: str) -> Outcome:
+    complaints = []
+    for line in errors.split("\n"):
+        if line.startswith("Option  "):
+            break  # the help page
+        line = _STAMP.sub("", line)
+        if not _TRACE.fullmatch(line) and not _ONLY_APACHE.search(line):
+            complaints.append(line)
+    return Outcome(status, output, tuple(complaints))
