@@ -20,7 +20,8 @@ from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import MetadataBatch
 from barnabas.node.metadata_loader import MetadataLoader
-from barnabas.node.metadata_log import DIRECTORY, MetadataLog, MetadataLogSettings, bootstrap_records
+from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
+from barnabas.node.metadata_start import DIRECTORY, bootstrap_records
 from barnabas.storage.meta_properties import read_meta_properties
 from barnabas.wire.logs.cluster_metadata import (
     BeginTransactionRecord,

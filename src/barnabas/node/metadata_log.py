@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
@@ -32,6 +32,7 @@ from barnabas.core.quorum.voters import ControlHistory, Voter, VoterSet
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import MetadataBatch, control_batch, data_batches, decode_batch, decode_control, idle_run
 from barnabas.node.metadata_snapshots import MetadataSnapshots, SnapshotRules
+from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused
 from barnabas.storage.atomic_file import sync_directory
 from barnabas.storage.checkpoint_file import LEADER_EPOCH, write_leader_epochs
 from barnabas.storage.log import Log
@@ -47,40 +48,14 @@ if TYPE_CHECKING:
 
     from barnabas.core.metadata.image import MetadataImage
     from barnabas.core.quorum.quorum import QuorumDescription
+    from barnabas.node.metadata_listener import MetadataListener
     from barnabas.storage.metadata_snapshot import SnapshotId
     from barnabas.wire.schema import Message
 
-DIRECTORY = "__cluster_metadata-0"
 TOPIC_ID = bytes(15) + b"\x01"
 READ_BYTES = 8 * 1024 * 1024
 CLEAN_INTERVAL_MS = 60_000
 NEVER_EXPIRES_MS = (1 << 31) - 1
-
-
-class MetadataLogRefused(ValueError):
-    """The node must not start on this metadata log; the message names the file or offset, and the fix (M13, M16)."""
-
-
-class MetadataListener(Protocol):
-    """Who uses the metadata: the controller and the image. Called on the control thread (while loading: on the thread that loads)."""
-
-    def load_snapshot(self, records: Iterator[Message], last_offset: int, epoch: int, timestamp_ms: int) -> None:
-        """Begin with these records; the last one stood at `last_offset`."""
-
-    def loaded(self, batch: MetadataBatch) -> None:
-        """The next batch of the log at start, in order. Not yet committed; it won't come again in `committed`."""
-
-    def appended(self, batch: MetadataBatch) -> None:
-        """A batch that this leader has just written: replay it now, before it commits (C2). Control batches come too: they take offsets."""
-
-    def committed(self, last_offset: int, batches: Sequence[MetadataBatch]) -> None:
-        """Everything up to `last_offset`, the end of a batch, is durable and committed. `batches`: those appended since the last time."""
-
-    def leading(self, epoch: int) -> None:
-        """This node leads: `append` may be called, and the whole log has been replayed (Q37)."""
-
-    def resigned(self, epoch: int) -> None:
-        """This node leads no longer; what wasn't committed may be lost."""
 
 
 class MetadataLogSettings(NamedTuple):
@@ -420,31 +395,3 @@ class MetadataLog:
         self._is_closed = True
         self.snapshots.wait()
         self._log.close()
-
-
-def bootstrap_records(metadata_directory: str) -> list[Message]:
-    """What a new cluster begins with, for the controller's activation (C5): the records of bootstrap.checkpoint, or without the file only the
-    latest metadata.version, as Apache has it (D20). Raises SnapshotError, MetadataLogRefused, OSError."""
-    from barnabas.core.metadata.features import METADATA_VERSION, SUPPORTED
-    from barnabas.core.metadata.record_versions import decode_record
-    from barnabas.storage.bootstrap_checkpoint import FILE_NAME, read_bootstrap_checkpoint
-    from barnabas.wire.logs.cluster_metadata import FeatureLevelRecord
-
-    values = read_bootstrap_checkpoint(metadata_directory)
-    if values is None:
-        return [FeatureLevelRecord(name=METADATA_VERSION, feature_level=SUPPORTED[METADATA_VERSION][1])]
-    try:
-        return [decode_record(value)[0] for value in values]
-    except DecodeError as error:
-        raise MetadataLogRefused(f"{os.path.join(metadata_directory, FILE_NAME)}: {error}. Format the directory anew with this release.") from None
-
-
-def refuse_second_log(directories: Iterable[str], metadata_directory: str) -> None:
-    """Raise MetadataLogRefused when another log dir than the metadata's holds a metadata log (D23)."""
-    for directory in directories:
-        path = os.path.join(directory, DIRECTORY)
-        if directory != metadata_directory and os.path.exists(path):
-            raise MetadataLogRefused(
-                f"Found {path}, but the metadata log belongs into {metadata_directory}. Set metadata.log.dir={directory} if that is the cluster's "
-                "metadata, else move it away."
-            )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING
 
 from .atomic_file import read_file, sync_directory, write_file
+from .flat_json import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ def has_clean_shutdown(directory: str) -> bool:
 def read_broker_epoch(directory: str) -> int | None:
     """The broker epoch that stopped cleanly, or None when the file is missing, older or unreadable."""
     try:
-        epoch = json.loads(read_file(os.path.join(directory, FILE_NAME), 4096))["brokerEpoch"]
+        epoch = parse_object(read_file(os.path.join(directory, FILE_NAME), 4096))["brokerEpoch"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return epoch if type(epoch) is int else None

@@ -5,12 +5,12 @@ Owns the JSON and its two versions. When to write is the quorum's matter: before
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any, NamedTuple
 
 from ..wire.types import ZERO_UUID, uuid_from_text, uuid_text
 from .atomic_file import read_file, replace_file
+from .flat_json import parse_object
 
 FILE_NAME = "quorum-state"
 MAX_BYTES = 1024 * 1024
@@ -34,7 +34,7 @@ def read_quorum_state(directory: str) -> StoredQuorumState | None:
     path = os.path.join(directory, FILE_NAME)
     try:
         line = read_file(path, MAX_BYTES).split(b"\n", 1)[0]
-        node = json.loads(line)
+        node = parse_object(line)
         version = _integer(node, "data_version", 15)
         if version not in (0, 1):
             raise ValueError(f"data_version {version} is unknown")
@@ -67,9 +67,10 @@ def _integer(node: Any, key: str, bits: int = 31) -> int:
 
 def write_quorum_state(directory: str, state: StoredQuorumState, kraft_version: int) -> None:
     """Replace the file, durably, in the version that belongs to `kraft_version`. Raises OSError."""
-    node: dict[str, Any] = {"leaderId": state.leader_id, "leaderEpoch": state.leader_epoch, "votedId": state.voted_id}
+    text = f'"leaderId":{state.leader_id},"leaderEpoch":{state.leader_epoch},"votedId":{state.voted_id},'
     if kraft_version == 0:
-        node = {"clusterId": "", **node, "appliedOffset": 0, "currentVoters": [{"voterId": voter} for voter in state.voters], "data_version": 0}
+        voters = ",".join(f'{{"voterId":{voter}}}' for voter in state.voters)
+        text = f'{{"clusterId":"",{text}"appliedOffset":0,"currentVoters":[{voters}],"data_version":0}}'
     else:
-        node |= {"votedDirectoryId": uuid_text(state.voted_directory_id), "data_version": 1}
-    replace_file(os.path.join(directory, FILE_NAME), json.dumps(node, separators=(",", ":")).encode())
+        text = f'{{{text}"votedDirectoryId":"{uuid_text(state.voted_directory_id)}","data_version":1}}'
+    replace_file(os.path.join(directory, FILE_NAME), text.encode())

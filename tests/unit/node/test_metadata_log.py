@@ -14,8 +14,9 @@ from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import MetadataBatch
 from barnabas.node.metadata_loader import MetadataLoader
-from barnabas.node.metadata_log import DIRECTORY, MetadataLog, MetadataLogRefused, MetadataLogSettings, bootstrap_records, refuse_second_log
+from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
 from barnabas.node.metadata_snapshots import SnapshotRules
+from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused, bootstrap_records, refuse_second_log
 from barnabas.storage.format import FormatOrder, InitialController, format_directories
 from barnabas.storage.meta_properties import read_meta_properties
 from barnabas.storage.metadata_snapshot import BOOTSTRAP, SnapshotError, SnapshotId
