@@ -136,7 +136,12 @@ def topic_settings(defaults: Mapping[str, Value], overrides: Mapping[str, str]) 
     try:
         return TopicSettings(topic_values(defaults, overrides))
     except ConfigError:
-        return TopicSettings(topic_values(defaults, {name: text for name, text in overrides.items() if _is_valid(name, text)}))
+        return TopicSettings(topic_values(defaults, valid_overrides(overrides)))
+
+
+def valid_overrides(overrides: Mapping[str, str]) -> dict[str, str]:
+    """A topic's stored configs without those that this release would refuse."""
+    return {name: text for name, text in overrides.items() if _is_valid(name, text)}
 
 
 def _is_valid(name: str, text: str) -> bool:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from barnabas.core.configs.topic_settings import TopicSettings
 
 OVERRIDE = "--override"
+_NO_TEXTS: dict[str, str] = {}
 
 
 class InvalidNodeConfig(ValueError):
@@ -54,6 +55,8 @@ class NodeConfig:
 
     __slots__ = (
         "bootstrap_servers",
+        "broker",
+        "cluster",
         "groups",
         "listeners",
         "logs",
@@ -73,9 +76,19 @@ class NodeConfig:
         "warnings",
     )
 
-    def __init__(self, static: Mapping[str, str], values: Values, warnings: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        static: Mapping[str, str],
+        values: Values,
+        warnings: Iterable[str] = (),
+        cluster: Mapping[str, str] = _NO_TEXTS,
+        broker: Mapping[str, str] = _NO_TEXTS,
+    ) -> None:
         self.static = dict(static)
         """Texts as given, broker.id and node.id filled from one another: what DescribeConfigs calls STATIC_BROKER_CONFIG."""
+        self.cluster = cluster
+        """Dynamic configs of all brokers that apply here; `broker`: those of this one."""
+        self.broker = broker
         self.values = values
         self.warnings = tuple(warnings)
         self.node_id = values.integer("node.id")
@@ -102,11 +115,12 @@ class NodeConfig:
 
     def reconfigured(self, cluster: Mapping[str, str], broker: Mapping[str, str]) -> NodeConfig:
         """This node under these stored dynamic configs (the cluster's default and its own); what does not apply is left out."""
-        texts = overlay(self.static, usable_dynamic(cluster, per_broker=False), usable_dynamic(broker, per_broker=True))
+        cluster, broker = usable_dynamic(cluster, per_broker=False), usable_dynamic(broker, per_broker=True)
+        texts = overlay(self.static, cluster, broker)
         try:
             values = Values(BROKER, {name: parse(BROKER[name], text) for name, text in texts.items() if name in BROKER})
             check_broker(values)
-            return NodeConfig(self.static, values, self.warnings)
+            return NodeConfig(self.static, values, self.warnings, cluster, broker)
         except ConfigError:
             return self
 

@@ -1,0 +1,97 @@
+"""DescribeConfigs (32), versions 1-4. Needs DescribeConfigs on the topic or group, or on the cluster for the rest. KIP-133, KIP-226, KIP-569.
+
+3 adds types and documentation (none is sent: docs/configuration.md says what this node has to say). A broker tells of itself and of the cluster's
+default only. The reply keeps the request's order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.core.configs.describe import (
+    BrokerLayers,
+    Described,
+    describe_broker,
+    describe_broker_logger,
+    describe_client_metrics,
+    describe_cluster_default,
+    describe_group,
+    describe_topic,
+)
+from barnabas.core.controller.result import ApiError
+from barnabas.core.controller.topic_names import problem
+from barnabas.core.metadata.image import BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.describe_configs import DescribeConfigsResponse
+
+if TYPE_CHECKING:
+    from barnabas.node.call import Call
+    from barnabas.node.config.node_config import NodeConfig
+    from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
+
+Result = DescribeConfigsResponse.Result
+_TYPES = (TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP)
+_LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR"}
+
+
+def handle(request: DescribeConfigsRequest, call: Call) -> DescribeConfigsResponse | None:
+    results = []
+    for asked in request.resources:
+        result = Result(error_code=0, error_message=None, resource_type=asked.resource_type, resource_name=asked.resource_name, configs=[])
+        try:
+            found = _describe(call, asked.resource_type, asked.resource_name, asked.configuration_keys)
+            result.configs = [_row(one, request.include_synonyms) for one in found]
+        except ApiError as error:
+            result.error_code, result.error_message = error.error, error.message
+        results.append(result)
+    return DescribeConfigsResponse(throttle_time_ms=0, results=results)
+
+
+def _describe(call: Call, resource_type: int, name: str, keys: list[str] | None) -> list[Described]:
+    node, image = call.node, call.node.image
+    if resource_type == TOPIC:
+        why = problem(name)
+        if why is not None:
+            raise ApiError(Error.INVALID_TOPIC_EXCEPTION, why)
+        if not node.topic_exists(name):
+            raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION)
+        return describe_topic(layers(node.config), image.config(TOPIC, name), keys)
+    if resource_type == BROKER:
+        if not name:
+            return describe_cluster_default(layers(node.config), keys)
+        _check_is_this(name, node.config.node_id)
+        return describe_broker(layers(node.config), keys)
+    if resource_type == BROKER_LOGGER:
+        _check_is_this(name, node.config.node_id)
+        return describe_broker_logger({"root": _LEVELS.get(node.log.level, "OFF")}, keys)
+    if not name:
+        raise ApiError(Error.INVALID_REQUEST, "Groups and client metrics subscriptions have no default; name one.")
+    if resource_type == GROUP:
+        return describe_group(layers(node.config), image.config(GROUP, name), keys)
+    return describe_client_metrics(image.config(CLIENT_METRICS, name), keys)
+
+
+def layers(config: NodeConfig) -> BrokerLayers:
+    return BrokerLayers(config.static, config.cluster, config.broker, config.values)
+
+
+def _check_is_this(name: str, node_id: int) -> None:
+    if not name.removeprefix("-").isdecimal():
+        raise ApiError(Error.INVALID_REQUEST, f"A broker's id is a number, not '{name}'.")
+    if int(name) != node_id:
+        raise ApiError(Error.INVALID_REQUEST, f"This is broker {node_id}; ask broker {name} for its configs.")
+
+
+def _row(one: Described, include_synonyms: bool) -> Result.ResourceResult:
+    row = Result.ResourceResult
+    synonyms = one.synonyms if include_synonyms else ()
+    return row(
+        name=one.name,
+        value=one.value,
+        read_only=one.read_only,
+        config_source=one.source,
+        is_sensitive=one.is_sensitive,
+        synonyms=[row.Synonym(name=synonym.name, value=synonym.value, source=synonym.source) for synonym in synonyms],
+        config_type=one.kind,
+        documentation=None,
+    )
