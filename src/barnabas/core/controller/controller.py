@@ -126,22 +126,29 @@ class Controller:
             self._registry.clear()
             self._registry.take(self.committed_offset)
         self.heartbeats.activate(list(self.brokers.registrations.current.values()), now_ms)
+        start = self._transaction_start
         opening = activation_records(
-            self.features.metadata_version,
+            self.features.metadata_version if start is None else self.features.metadata_version_at(start - 1),
             bootstrap,
             in_transaction=self._transaction_start is not None,
             static_min_insync_replicas=self.configs.rules.static_min_insync_replicas(),
         )
         return Result(opening, None)
 
-    def deactivate(self) -> None:
-        """This node leads no longer: back to what is committed. Pending requests are the host's to refuse with NOT_CONTROLLER."""
+    def deactivate(self) -> bool:
+        """This node leads no longer: back to what is committed. Pending requests are the host's to refuse with NOT_CONTROLLER.
+
+        False if that state is gone, or lies inside a metadata transaction that began and didn't end: replay the log into a new Controller then.
+        """
         self.is_active = False
         stable = self.last_stable_offset
+        if stable < self.committed_offset or stable not in self._registry.offsets:
+            return False
         self._registry.revert_to(stable)
         self._registry.clear()
         self._transaction_start = None
         self.next_write_offset = stable + 1
+        return True
 
     def _begin_transaction(self, offset: int) -> None:
         if self._transaction_start is not None:

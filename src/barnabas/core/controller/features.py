@@ -27,6 +27,10 @@ class Features:
         """None while the log holds none."""
         return self._metadata_version.value
 
+    def metadata_version_at(self, offset: int) -> int | None:
+        """As of a snapshot."""
+        return self._metadata_version.at(offset)
+
     @property
     def level(self) -> int:
         """metadata.version, or 0 while there is none: then nothing that came with a later version applies."""
