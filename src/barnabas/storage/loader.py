@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from .atomic_file import sync_directory
-from .checkpoint_file import LEADER_EPOCH, CheckpointError, read_leader_epochs, write_leader_epochs
+from .checkpoint_file import LEADER_EPOCH, CheckpointError, create_checkpoint, read_leader_epochs, write_leader_epochs
 from .errors import StorageError
 from .file_names import (
     CLEANED,
@@ -127,8 +127,10 @@ class Loader:
 
     def _read_epochs(self) -> bool:
         """Whether the checkpoint said something."""
+        path = f"{self.directory}/{LEADER_EPOCH}"
+        create_checkpoint(path)
         try:
-            entries = read_leader_epochs(f"{self.directory}/{LEADER_EPOCH}")
+            entries = read_leader_epochs(path)
         except CheckpointError:
             entries = []
         if any(epoch < 0 or start < 0 for epoch, start in entries):
