@@ -142,6 +142,8 @@ class Stage:
     def _turn(self) -> None:
         if not self.together:
             self.shard.flush()
+            if (at := self.shard.next_deadline_ms()) is not None and at <= self.now_ms:
+                self.shard.tick(self.now_ms)
         self._deliver()
         if self.shard.has_unwritten and not self.together:
             self._turn()

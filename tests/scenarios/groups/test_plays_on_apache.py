@@ -1,0 +1,206 @@
+"""The same plays with a real Apache Kafka on the stage: what its clients are answered must be what ours are told (records are not compared)."""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.scenarios.groups.stage import Actor, Stage
+from tests.scenarios.groups.test_plays import PLAYS
+
+from barnabas.wire.apis import APIS
+from barnabas.wire.framing import encode_request, read_response_header
+from barnabas.wire.messages.create_topics import CreateTopicsRequest
+from barnabas.wire.messages.delete_groups import DeleteGroupsRequest
+from barnabas.wire.messages.describe_groups import DescribeGroupsRequest
+from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
+from barnabas.wire.messages.list_groups import ListGroupsRequest
+from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.conftest import NodeFactory
+
+    from barnabas.core.groups.context import Caller
+    from barnabas.wire.schema import Message
+
+pytestmark = [pytest.mark.apache]
+
+QUIET_S = 0.3
+READY_S = 30.0
+NAMES = {
+    "initial_rebalance_delay_ms": "group.initial.rebalance.delay.ms",
+    "max_size": "group.max.size",
+    "offset_metadata_max_length": "offset.metadata.max.bytes",
+}
+MEMBER_ID = re.compile(r"\b([a-z]{3}[a-z0-9]*)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+)\b")
+
+
+class Connection:
+    def __init__(self, port: int, name: str) -> None:
+        self.name = name
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.buffer = b""
+        self.asked: list[tuple[object, int, int]] = []
+
+    def send(self, request: Message, version: int, token: object) -> None:
+        self.asked.append((token, request.api_key, version))
+        self.socket.sendall(encode_request(APIS[request.api_key], version, 1, self.name, request))
+
+    def read(self) -> list[tuple[object, Any]]:
+        self.buffer += self.socket.recv(1 << 20)
+        answers = []
+        while len(self.buffer) >= 4 and len(self.buffer) >= (size := struct.unpack_from(">i", self.buffer)[0] + 4):
+            frame, self.buffer = self.buffer[4:size], self.buffer[size:]
+            token, key, version = self.asked.pop(0)
+            api = APIS[key]
+            _, position = read_response_header(frame, api, version)
+            answers.append((token, api.response().decode_from(frame, version, position)[0]))
+        return answers
+
+
+class RemoteShard:
+    """A node that is asked as a shard would be. Each actor has a connection."""
+
+    has_unwritten = False
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.connections: dict[str, Connection] = {}
+
+    def close(self) -> None:
+        for connection in self.connections.values():
+            connection.socket.close()
+
+    def connection(self, name: str) -> Connection:
+        if name not in self.connections:
+            self.connections[name] = Connection(self.port, name)
+        return self.connections[name]
+
+    def send(self, token: Any, request: Message, version: int) -> None:
+        who = token[0]
+        self.connection(who.name if isinstance(who, Actor) else who).send(request, version, token)
+
+    def call(self, request: Message, version: int) -> Any:
+        connection = self.connection("director")
+        connection.send(request, version, None)
+        while not (answers := connection.read()):
+            pass
+        return answers[0][1]
+
+    def take_replies(self) -> list[tuple[object, Any]]:
+        answers = []
+        while readable := select.select([each.socket for each in self.connections.values()], [], [], QUIET_S)[0]:
+            answers += [answer for each in self.connections.values() if each.socket in readable for answer in each.read()]
+        return answers
+
+    def flush(self) -> None:
+        pass
+
+    def next_deadline_ms(self) -> None:
+        return None
+
+    def join_group(self, request: Any, caller: Caller, token: object, now_ms: int) -> None:
+        self.send(token, request, caller.version)
+
+    def sync_group(self, request: Any, token: object, now_ms: int) -> None:
+        if request.protocol_name is not None:
+            request.protocol_type = "consumer"
+        self.send(token, request, 4 if request.protocol_name is None else 5)
+
+    def heartbeat(self, request: Any, token: object, now_ms: int) -> None:
+        self.send(token, request, 4)
+
+    def leave_group(self, request: Any, token: object, now_ms: int) -> None:
+        self.send(token, request, 5)
+
+    def commit_offsets(self, request: Any, version: int, token: object, now_ms: int) -> None:
+        self.send(token, request, version)
+
+    def fetch_offsets(self, request: Any, require_stable: bool, version: int, token: object, now_ms: int) -> None:
+        self.send(token, OffsetFetchRequest(groups=[request], require_stable=require_stable), version)
+
+    def delete_offsets(self, request: Any, token: object, now_ms: int) -> None:
+        self.send(token, request, 0)
+
+    def delete_groups(self, group_ids: list[str], token: object, now_ms: int) -> None:
+        self.send(token, DeleteGroupsRequest(groups_names=group_ids), 2)
+
+    def describe_groups(self, group_ids: Sequence[str], version: int) -> list[Any]:
+        return list(self.call(DescribeGroupsRequest(groups=list(group_ids)), version).groups)
+
+    def list_groups(self, states: Sequence[str], types: Sequence[str]) -> list[Any]:
+        return list(self.call(ListGroupsRequest(states_filter=list(states), types_filter=list(types)), 5).groups)
+
+
+class RemoteStage(Stage):
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.remote = RemoteShard(port)
+        self.shard = self.remote  # type: ignore[assignment]
+
+    def prepare(self) -> None:
+        """Topics to commit to, and a coordinator."""
+        make = CreateTopicsRequest.CreatableTopic
+        topics = [make(name=name, num_partitions=10, replication_factor=1, assignments=[], configs=[]) for name in ("t", "u")]
+        self.remote.call(CreateTopicsRequest(topics=topics, timeout_ms=10_000), 7)
+        end = time.monotonic() + READY_S
+        while self.remote.call(FindCoordinatorRequest(coordinator_keys=["g"]), 4).coordinators[0].error_code:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        while self.remote.call(OffsetFetchRequest(groups=[OffsetFetchRequest.Group(group_id="g", topics=None)]), 9).groups[0].error_code:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        time.sleep(0.5)  # the other partitions of the coordinator's topic load too
+
+    def _pass_time(self, ms: int) -> None:
+        time.sleep(ms / 1000)
+
+    def _describe_reply(self, who: Any, what: str, response: Any) -> str:
+        return super()._describe_reply(who, what, response.groups[0] if what == "fetch" else response)
+
+
+@pytest.mark.parametrize("name", ["rebalance.txt", "static_members.txt", "refusals.txt", "sync_and_join_timeouts.txt"])
+def test_play(name: str, apache_nodes: NodeFactory) -> None:
+    lines = (PLAYS / name).read_text().splitlines()
+    settings = [word.partition("=") for line in lines if line.startswith("with ") for word in line.split()[1:]]
+    node = apache_nodes({NAMES[key]: value for key, _, value in settings})
+    stage = RemoteStage(node.port)
+    try:
+        stage.prepare()
+        performed: list[str] = []
+        for line in lines:
+            if line and not line.startswith((" ", "#", "with ")):
+                performed += [line, *(f"    {told}" for told in stage.run(line))]
+    finally:
+        stage.remote.close()
+    assert comparable(performed) == comparable([line for line in lines if line and not line.startswith(("#", "with "))])
+
+
+def comparable(lines: list[str]) -> str:
+    """Member ids numbered by their first appearance, what came of one line sorted, records left out."""
+    numbers: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        prefix = found.group(1)
+        count = sum(value.startswith(f"{prefix}#") for value in numbers.values())
+        return numbers.setdefault(found.group(0), f"{prefix}#{count}")
+
+    out: list[str] = []
+    answers: list[str] = []
+    for line in [*lines, "end"]:
+        if line.startswith("    log:"):
+            continue
+        if line.startswith("    "):
+            answers.append(" ".join(sorted(MEMBER_ID.sub(number, line).replace(",", "").split())))
+        else:
+            out += sorted(answers)
+            out.append(line)
+            answers = []
+    return "\n".join(out)
