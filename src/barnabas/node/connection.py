@@ -44,6 +44,8 @@ class Connection:
         "end",
         "events",
         "fd",
+        "is_bulky",
+        "is_placed",
         "listener",
         "muted",
         "network",
@@ -55,7 +57,6 @@ class Connection:
         "routes",
         "socket",
         "start",
-        "touched",
         "view",
         "waiting",
     )
@@ -80,7 +81,8 @@ class Connection:
         # Produce's shortcut: see handlers/produce.py
         self.routes: dict[bytes, Route] = {}
         self.route_size = 0
-        self.touched: list[WriteGroup] = []
+        self.is_bulky = False  # large requests or replies: better not on the thread of the small ones
+        self.is_placed = False
         self.produced: list[tuple[int, Route, int, WriteGroup]] = []
 
     def on_event(self, mask: int) -> None:
@@ -156,21 +158,17 @@ class Connection:
                 and self.network.produce_shortcut(self, start, size, key_version, correlation_id)
             ):
                 continue
-            if self.touched:
-                self.write_groups()  # order: what came before is on disk before anything else is looked at
+            self.network.write_groups()  # order: what came before is on disk before anything else is looked at
             self.network.router.dispatch(self, view[start + 4 : start + 4 + size])
+            if size > KEEP_BUFFER:
+                self.is_bulky = True
             if self.closed:
                 return
-        if self.touched:
-            self.write_groups()
-        if self.out and not self.closed:
-            self.flush()
+        if self.out:
+            self.network.unsettled[self] = None
 
-    def write_groups(self) -> None:
-        """Write what the shortcut has collected; answers that were made on the assumption that it works are replaced where it didn't."""
-        for group in self.touched:
-            group.partition.write(group)
-        self.touched.clear()
+    def correct(self) -> None:
+        """Groups are written: answers that were made on the assumption that this works are replaced where it didn't."""
         for index, route, correlation_id, group in self.produced:
             if group.error is not None:
                 self.out[index] = route.refusal(correlation_id, group.error)
@@ -184,10 +182,10 @@ class Connection:
         self.unmute()
 
     def unmute(self) -> None:
-        """A reply is in `out`: send it and go on with the next request."""
+        """A reply is in `out`: send it soon, and go on with the next request."""
         self.muted = False
-        if self.flush():
-            self.resume()
+        self.network.unsettled[self] = None
+        self.resume()
 
     def resume(self) -> bool:
         """Go on after a reply was taken. False if the connection ended."""
@@ -246,9 +244,10 @@ class Connection:
         if self.closed:
             return
         self.closed = True
+        if self.produced:  # what the shortcut took in is in groups with others' batches
+            self.network.write_groups()
+            self.produced.clear()
         self.out.clear()
-        if self.touched:
-            self.write_groups()
         if self.waiting is not None:
             self.waiting.drop()
         self.network.forget(self)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from barnabas.core.groups.settings import GroupSettings
     from barnabas.core.metadata.delta import MetadataDelta
+    from barnabas.core.metadata.image import MetadataImage
     from barnabas.node.coordinators.group_coordinator import GroupCoordinator
     from barnabas.node.partition import Partition
     from barnabas.node.server import Node
@@ -71,6 +72,14 @@ class GroupCoordinators:
                     self._loop.call(self._elect, partition, change.current.leader_epoch)
         if delta.topics_deleted and self._coordinator is not None:
             self._coordinator.forget_topics((topic.name, topic.id) for topic in delta.topics_deleted)
+
+    def catch_up(self, image: MetadataImage, broker_id: int) -> None:
+        """At start: load what is led here."""
+        topic = image.topics.by_name.get(OFFSETS_TOPIC)
+        for index, known in () if topic is None else topic.partitions.items():
+            partition = self._node.replicas.by_name.get(OFFSETS_TOPIC, {}).get(index)
+            if partition is not None and known.leader == broker_id:
+                self._loop.call(self._elect, partition, known.leader_epoch)
 
     def lost(self, partitions: Iterable[Partition]) -> None:
         """Their disk has failed."""

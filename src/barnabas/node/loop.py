@@ -118,8 +118,12 @@ class Loop:
                 self._guard(fn, args)
             if timers:
                 self._fire_timers()
+            self.settle()
         self._epoll.close()
         os.close(self._wake)
+
+    def settle(self) -> None:
+        """Called when everything that one wake-up brought has been done; for subclasses that collect work."""
 
     def _guard(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         try:

@@ -15,6 +15,7 @@ from barnabas.node.handlers.produce import shortcut
 from barnabas.node.loop import READ, Loop
 
 if TYPE_CHECKING:
+    from barnabas.node.partition import WriteGroup
     from barnabas.node.router import Router
     from barnabas.node.server import Node
 
@@ -26,9 +27,9 @@ _MOST_THREADS = 2  # beyond two, threads take turns at the interpreter's lock
 
 
 class Listener:
-    """A bound, listening socket: `name` as in `listeners`, `port` as bound."""
+    """A bound socket, which refuses clients until `Network.listen`: `name` as in `listeners`, `port` as bound."""
 
-    def __init__(self, name: str, host: str, port: int, *, is_controller: bool, backlog: int) -> None:
+    def __init__(self, name: str, host: str, port: int, *, is_controller: bool) -> None:
         """Raises OSError when the address can't be bound."""
         self.name = name
         self.is_controller = is_controller
@@ -37,7 +38,6 @@ class Listener:
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind((host, port))
-            self.socket.listen(backlog)
         except OSError:
             self.socket.close()
             raise
@@ -54,6 +54,8 @@ class NetworkThread(Loop):
         self.router = router
         self.connections: dict[int, Connection] = {}
         self.produce_shortcut = shortcut
+        self.groups: dict[WriteGroup, None] = {}  # taken in by the shortcut, not written yet
+        self.unsettled: dict[Connection, None] = {}  # with replies that aren't sent yet
 
     def start(self) -> None:
         super().start()
@@ -63,6 +65,46 @@ class NetworkThread(Loop):
         connection = Connection(self, listener, accepted, peer)
         self.connections[connection.fd] = connection
         self.register(connection.fd, READ, connection.on_event)
+
+    def write_groups(self) -> None:
+        """Write what the shortcut has collected, of all connections."""
+        if self.groups:
+            groups = list(self.groups)
+            self.groups.clear()
+            for group in groups:
+                group.partition.write(group)
+
+    def settle(self) -> None:
+        """What one wake-up brought has been served: one write a partition, one send a connection."""
+        while self.unsettled:
+            self.write_groups()
+            connections = list(self.unsettled)
+            self.unsettled.clear()
+            for connection in connections:
+                if connection.produced:
+                    connection.correct()
+                connection.flush()
+                if connection.is_bulky and not connection.is_placed:
+                    self._place(connection)
+        self.write_groups()
+
+    def _place(self, connection: Connection) -> None:
+        """Connections start together on the first thread, where many small requests share their writes; those with large ones are spread."""
+        thread = self.node.network.thread_for_bulk()
+        if thread is self:
+            connection.is_placed = True
+        elif not connection.muted and not connection.out and not connection.closed:
+            connection.is_placed = True
+            self.unregister(connection.fd)
+            del self.connections[connection.fd]
+            connection.network = thread
+            thread.call(thread.take_over, connection)
+
+    def take_over(self, connection: Connection) -> None:
+        """A connection moves here from another thread."""
+        self.connections[connection.fd] = connection
+        self.register(connection.fd, connection.events, connection.on_event)
+        connection.process()
 
     def forget(self, connection: Connection) -> None:
         self.unregister(connection.fd)
@@ -103,8 +145,9 @@ class Network:
         for thread in self.threads:
             thread.start()
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: Listener, backlog: int) -> None:
         """Let clients in by `listener`. From any thread."""
+        listener.socket.listen(backlog)
         self.listeners.append(listener)
         first = self.threads[0]
         first.call(first.register, listener.socket.fileno(), READ, lambda _mask: self._accept(listener))
@@ -121,7 +164,10 @@ class Network:
                     self._pause(listener, error)
                 return
             peer = address[0]
-            if self._by_peer.get(peer, 0) >= config.max_connections_per_ip_overrides.get(peer, config.max_connections_per_ip) or self._open >= config.max_connections:
+            if (
+                self._by_peer.get(peer, 0) >= config.max_connections_per_ip_overrides.get(peer, config.max_connections_per_ip)
+                or self._open >= config.max_connections
+            ):
                 accepted.close()
                 continue
             accepted.setblocking(False)
@@ -132,9 +178,13 @@ class Network:
                 accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, config.receive_buffer_bytes)
             self._open += 1
             self._by_peer[peer] = self._by_peer.get(peer, 0) + 1
-            thread = self.threads[self._next % len(self.threads)]
-            self._next += 1
-            thread.call(thread.adopt, listener, accepted, peer)
+            first = self.threads[0]
+            first.adopt(listener, accepted, peer)
+
+    def thread_for_bulk(self) -> NetworkThread:
+        """The threads in turn. On the first thread."""
+        self._next += 1
+        return self.threads[self._next % len(self.threads)]
 
     def _pause(self, listener: Listener, error: OSError) -> None:
         """Out of descriptors: the kernel keeps newcomers in its queue, a busy loop on accept would help nobody."""

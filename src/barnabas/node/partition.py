@@ -196,6 +196,10 @@ class Partition:
         upper = self.last_stable_offset if committed else self.high_watermark
         return self.log.read(offset, max_bytes, upper, min_one) if offset < upper else None
 
+    def aborted_transactions(self, offset: int, found: Slice) -> list[tuple[int, int]]:
+        """(producer id, first offset) of each aborted transaction that touches a slice read from `offset` on (R31)."""
+        return [(aborted.producer_id, aborted.first_offset) for aborted in self.log.aborted_transactions(offset, self.log.read_end_of(found))]
+
     def check_epoch(self, epoch: int) -> Error:
         """Whether a client's idea of the leader epoch is this one (-1: it has none)."""
         if self.retired or self.leader_epoch < 0:

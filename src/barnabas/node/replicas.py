@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from barnabas.core.metadata.delta import PartitionChange
 from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
 from barnabas.node.call import clock_ms
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from barnabas.core.configs.topic_settings import TopicSettings
-    from barnabas.core.metadata.delta import MetadataDelta, PartitionChange
+    from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage, Topic
     from barnabas.node.config.node_config import NodeConfig
     from barnabas.storage.log_directory import LogDirectory, PartitionDirectory
@@ -117,7 +118,9 @@ class Replicas:
 
     def load(self, image: MetadataImage) -> None:
         """Open every log that is on disk. Directories are loaded side by side: recovery waits for disks. Raises what opening raised first."""
-        threads = [threading.Thread(target=self._load_guarded, args=(directory, image), name=f"load-{directory.path}") for directory in self.directories[1:]]
+        threads = [
+            threading.Thread(target=self._load_guarded, args=(directory, image), name=f"load-{directory.path}") for directory in self.directories[1:]
+        ]
         failures: list[BaseException] = []
         self._failures = failures
         for thread in threads:
@@ -196,6 +199,16 @@ class Replicas:
                 existing.leader_epoch = -1
         self.reconfigure(delta, image)
         return unassigned
+
+    def catch_up(self, image: MetadataImage, broker_id: int) -> list[Partition]:
+        """At start: create what is missing and lead what this broker leads. Returns replicas whose directory the metadata doesn't know."""
+        changes = (
+            PartitionChange(topic, index, None, partition)
+            for topic in image.topics.by_id.values()
+            for index, partition in topic.partitions.items()
+            if broker_id in partition.replicas
+        )
+        return [found for change in changes if (found := self._lead(change, image, broker_id)) is not None]
 
     def _lead(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
         topic, index, current = change.topic, change.partition_id, change.current

@@ -109,7 +109,12 @@ class Router:
             return
         call = Call(connection, api, version, header.correlation_id, header.client_id)
         connection.muted = True
-        response = entry.handle(request, call)
+        try:
+            response = entry.handle(request, call)
+        except Exception as error:  # a bug of ours costs its client the connection, nobody else anything
+            connection.node.on_network_error(error)
+            connection.close()
+            return
         if response is not None:
             connection.muted = False
             connection.out.append(encode_response(api, version, header.correlation_id, response))

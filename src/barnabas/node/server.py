@@ -11,15 +11,17 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from barnabas.core.fetch_sessions import SessionCache
-from barnabas.core.metadata.image import EMPTY, TOPIC
+from barnabas.core.metadata.image import BROKER, EMPTY, TOPIC
 from barnabas.node.auto_topics import AutoTopics
 from barnabas.node.console_log import DEBUG, ERROR, INFO, WARN, ConsoleLog
+from barnabas.node.topic_views import INTERNAL_TOPICS
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from barnabas.core.configs.topic_settings import TopicSettings
+    from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage
     from barnabas.node.config.node_config import NodeConfig
     from barnabas.node.controller_host import ControllerHost
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from barnabas.storage.errors import StorageError
 
 _SESSION_EVICTION_MS = 120_000
+_ADMIN_CLIENT = "__admin_client"  # the name under which Kafka's own tools may write internal topics
 
 
 class Node:
@@ -80,6 +83,13 @@ class Node:
             return Error.UNKNOWN_TOPIC_ID
         return Error.NOT_LEADER_OR_FOLLOWER if index in known.partitions else Error.UNKNOWN_TOPIC_OR_PARTITION
 
+    def partition_for_produce(self, topic: str | bytes, index: int, client_id: str) -> Partition | Error:
+        """As `partition_for_fetch`; the coordinators' topics are theirs to write (W25)."""
+        found = self.partition_for_fetch(topic, index)
+        if not isinstance(found, Error) and found.topic in INTERNAL_TOPICS and client_id != _ADMIN_CLIENT:
+            return Error.INVALID_TOPIC_EXCEPTION
+        return found
+
     def _usable(self, partition: Partition) -> Partition | Error:
         if not self.replicas.directory_of(partition).is_online:
             return Error.KAFKA_STORAGE_ERROR
@@ -94,10 +104,6 @@ class Node:
         if found is None:
             found = self._settings[topic] = self.config.topic_settings(self.image.config(TOPIC, topic))
         return found
-
-    def forget_settings(self) -> None:
-        """A configuration changed."""
-        self._settings = {}
 
     # The cluster
 
@@ -114,6 +120,24 @@ class Node:
         """What clients are told is the controller: a live broker, it forwards what must be (C69). -1: none."""
         return next((broker.id for broker in image.cluster.brokers.values() if not broker.fenced), -1)
 
+    def adopt(self, image: MetadataImage) -> None:
+        """Take an image as the present one, and with it the configuration that it holds."""
+        self.image = image
+        self.config = self.static_config.reconfigured(image.config(BROKER, ""), image.config(BROKER, str(self.static_config.node_id)))
+        self._settings = {}
+
+    def publish(self, delta: MetadataDelta, image: MetadataImage, broker_id: int) -> list[Partition]:
+        """The metadata changed: cache first, then replicas, then coordinators (C63). On the control thread. Returns replicas whose directory
+        the metadata doesn't know."""
+        self.image = image
+        if not (delta.topics_changed or delta.configs_changed):
+            return []
+        if delta.configs_changed:
+            self.adopt(image)
+        unassigned = self.replicas.publish(delta, image, broker_id)
+        self.groups.publish(delta, broker_id)
+        return unassigned
+
     # Failures
 
     def on_storage_error(self, partition: Partition, error: StorageError) -> None:
@@ -128,7 +152,7 @@ class Node:
         if not directory.is_online:
             return
         self.log.write(ERROR, f"Taking {directory.path} offline: {error}")
-        self.replicas.take_offline(directory)
+        self.groups.lost(self.replicas.take_offline(directory))
         if self.controller.is_metadata_directory(directory.path) or not any(found.is_online for found in self.replicas.directories):
             self.log.write(ERROR, "Shutting down: no log directory is left that this node can work with. Repair the disk, then start the node again.")
             self.stop(1)

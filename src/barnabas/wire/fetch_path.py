@@ -29,7 +29,7 @@ _LEADER_AND_EPOCH = Struct(">ii")
 class PartitionData(NamedTuple):
     """One partition of a response. `size` bytes of records come from `file` at `position`; `aborted` is None unless committed records were asked for."""
 
-    index: int
+    partition: int
     error: int
     high_watermark: int
     last_stable_offset: int
@@ -91,9 +91,9 @@ def _topic(topic: str | bytes, flexible: bool) -> bytes:
 
 def _partition(data: PartitionData, version: int, flexible: bool) -> bytes:
     if version >= 5:
-        head = _PART_5.pack(data.index, data.error, data.high_watermark, data.last_stable_offset, data.log_start_offset)
+        head = _PART_5.pack(data.partition, data.error, data.high_watermark, data.last_stable_offset, data.log_start_offset)
     else:
-        head = _PART_4.pack(data.index, data.error, data.high_watermark, data.last_stable_offset)
+        head = _PART_4.pack(data.partition, data.error, data.high_watermark, data.last_stable_offset)
     if flexible:
         if data.aborted:
             aborted = write_uvarint(len(data.aborted) + 1) + b"".join([_ABORTED.pack(*pair) + b"\0" for pair in data.aborted])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.core.controller.config_changes import SET, legacy_alter
 from barnabas.core.controller.config_screening import screen
+from barnabas.node.config.dynamic import judge_replacement
 from barnabas.wire.messages.alter_configs import AlterConfigsResponse
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def handle(request: AlterConfigsRequest, call: Call) -> None:
         ((resource.resource_type, resource.resource_name), [(config.name, (SET, config.value)) for config in resource.configs])
         for resource in request.resources
     ]
-    verdicts = screen(changes, call.node.config.node_id, on_controller=call.on_controller_listener)
+    verdicts = screen(changes, call.node.config.node_id, judge_replacement(call.node.config), on_controller=call.on_controller_listener)
     allowed = {
         resource: {name: value for name, (_, value) in operations}
         for (resource, operations), refused in zip(changes, verdicts, strict=True)

@@ -24,10 +24,11 @@ TO_HIGH_WATERMARK = -1
 
 def handle(request: DeleteRecordsRequest, call: Call) -> DeleteRecordsResponse:
     return DeleteRecordsResponse(
+        throttle_time_ms=0,
         topics=[
             Result(name=topic.name, partitions=[_delete(call, topic.name, asked.partition_index, asked.offset) for asked in topic.partitions])
             for topic in request.topics
-        ]
+        ],
     )
 
 

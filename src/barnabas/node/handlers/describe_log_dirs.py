@@ -39,4 +39,4 @@ def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsRespon
                 usable_bytes=disk.f_frsize * disk.f_bavail,
             )
         )
-    return DescribeLogDirsResponse(results=results)
+    return DescribeLogDirsResponse(throttle_time_ms=0, results=results)

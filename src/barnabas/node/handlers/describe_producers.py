@@ -18,9 +18,10 @@ Row = Topic.Partition
 
 def handle(request: DescribeProducersRequest, call: Call) -> DescribeProducersResponse:
     return DescribeProducersResponse(
+        throttle_time_ms=0,
         topics=[
             Topic(name=topic.name, partitions=[_describe(call, topic.name, index) for index in topic.partition_indexes]) for topic in request.topics
-        ]
+        ],
     )
 
 

@@ -38,7 +38,7 @@ def handle(request: DescribeQuorumRequest, call: Call) -> DescribeQuorumResponse
         )
 
     def describe(controller: Controller, now_ms: int) -> Result:
-        return Result([], call.node.controller.quorum.describe(now_ms))
+        return Result([], call.node.controller.quorum.describe())
 
     def answer(quorum: QuorumDescription | None) -> None:
         call.reply(_response(quorum, call.version))

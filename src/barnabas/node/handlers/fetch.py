@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchSession
+from barnabas.node.connection import KEEP_BUFFER
 from barnabas.node.partition import READ_COMMITTED, Partition
 from barnabas.wire.errors import Error
 from barnabas.wire.fetch_path import PartitionData, encode_fetch_response
@@ -192,4 +193,6 @@ class Fetch:
                     session.move_to_end(wanted)
             topics.setdefault(wanted.topic, []).append(data)
         pieces = encode_fetch_response(call.version, call.correlation_id, 0, session.id if session is not None else 0, list(topics.items()))
-        call.connection.out.extend(pieces)
+        connection = call.connection
+        connection.out.extend(pieces)
+        connection.is_bulky = connection.is_bulky or (len(pieces) > 1 and sum([data.size for _, data in found]) > KEEP_BUFFER)

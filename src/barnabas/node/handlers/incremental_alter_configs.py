@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.core.controller.config_changes import incremental_alter
 from barnabas.core.controller.config_screening import screen
+from barnabas.node.config.dynamic import judge_increments
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsResponse
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def handle(request: IncrementalAlterConfigsRequest, call: Call) -> None:
         ((resource.resource_type, resource.resource_name), [(config.name, (config.config_operation, config.value)) for config in resource.configs])
         for resource in request.resources
     ]
-    verdicts = screen(changes, call.node.config.node_id, on_controller=call.on_controller_listener)
+    verdicts = screen(
+        changes, call.node.config.node_id, judge_increments(call.node.config, call.node.image), on_controller=call.on_controller_listener
+    )
     allowed = {resource: dict(operations) for (resource, operations), refused in zip(changes, verdicts, strict=True) if refused is None}
 
     def alter(controller: Controller, now_ms: int) -> Result:

@@ -32,6 +32,7 @@ _ZSTD = 4
 _FIRST_ZSTD = 7
 _FIRST_LOG_START = 5
 _MOST_ROUTES = 1024
+_BULK = 32 * 1024
 _RESULT = Struct(">hqqq")  # error, base offset, log append time, log start offset
 _INT32 = Struct(">i")
 _SIZE_AND_CORRELATION = Struct(">ii")
@@ -87,16 +88,18 @@ def shortcut(connection: Connection, start: int, size: int, version: int, correl
             connection.routes.clear()
         return False
     if group is not None:
-        if group not in connection.touched:
-            connection.touched.append(group)
+        connection.network.groups[group] = None
         connection.produced.append((len(connection.out), route, correlation_id, group))
     connection.out.append(route.answer(correlation_id, base_offset, append_time_ms))
+    if size > _BULK:  # nothing is gained by collecting large batches, and others wait meanwhile
+        connection.network.write_groups()
+        connection.is_bulky = True
     return True
 
 
 def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
     if request.acks not in (-1, 0, 1):
-        return _answer(request, call, [[(p.index, Error.INVALID_REQUIRED_ACKS, "") for p in t.partition_data] for t in request.topic_data])
+        return _refuse_all(request, Error.INVALID_REQUIRED_ACKS)
     now_ms = call.now_ms
     response = ProduceResponse(responses=[])
     groups: list[tuple[Row, WriteGroup]] = []
@@ -104,7 +107,7 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
         rows = []
         for data in topic.partition_data:
             row = Row(index=data.index, error_code=0, base_offset=-1)
-            found = call.node.partition_for_produce(topic.topic_id if call.version >= _TOPIC_IDS else topic.name, data.index, call.version)
+            found = call.node.partition_for_produce(topic.topic_id if call.version >= _TOPIC_IDS else topic.name, data.index, call.client_id)
             if isinstance(found, Error):
                 row.error_code = found
             else:
@@ -118,7 +121,8 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
         if group.error is not None:
             row.error_code, row.base_offset, row.log_append_time_ms = group.error, -1, -1
     if request.acks == 0:
-        return _finish_unanswered(response, call)
+        _finish_unanswered(response, call)
+        return None
     _remember(request, call)
     return response
 
@@ -147,22 +151,21 @@ def _append(
         row.log_start_offset = partition.log.start_offset if refused.record_errors else -1
     except ProducerError as refused:
         row.error_code = refused.error
-        row.error_message = refused.message
+        row.error_message = str(refused)
     return None
 
 
-def _answer(request: ProduceRequest, call: Call, rows: list[list[tuple[int, Error, str]]]) -> ProduceResponse | None:
-    response = ProduceResponse(
+def _refuse_all(request: ProduceRequest, error: Error) -> ProduceResponse:
+    return ProduceResponse(
         responses=[
             ProduceResponse.TopicProduce(
                 name=topic.name,
                 topic_id=topic.topic_id,
-                partition_responses=[Row(index=index, error_code=error, base_offset=-1) for index, error, _ in parts],
+                partition_responses=[Row(index=data.index, error_code=error, base_offset=-1) for data in topic.partition_data],
             )
-            for topic, parts in zip(request.topic_data, rows, strict=True)
+            for topic in request.topic_data
         ]
     )
-    return response if request.acks else _finish_unanswered(response, call)
 
 
 def _finish_unanswered(response: ProduceResponse, call: Call) -> None:
@@ -179,7 +182,7 @@ def _remember(request: ProduceRequest, call: Call) -> None:
     topic = request.topic_data[0]
     data = topic.partition_data[0]
     version = call.version
-    partition = call.node.partition_for_produce(topic.topic_id if version >= _TOPIC_IDS else topic.name, data.index, version)
+    partition = call.node.partition_for_produce(topic.topic_id if version >= _TOPIC_IDS else topic.name, data.index, call.client_id)
     if isinstance(partition, Error) or data.records is None or version < _FIRST_LOG_START:
         return
     connection = call.connection

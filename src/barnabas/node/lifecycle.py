@@ -1,0 +1,201 @@
+"""Starting a node and stopping it, in order (C11, M9).
+
+Start: configuration, locks, whose directories these are, the metadata log, the data logs, one batch of registration, then the listeners open: nobody gets
+in before everything is there. Stop: controlled shutdown, nobody gets in any more, what waits is answered, logs are synced and closed, the promise of a clean
+stop, the locks. What goes wrong at start ends it with one line that says where and what to do.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from barnabas.core.quorum.quorum import QuorumRefused
+from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
+from barnabas.node.call import clock_ms
+from barnabas.node.config.node_config import InvalidNodeConfig, read_node_config
+from barnabas.node.controller_host import ControllerHost, LocalBroker
+from barnabas.node.coordinator import GroupCoordinators
+from barnabas.node.disk_duties import DiskDuties
+from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
+from barnabas.node.metadata_snapshots import SnapshotRules
+from barnabas.node.metadata_start import MetadataLogRefused, refuse_second_log
+from barnabas.node.network import Listener, Network
+from barnabas.node.producer_ids import ProducerIds
+from barnabas.node.replicas import Directory, Replicas
+from barnabas.node.router import Router
+from barnabas.node.server import Node
+from barnabas.storage.clean_shutdown import previous_broker_epoch
+from barnabas.storage.directory_lock import DirectoryLock, DirectoryLockedError
+from barnabas.storage.errors import StorageError
+from barnabas.storage.log_directory import LogDirectory, LogDirectoryError, require_distinct, require_no_duplicates
+from barnabas.storage.meta_properties import MetaPropertiesEnsemble, MetaPropertiesError
+from barnabas.storage.metadata_snapshot import SnapshotError
+from barnabas.storage.quorum_state import QuorumStateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from barnabas.core.configs.addresses import Endpoint as Address
+    from barnabas.node.config.node_config import NodeConfig
+
+_PLAINTEXT = 0
+_SWITCH_INTERVAL_S = 0.0005
+_SHUTDOWN_TIMEOUT_S = 60
+_REFUSALS = (
+    LogDirectoryError,
+    MetaPropertiesError,
+    DirectoryLockedError,
+    MetadataLogRefused,
+    QuorumRefused,
+    SnapshotError,
+    QuorumStateError,
+    StorageError,
+    OSError,
+)
+
+
+class CannotStart(Exception):
+    """The node must not start; the text says why, and what to do."""
+
+
+class Running:
+    """A node that serves. `stop` ends it in order."""
+
+    def __init__(self, node: Node, disk: DiskDuties, metadata_lock: DirectoryLock | None) -> None:
+        self.node = node
+        self.disk = disk
+        self._metadata_lock = metadata_lock
+
+    def stop(self) -> None:
+        node = self.node
+        handed_over = threading.Event()
+        node.controller.shut_down(handed_over.set)
+        handed_over.wait(_SHUTDOWN_TIMEOUT_S)
+        node.network.stop_accepting()
+        node.network.stop()
+        node.groups.stop()
+        self.disk.stop()
+        node.controller.stop()
+        node.replicas.close(node.controller.broker_epoch)
+        if self._metadata_lock is not None:
+            self._metadata_lock.release()
+
+
+def start(path: str, overrides: Sequence[str], on_stop: Callable[[int], object]) -> Running:
+    """Start a node from the server.properties at `path`. `on_stop(exit status)`: something happened after which it must stop. Raises CannotStart."""
+    try:
+        config = read_node_config(path, overrides)
+    except InvalidNodeConfig as error:
+        raise CannotStart("\n".join(error.problems)) from None
+    try:
+        return _start(config, on_stop)
+    except _REFUSALS as error:
+        raise CannotStart(str(error)) from error
+
+
+def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
+    began_ms = clock_ms()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    paths = list(config.logs.directories)
+    metadata_directory = config.logs.metadata_directory
+    require_distinct(paths)
+    ensemble = MetaPropertiesEnsemble.load(dict.fromkeys([*paths, metadata_directory]))
+    ensemble.verify_for_start(metadata_directory, None, config.node_id)
+    ensemble.complete_directory_ids()
+    ids = {path: properties.directory_id or b"" for path, properties in ensemble.found.items()}
+    cluster_id = next(iter(ensemble.found.values())).cluster_id or ""
+    refuse_second_log(paths, metadata_directory)
+    previous_epoch = previous_broker_epoch(paths)
+    directories = [Directory(LogDirectory(path), ids[path]) for path in paths]
+    metadata_lock = None if metadata_directory in paths else DirectoryLock(metadata_directory)
+    require_no_duplicates(entry for directory in directories for entry in directory.files.partitions())
+
+    node = Node(config, cluster_id, on_stop)
+    for warning in config.warnings:
+        node.log_warning(warning)
+    for directory in directories:
+        for repaired in directory.files.repaired:
+            node.log_warning(f"Rebuilt an unreadable checkpoint: {repaired}")
+    listeners = _bind(config)
+    local = LocalBroker(
+        _advertised(config.listeners.advertised, listeners),
+        _advertised(config.listeners.advertised_controllers, listeners),
+        [directory.id for directory in directories],
+        previous_epoch,
+    )
+    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error)
+    node.groups = GroupCoordinators(node)
+    node.controller = host = ControllerHost(node, metadata_directory, local)
+    node.producer_ids = ProducerIds(host, config.node_id)
+    host.quorum = MetadataLog(
+        metadata_directory,
+        Voter(config.node_id, ids[metadata_directory], tuple(Endpoint(name, address, port) for name, address, port, _ in local.controller_listeners)),
+        VoterSet(Voter(voter_id, endpoints=(Endpoint(config.listeners.controllers[0], *place),)) for voter_id, place in config.voters.items()),
+        _metadata_settings(config),
+        host,
+        host.loop,
+        clock_ms,
+        node.on_loop_error,
+    )
+    host.quorum.on_snapshot_failure = lambda error: node.log_warning(f"A snapshot of the metadata could not be written: {error}")
+    loaded = host.loader.publish()
+    if loaded is not None:
+        node.adopt(loaded[1])
+    node.replicas.load(node.image)
+    for stray in node.replicas.strays:
+        node.log_warning(f"{stray} isn't a replica of this cluster; it is kept and not served. Remove it when you don't need it.")
+    host.quorum.start()
+    node.adopt(host.loader.image)
+    unassigned = node.replicas.catch_up(node.image, config.node_id)
+    host.begin()
+    node.network = Network(node, Router())
+    disk = DiskDuties(node)
+    host.run()
+    if unassigned:
+        host.report_directories([(p.topic_id, p.index, p.directory_id) for p in unassigned])
+    node.groups.start()
+    node.groups.catch_up(node.image, config.node_id)
+    disk.start()
+    node.network.start()
+    for listener in listeners:
+        node.network.listen(listener, config.network.backlog)
+    where = ", ".join(f"{listener.name}://{listener.host or '0.0.0.0'}:{listener.port}" for listener in listeners)
+    node.log_info(f"Kafka Server started: node {config.node_id} of cluster {cluster_id} on {where}, {clock_ms() - began_ms} ms")
+    return Running(node, disk, metadata_lock)
+
+
+def _bind(config: NodeConfig) -> list[Listener]:
+    controllers = set(config.listeners.controllers)
+    found: list[Listener] = []
+    for bound in config.listeners.bound:
+        try:
+            found.append(Listener(bound.name, bound.host, bound.port, is_controller=bound.name in controllers))
+        except OSError as error:
+            raise CannotStart(
+                f"listeners: cannot bind {bound.name}://{bound.host}:{bound.port}: {error.strerror or error}. Stop what uses the port, or choose another one."
+            ) from None
+    return found
+
+
+def _advertised(endpoints: Sequence[Address], listeners: list[Listener]) -> list[tuple[str, str, int, int]]:
+    """(name, host, port, security protocol) with the gaps filled: this machine's name, the port that was bound."""
+    ports = {listener.name: listener.port for listener in listeners}
+    return [(found.name, found.host or socket.getfqdn(), found.port or ports[found.name], _PLAINTEXT) for found in endpoints]
+
+
+def _metadata_settings(config: NodeConfig) -> MetadataLogSettings:
+    quorum = config.quorum
+    return MetadataLogSettings(
+        segment_bytes=quorum.segment_bytes,
+        segment_ms=quorum.segment_ms,
+        snapshots=SnapshotRules(
+            max_bytes_between=quorum.max_bytes_between_snapshots,
+            max_interval_ms=quorum.max_snapshot_interval_ms,
+            max_retention_bytes=quorum.max_retention_bytes,
+            max_retention_ms=quorum.max_retention_ms,
+            delete_delay_ms=quorum.snapshot_delete_delay_ms,
+        ),
+    )
