@@ -27,6 +27,8 @@ from barnabas.core.metadata.delta import MetadataDelta
 from barnabas.core.metadata.image import BROKER, CLIENT_METRICS, EMPTY, GROUP, TOPIC
 from barnabas.core.metadata.record_versions import decode_record, encode_record
 from barnabas.core.metadata.snapshot import image_records
+from barnabas.node.config.dynamic import judge_increments, judge_replacement
+from barnabas.node.config.node_config import Given, node_config
 from barnabas.wire.logs import cluster_metadata as records
 from barnabas.wire.messages.alter_configs import AlterConfigsRequest
 from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
@@ -216,6 +218,7 @@ class InMemory:
         self.cluster = Cluster()
         self.cluster.controller.configs.rules = KafkaConfigRules(properties)
         self.controller = self.cluster.controller
+        self.config = node_config(Given(key, text, "") for key, text in properties.items())
 
     def call(self, request: Message, version: int) -> Any:
         try:
@@ -239,9 +242,15 @@ class InMemory:
         self.cluster.run(result)
         return type(result.response).decode(result.response.encode(version), version)
 
+    def _judge(self, is_replacement: bool) -> Any:
+        configs = self.controller.configs
+        running = self.config.reconfigured(configs.cluster, configs.node)
+        stored = {(BROKER, ""): configs.cluster, (BROKER, "1"): configs.node}
+        return judge_replacement(running) if is_replacement else judge_increments(running, EMPTY._replace(configs=stored))
+
     def _configs(self, request: Any, operation: Any, what: Callable[[Any], Any]) -> list[tuple[int, str, int]]:
         changes = [((each.resource_type, each.resource_name), [(config.name, what(config)) for config in each.configs]) for each in request.resources]
-        verdicts = screen(changes, 1, on_controller=False)
+        verdicts = screen(changes, 1, self._judge(operation is config_changes.legacy_alter), on_controller=False)
         allowed = {resource: dict(given) for (resource, given), refused in zip(changes, verdicts, strict=True) if refused is None}
         if operation is config_changes.legacy_alter:
             allowed = {resource: {name: value for name, (_, value) in given.items()} for resource, given in allowed.items()}

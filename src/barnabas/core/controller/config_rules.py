@@ -14,22 +14,21 @@ if TYPE_CHECKING:
 
     from barnabas.core.configs.definitions.row import Row
     from barnabas.core.configs.resolution import Effective
+    from barnabas.core.configs.values import Values
     from barnabas.core.metadata.image import ConfigResource
 
 _NONE: dict[str, str] = {}
 _DEFAULTS = {MIN_INSYNC_REPLICAS: "1", UNCLEAN_LEADER_ELECTION: "false"}
-_PUSH_INTERVAL_RANGE_MS = (100, 3_600_000)
-_MATCHED = ("client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port")
-_KINDS = {TOPIC: "topic", CLIENT_METRICS: "client metrics", GROUP: "group"}
 
 
 class KafkaConfigRules:
     """Implements `configs.ConfigRules`. `static`: the node's server.properties as texts."""
 
-    __slots__ = ("_static",)
+    __slots__ = ("_parsed", "_static")
 
     def __init__(self, static: Mapping[str, str]) -> None:
         self._static = static
+        self._parsed: Values | None = None
 
     def topic_value(self, name: str, topic: Mapping[str, str], node: Mapping[str, str], cluster: Mapping[str, str]) -> str:
         given = topic.get(name)
@@ -50,24 +49,35 @@ class KafkaConfigRules:
 
     def validate(self, resource: ConfigResource, configs: Mapping[str, str], existing: Mapping[str, str]) -> None:
         from barnabas.core.configs.error import ConfigError
-        from barnabas.core.configs.values import parse
 
         resource_type, name = resource
         _check_name(resource_type, name)
-        if resource_type == BROKER:
-            return  # a broker checks its own before it passes the request on
-        rows = _rows(resource_type)
-        for key, text in configs.items():
-            row = rows.get(key)
-            if row is None:
-                error_code = Error.INVALID_REQUEST if resource_type == CLIENT_METRICS else Error.INVALID_CONFIG
-                raise ApiError(error_code, f"There is no {_KINDS[resource_type]} config called {key}.")
-            try:
-                parse(row, text)
-            except ConfigError as error:
-                raise ApiError(error.error, error.message) from None
-        if resource_type == CLIENT_METRICS:
-            _check_client_metrics(name, configs)
+        try:
+            if resource_type == TOPIC:
+                from barnabas.core.configs.topic_rules import validate_topic
+                from barnabas.core.configs.topic_settings import topic_defaults
+
+                validate_topic(configs, existing, topic_defaults(self._values()))
+            elif resource_type == GROUP:
+                from barnabas.core.configs.group_rules import validate_group
+
+                validate_group(configs, self._values())
+            elif resource_type == CLIENT_METRICS:
+                from barnabas.core.configs.client_metrics_rules import validate_client_metrics
+
+                validate_client_metrics(name, configs)
+            # a broker checks its own before it passes the request on
+        except ConfigError as error:
+            raise ApiError(error.error, error.message) from None
+
+    def _values(self) -> Values:
+        """What the node's file comes to; read at the first change of a config."""
+        if self._parsed is None:
+            from barnabas.core.configs.definitions.broker import BROKER as BROKER_ROWS
+            from barnabas.core.configs.values import Values, parse
+
+            self._parsed = Values(BROKER_ROWS, {name: parse(BROKER_ROWS[name], text) for name, text in self._static.items() if name in BROKER_ROWS})
+        return self._parsed
 
     def is_list(self, resource_type: int, name: str) -> bool:
         from barnabas.core.configs.definitions.row import TYPE
@@ -101,19 +111,6 @@ def _check_name(resource_type: int, name: str) -> None:
             raise ApiError(Error.INVALID_REQUEST, "Groups have no default configuration of their own; the cluster's brokers have.")
     elif resource_type != CLIENT_METRICS:
         raise ApiError(Error.INVALID_REQUEST, f"Configs of resource type {resource_type} are not kept in the cluster's metadata.")
-
-
-def _check_client_metrics(name: str, configs: Mapping[str, str]) -> None:
-    """KIP-714."""
-    if not name:
-        raise ApiError(Error.INVALID_REQUEST, "A client metrics subscription needs a name.")
-    least, greatest = _PUSH_INTERVAL_RANGE_MS
-    if "interval.ms" in configs and not least <= int(configs["interval.ms"]) <= greatest:
-        raise ApiError(Error.INVALID_REQUEST, f"interval.ms must be {least} to {greatest}, not {configs['interval.ms']}.")
-    for pattern in filter(None, configs.get("match", "").split(",")):
-        parameter, equals, expression = pattern.partition("=")
-        if parameter.strip() not in _MATCHED or not equals or not expression or "=" in expression:
-            raise ApiError(Error.INVALID_CONFIG, f"'{pattern}' matches no client: write PARAMETER=REGEX, with one of {', '.join(_MATCHED)}.")
 
 
 def _rows(resource_type: int) -> Mapping[str, Row]:

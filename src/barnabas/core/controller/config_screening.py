@@ -13,17 +13,21 @@ from barnabas.core.metadata.image import BROKER, CLIENT_METRICS, GROUP, TOPIC
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from barnabas.core.controller.config_changes import Operation
     from barnabas.core.metadata.image import ConfigResource
 
     Change = tuple[ConfigResource, Sequence[tuple[str, Operation]]]
     """A resource, and what is asked for each of its configs, in the request's order."""
+    Judge = Callable[[str, Sequence[tuple[str, Operation]]], None]
 
 
-def screen(changes: Iterable[Change], node_id: int, *, on_controller: bool) -> list[ApiError | None]:
-    """Why each change is refused, None where it may go on to the controller. On a controller's own listener only doubles are refused."""
+def screen(changes: Iterable[Change], node_id: int, judge: Judge, *, on_controller: bool) -> list[ApiError | None]:
+    """Why each change is refused, None where it may go on to the controller. On a controller's own listener only doubles are refused.
+
+    `judge(name, operations)` raises ApiError for broker configs that the broker could not run with.
+    """
     asked = list(changes)
     seen: dict[ConfigResource, int] = {}
     for resource, _ in asked:
@@ -33,14 +37,14 @@ def screen(changes: Iterable[Change], node_id: int, *, on_controller: bool) -> l
         try:
             if seen[resource] > 1:
                 raise ApiError(Error.INVALID_REQUEST, "The request names this resource more than once.")
-            _check(resource, operations, node_id, on_controller)
+            _check(resource, operations, node_id, judge, on_controller)
             verdicts.append(None)
         except ApiError as error:
             verdicts.append(error)
     return verdicts
 
 
-def _check(resource: ConfigResource, operations: Sequence[tuple[str, Operation]], node_id: int, on_controller: bool) -> None:
+def _check(resource: ConfigResource, operations: Sequence[tuple[str, Operation]], node_id: int, judge: Judge, on_controller: bool) -> None:
     resource_type, name = resource
     if len({key for key, _ in operations}) != len(operations):
         raise ApiError(Error.INVALID_REQUEST, "The request names a config of the resource twice.")
@@ -55,15 +59,4 @@ def _check(resource: ConfigResource, operations: Sequence[tuple[str, Operation]]
     if resource_type == BROKER and not on_controller:
         if name and name != str(node_id):
             raise ApiError(Error.INVALID_REQUEST, f"This is broker {node_id}; send configs of broker {name} to that one.")
-        _check_dynamic(operations, per_broker=bool(name))
-
-
-def _check_dynamic(operations: Sequence[tuple[str, Operation]], *, per_broker: bool) -> None:
-    from barnabas.core.configs.resolution import why_not_dynamic
-
-    for key, (operation, value) in operations:
-        if operation == DELETE or value is None:
-            continue
-        why = why_not_dynamic(key, value, per_broker=per_broker)
-        if why is not None:
-            raise ApiError(Error.INVALID_REQUEST, f"{key}: {why}")
+        judge(name, operations)

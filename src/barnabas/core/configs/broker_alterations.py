@@ -1,0 +1,130 @@
+"""A change of a broker's dynamic configs, judged by the broker that it is for, before the controller gets it.
+
+Owns what increments come to, which keys may change while a broker runs and where, whether the whole still holds together, and what this node
+would not act on. Source: ConfigAdminManager, DynamicBrokerConfig and the components they ask, in 4.3.1; KIP-226, KIP-339.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .broker_rules import check_broker
+from .definitions.broker import BROKER, DYNAMIC_QUOTAS, update_mode
+from .definitions.broker_security import DYNAMIC_SECURITY
+from .definitions.row import TYPE, Row
+from .error import ConfigError, invalid_request
+from .listeners import resolve
+from .resolution import default_text, is_per_broker, overlay, usable_dynamic
+from .synonyms import listener_base
+from .topic_settings import retention_ms
+from .values import Values, parse
+
+SET, DELETE, APPEND, SUBTRACT = range(4)
+
+_THREADS = (
+    "num.io.threads",
+    "num.replica.fetchers",
+    "num.recovery.threads.per.data.dir",
+    "background.threads",
+    "num.network.threads",
+    "log.cleaner.threads",
+)
+# What Apache Kafka would act on at once and this node only at a start, where acting late would be taken for done.
+_AT_START_ONLY = ("listeners", "listener.security.protocol.map", "cordoned.log.dirs")
+
+
+def after_increments(stored: Mapping[str, str], operations: Iterable[tuple[str, int, str | None]], *, per_broker: bool) -> dict[str, str]:
+    """The dynamic configs that `operations` (key, SET to SUBTRACT, value) make of those `stored`. Raises ConfigError."""
+    configs = usable_dynamic(stored, per_broker=per_broker)
+    for name, operation, value in operations:
+        if operation == SET:
+            configs[name] = value or ""
+        elif operation == DELETE:
+            configs.pop(name, None)
+        else:
+            configs[name] = _added_or_taken(configs, name, operation, value or "")
+    return configs
+
+
+def _added_or_taken(configs: Mapping[str, str], name: str, operation: int, value: str) -> str:
+    row = BROKER.get(name)
+    if row is None:
+        raise ConfigError(f"Unknown config name: {name}", name)
+    if row[TYPE] != "list":
+        verb = "append" if operation == APPEND else "subtract"
+        raise ConfigError(f"Config value {verb} is not allowed for config key: {name}", name)
+    items = [item for item in configs.get(name, default_text(row) or "").split(",") if item]
+    asked = value.split(",")
+    return ",".join(
+        [*items, *(item for item in asked if item not in items)] if operation == APPEND else [item for item in items if item not in asked]
+    )
+
+
+def validate_broker(
+    configs: Mapping[str, str],
+    static: Mapping[str, str],
+    cluster: Mapping[str, str],
+    broker: Mapping[str, str],
+    present: Values,
+    *,
+    per_broker: bool,
+) -> None:
+    """Whether `configs` may become this broker's dynamic configs, or the cluster's default ones. Raises ConfigError.
+
+    The other arguments are what the broker runs with: its file, both dynamic layers, and its values in force.
+    """
+    _check_keys(configs, per_broker)
+    texts = overlay(static, cluster, configs) if per_broker else overlay(static, configs, broker)
+    try:
+        values = Values(BROKER, {name: parse(BROKER[name], text) for name, text in texts.items() if name in BROKER})
+        check_broker(values)
+        resolve(values)
+    except ConfigError as error:
+        raise invalid_request(error.message if error.key in error.message else f"{error.key}: {error.message}", error.key) from None
+    _check_running(values, present)
+
+
+def _check_keys(configs: Mapping[str, str], per_broker: bool) -> None:
+    fixed = [name for name in configs if name in BROKER and update_mode(name) == "read-only"]
+    if fixed:
+        raise invalid_request(f"Cannot update these configs dynamically: [{', '.join(sorted(fixed))}]", fixed[0])
+    plain = [name for name in configs if name in DYNAMIC_SECURITY]
+    if plain:
+        raise invalid_request(
+            f"These security configs can be dynamically updated only per-listener using the listener prefix: [{', '.join(sorted(plain))}]", plain[0]
+        )
+    for name, text in configs.items():
+        row = _dynamic_row(name)
+        if row is not None:
+            try:
+                parse(row, text)
+            except ConfigError as error:
+                raise invalid_request(error.message, name) from None
+    single = [] if per_broker else [name for name in configs if is_per_broker(name)]
+    if single:
+        raise invalid_request(
+            f"Cannot update these configs at default cluster level, broker id must be specified: [{', '.join(sorted(single))}]", single[0]
+        )
+
+
+def _dynamic_row(name: str) -> Row | None:
+    base = listener_base(name)
+    key = name if base is None else base
+    return DYNAMIC_QUOTAS.get(key) or (BROKER.get(key) if update_mode(key) != "read-only" else None)
+
+
+def _check_running(values: Values, present: Values) -> None:
+    """What a running broker can be asked to change by."""
+    wrong = "Invalid dynamic configuration"
+    for key in _THREADS:
+        new, old = values.integer(key), present.integer(key)
+        if new != old and not max(1, old // 2) <= new <= old * 2:
+            raise invalid_request(f"{wrong}: {key}={new} must be at least half and at most double the current value {old}", key)
+    for unit, total in (("ms", retention_ms(values)), ("bytes", values.integer("log.retention.bytes"))):
+        key = f"log.local.retention.{unit}"
+        local = values.integer(key)
+        if total >= 0 and local != -2 and not 0 <= local <= total:
+            raise invalid_request(f"{wrong}: {key}={local} must not be more than log.retention.{unit} ({total})", key)
+    for key in _AT_START_ONLY:
+        if values[key] != present[key]:
+            raise invalid_request(f"{wrong}: this node takes {key} at its start only: change server.properties and start it again", key)
