@@ -36,7 +36,9 @@ class AutoTopics:
             self._under_way.update(wanted)
         if not wanted:
             return
-        request = CreateTopicsRequest(validate_only=False, topics=[self._describe(name) for name in wanted], timeout_ms=self._node.config.network.request_timeout_ms)
+        request = CreateTopicsRequest(
+            validate_only=False, topics=[self._describe(name) for name in wanted], timeout_ms=self._node.config.network.request_timeout_ms
+        )
 
         def create(controller: Controller, now_ms: int) -> Result:
             from barnabas.core.controller.topic_changes import create_topics

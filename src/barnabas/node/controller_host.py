@@ -178,7 +178,10 @@ class ControllerHost:
         now_ms = clock_ms()
         self._append(self.controller.activate(self.quorum.end_offset, bootstrap_records(self._metadata_directory), now_ms))
         self._append(register_controller(self.controller, self._controller_registration()))
-        registered = register_broker(self.controller, self._broker_registration(), _REGISTRATION_VERSION, now_ms)
+        before = self.controller.brokers.registrations.get(self.broker_id)
+        if before is not None:  # this process holds the directories' locks: whoever was this broker before is gone (O3)
+            self.controller.heartbeats.end_session(before.id, before.epoch)
+        registered = register_broker(self.controller, self._broker_registration(), _REGISTRATION_VERSION, now_ms, predecessor_is_dead=True)
         self._append(registered)
         self.broker_epoch = registered.response
         self._append(process_broker_heartbeat(self.controller, self._heartbeat(), now_ms))

@@ -12,6 +12,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from barnabas.core.controller.result import ApiError
+from barnabas.core.metadata.delta import UnreplayableRecord
 from barnabas.core.quorum.quorum import QuorumRefused
 from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
 from barnabas.node.call import clock_ms
@@ -53,6 +55,8 @@ _REFUSALS = (
     SnapshotError,
     QuorumStateError,
     StorageError,
+    ApiError,
+    UnreplayableRecord,
     OSError,
 )
 

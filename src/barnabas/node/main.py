@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> int:
     running.node.log_info("shutting down")
     running.stop()
     running.node.log_info("shut down completed")
-    return 0
+    sys.stdout.flush()
+    os._exit(0)  # everything is closed; taking the interpreter apart would only take time
 
 
 if __name__ == "__main__":
