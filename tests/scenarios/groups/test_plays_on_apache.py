@@ -10,9 +10,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scenarios.groups.stage import Actor, Stage
+from tests.scenarios.groups.stage import Actor, MemoryLog, Stage
 from tests.scenarios.groups.test_plays import PLAYS
 
+from barnabas.core.groups.settings import GroupSettings
+from barnabas.core.groups.shard import GroupShard
 from barnabas.wire.apis import APIS
 from barnabas.wire.framing import encode_request, read_response_header
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
@@ -21,9 +23,11 @@ from barnabas.wire.messages.describe_groups import DescribeGroupsRequest
 from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.list_groups import ListGroupsRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
+from barnabas.wire.records.batch import iterate_headers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from tests.conftest import NodeFactory
 
@@ -159,6 +163,16 @@ class RemoteStage(Stage):
             time.sleep(0.1)
         time.sleep(0.5)  # the other partitions of the coordinator's topic load too
 
+    def durable_state(self) -> dict[str, GroupState]:
+        found = {}
+        for row in self.remote.list_groups([], []):
+            (group,) = self.remote.describe_groups([row.group_id], 6)
+            request = OffsetFetchRequest(groups=[OffsetFetchRequest.Group(group_id=row.group_id, topics=None)])
+            topics = self.remote.call(request, 9).groups[0].topics
+            offsets = {(topic.name, each.partition_index): each.committed_offset for topic in topics for each in topic.partitions}
+            found[row.group_id] = group_state(group, offsets)
+        return found
+
     def _pass_time(self, ms: int) -> None:
         time.sleep(ms / 1000)
 
@@ -178,9 +192,44 @@ def test_play(name: str, apache_nodes: NodeFactory) -> None:
         for line in lines:
             if line and not line.startswith((" ", "#", "with ")):
                 performed += [line, *(f"    {told}" for told in stage.run(line))]
+        theirs = stage.durable_state()
     finally:
         stage.remote.close()
     assert comparable(performed) == comparable([line for line in lines if line and not line.startswith(("#", "with "))])
+
+    node.stop()
+    ours = state_on_disk(node.log_dir)
+    assert ours.keys() == theirs.keys() != set()
+    for group, (state, *rest) in theirs.items():
+        assert ours[group] == (state, *rest) if state in ("Stable", "Empty") else ours[group][-1] == rest[-1]
+
+
+GroupState = tuple[str, str, str, dict[str, bytes], dict[tuple[str, int], int]]
+
+
+def state_on_disk(directory: Path) -> dict[str, GroupState]:
+    """What a shard of ours makes of Apache's logs (G3-G10)."""
+    found: dict[str, GroupState] = {}
+    for path in sorted(directory.glob("__consumer_offsets-*")):
+        shard = GroupShard(GroupSettings(), MemoryLog(), lambda: "")
+        data = b"".join(segment.read_bytes() for segment in sorted(path.glob("*.log")))
+        for position, header in iterate_headers(data):
+            assert not shard.load_batch(data[position : position + header.size], 0)
+            assert not header.is_transactional
+            assert (header.producer_id, header.base_sequence) == (-1, 0)
+        shard.loaded(0, 0, 0)
+        for row in shard.list_groups([], []):
+            (group,) = shard.describe_groups([row.group_id], 6)
+            table = shard.context.offsets.by_group.current.get(row.group_id)
+            offsets = {} if table is None else {place: offset.committed_offset for place, offset in table.current.items()}
+            found[row.group_id] = group_state(group, offsets)
+    return found
+
+
+def group_state(group: Any, offsets: dict[tuple[str, int], int]) -> GroupState:
+    """What the log has of a group. Between generations only its offsets are in it."""
+    members = {member.member_id: member.member_assignment for member in group.members}
+    return (group.group_state, group.protocol_type, group.protocol_data, members, offsets)
 
 
 def comparable(lines: list[str]) -> str:
