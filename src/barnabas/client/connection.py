@@ -52,6 +52,12 @@ def response_class(request: type[Message]) -> type[Message]:
     return cast("type[Message]", getattr(sys.modules[request.__module__], request.__name__.removesuffix("Request") + "Response"))
 
 
+def _constant_name(request: type[Message]) -> str:
+    """`DESCRIBE_CLIENT_QUOTAS` of DescribeClientQuotasRequest, as Kafka's clients write it."""
+    name = request.__name__.removesuffix("Request")
+    return "".join(f"_{c}" if c.isupper() and position else c.upper() for position, c in enumerate(name))
+
+
 class Connection:
     """Open with `Connection.open`; `call` from any task of its loop; `close` at the end."""
 
@@ -105,7 +111,7 @@ class Connection:
         low, high = request.valid_versions
         served = self.versions.get(request.api_key)
         if served is None or served[0] > high or served[1] < low:
-            raise KafkaError(Error.UNSUPPORTED_VERSION, f"The node does not support {request.__name__.removesuffix('Request')}")
+            raise KafkaError(Error.UNSUPPORTED_VERSION, f"The node does not support {_constant_name(request)}")
         return min(high, served[1])
 
     async def call(self, request: Message, *, version: int | None = None, timeout_s: float | None = None) -> Any:

@@ -34,7 +34,6 @@ _DEFAULT_BROKER_SOURCE = 3
 
 def main(argv: Sequence[str]) -> int:
     from barnabas.client.errors import InvalidBootstrap, KafkaError
-    from barnabas.wire.errors import Error
 
     try:
         options = ConfigOptions(argv)
@@ -46,9 +45,6 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except KafkaError as error:
         sys.stdout.flush()
-        if error.error is Error.UNSUPPORTED_VERSION:
-            sys.stderr.write(f"{error}\n")
-            return 1
         _report(argv, f"java.util.concurrent.ExecutionException: {java_text(error)}\nCaused by: {java_text(error)}")
         return 1
     except InvalidBootstrap as error:
