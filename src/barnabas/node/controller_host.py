@@ -181,7 +181,7 @@ class ControllerHost:
         before = self.controller.brokers.registrations.get(self.broker_id)
         if before is not None:  # this process holds the directories' locks: whoever was this broker before is gone (O3)
             self.controller.heartbeats.end_session(before.id, before.epoch)
-        registered = register_broker(self.controller, self._broker_registration(), _REGISTRATION_VERSION, now_ms, predecessor_is_dead=True)
+        registered = register_broker(self.controller, self._broker_registration(), _REGISTRATION_VERSION, now_ms)
         self._append(registered)
         self.broker_epoch = registered.response
         self._append(process_broker_heartbeat(self.controller, self._heartbeat(), now_ms))

@@ -26,15 +26,10 @@ if TYPE_CHECKING:
 _FIRST_VERSION_WITH_PREVIOUS_EPOCH = 3
 
 
-def register_broker(
-    controller: Controller, request: BrokerRegistrationRequest, version: int, now_ms: int, *, predecessor_is_dead: bool = False
-) -> Result:
-    """BrokerRegistration (62). The response is the broker's epoch. `predecessor_is_dead`: whatever its session says (O3); who registers
-    with the controller of its own process knows, as it holds the locks of its log directories."""
+def register_broker(controller: Controller, request: BrokerRegistrationRequest, version: int, now_ms: int) -> Result:
+    """BrokerRegistration (62). The response is the broker's epoch."""
     existing = controller.brokers.registrations.get(request.broker_id)
     is_same_incarnation = existing is not None and existing.incarnation_id == request.incarnation_id
-    if existing is not None and predecessor_is_dead and not is_same_incarnation:
-        controller.heartbeats.end_session(existing.id, existing.epoch)
     _check_registration(controller, request, existing, is_same_incarnation, now_ms)
     record = _registration_record(controller, request)
     records: list[Message] = []

@@ -70,16 +70,7 @@ class Cluster:
         self.commit()
         return appended
 
-    def register(
-        self,
-        broker_id: int,
-        *,
-        incarnation: int = 1,
-        previous_epoch: int = -1,
-        directories: int = 1,
-        rack: str | None = None,
-        predecessor_is_dead: bool = False,
-    ) -> int:
+    def register(self, broker_id: int, *, incarnation: int = 1, previous_epoch: int = -1, directories: int = 1, rack: str | None = None) -> int:
         """Register a broker; its epoch."""
         request = BrokerRegistrationRequest(
             broker_id=broker_id,
@@ -94,7 +85,7 @@ class Cluster:
             log_dirs=[directory_id(broker_id, number) for number in range(directories)],
             previous_broker_epoch=previous_epoch,
         )
-        result = register_broker(self.controller, request, 4, self.now_ms, predecessor_is_dead=predecessor_is_dead)
+        result = register_broker(self.controller, request, 4, self.now_ms)
         self.run(result)
         epoch = result.response
         assert isinstance(epoch, int)

@@ -118,12 +118,6 @@ def test_another_process_waits_for_the_end_of_the_session_c13() -> None:
     cluster.register(1, incarnation=2)
 
 
-def test_who_knows_its_predecessor_dead_does_not_wait_o3() -> None:
-    cluster = Cluster()
-    cluster.start_broker(1)
-    cluster.register(1, incarnation=2, predecessor_is_dead=True)
-
-
 @pytest.mark.parametrize("ends_early", [True, False])
 def test_a_granted_shutdown_ends_the_session_o3_c15(ends_early: bool) -> None:
     cluster = Cluster(end_session_on_shutdown=ends_early)
