@@ -27,14 +27,11 @@ if TYPE_CHECKING:
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_BATCH_RECORDS = 10_000
 _RECORD_OVERHEAD_BYTES = 24
-_CONTROLS: dict[int, type[Message]] = {
-    ControlType.LEADER_CHANGE: raft.LeaderChangeMessage,
-    ControlType.SNAPSHOT_HEADER: raft.SnapshotHeaderRecord,
-    ControlType.SNAPSHOT_FOOTER: raft.SnapshotFooterRecord,
-    ControlType.KRAFT_VERSION: raft.KRaftVersionRecord,
-    ControlType.KRAFT_VOTERS: raft.VotersRecord,
+_CONTROL_TYPES: dict[type[Message], ControlType] = {
+    raft.LeaderChangeMessage: ControlType.LEADER_CHANGE,
+    raft.KRaftVersionRecord: ControlType.KRAFT_VERSION,
+    raft.VotersRecord: ControlType.KRAFT_VOTERS,
 }
-_CONTROL_TYPES = {message: kind for kind, message in _CONTROLS.items()}
 
 
 class MetadataBatch(NamedTuple):
@@ -47,18 +44,21 @@ class MetadataBatch(NamedTuple):
     size_bytes: int
     records: Sequence[Message]
     """Metadata records; empty for a control batch."""
-    controls: Sequence[Message] = ()
-    """The quorum's own records: a control batch has these instead."""
+    controls: Sequence[tuple[int, Message]] = ()
+    """(offset, record) of what the quorum must know: a control batch may have these instead."""
 
 
 class TooManyRecords(ValueError):
     """Records that had to be one batch don't fit one: nothing was written."""
 
 
-def decode_control(key: bytes | None, value: bytes | None) -> Message | None:
-    """A control record's message; None for a type from the future, which a reader skips. DecodeError."""
-    found = _CONTROLS.get(control_type(key))
-    return None if found is None else found.decode(value or b"", 0)
+def decode_control(kind: int, value: bytes) -> Message | None:
+    """A control record that changes what the quorum is: voters, kraft.version. None for all others, types from the future too. DecodeError."""
+    if kind == ControlType.KRAFT_VERSION:
+        if len(value) < 4:
+            raise DecodeError(f"a kraft.version record of {len(value)} bytes")
+        return raft.KRaftVersionRecord(version=0, k_raft_version=int.from_bytes(value[2:4], "big", signed=True))  # no decoder to be compiled for this
+    return raft.VotersRecord.decode(value, 0) if kind == ControlType.KRAFT_VOTERS else None
 
 
 def decode_batch(header: BatchHeader, batch: memoryview) -> MetadataBatch:
@@ -66,13 +66,14 @@ def decode_batch(header: BatchHeader, batch: memoryview) -> MetadataBatch:
     place = (header.base_offset, header.last_offset, header.leader_epoch, header.max_timestamp, header.size)
     offset = header.base_offset
     records: list[Message] = []
+    controls: list[tuple[int, Message]] = []
     try:
         if header.is_control:
             for record in decode_records(batch, check_crc=False):
-                control = decode_control(record.key, record.value)
+                control = decode_control(control_type(record.key), record.value or b"")
                 if control is not None:
-                    records.append(control)
-            return MetadataBatch(*place, (), records)
+                    controls.append((record.offset, control))
+            return MetadataBatch(*place, (), controls)
         for record in decode_records(batch, max_bytes=4 * MAX_BATCH_BYTES, check_crc=False):
             offset = record.offset
             records.append(decode_record(record.value or b"")[0])
@@ -117,7 +118,8 @@ def control_batch(records: Sequence[Message], base_offset: int, epoch: int, now_
     data = build_control_batch(
         [(_CONTROL_TYPES[type(record)], record.encode(0)) for record in records], timestamp_ms=now_ms, base_offset=base_offset, leader_epoch=epoch
     )
-    return data, MetadataBatch(base_offset, base_offset + len(records) - 1, epoch, now_ms, len(data), (), records)
+    controls = list(enumerate(records, base_offset))
+    return data, MetadataBatch(base_offset, base_offset + len(records) - 1, epoch, now_ms, len(data), (), controls)
 
 
 def data_batches(

@@ -159,8 +159,8 @@ class MetadataLog:
                 self._load_snapshot(latest, history)
                 offset = latest.offset
             for batch in self._batches_from(offset):
-                for position, control in enumerate(batch.controls):
-                    history.replay(batch.base_offset + position, control)
+                for position, control in batch.controls:
+                    history.replay(position, control)
                 self.snapshots.count(batch.size_bytes)
                 self._listener.loaded(batch)
         except DecodeError as error:
@@ -174,7 +174,7 @@ class MetadataLog:
         reader = SnapshotReader(self.snapshots.path(snapshot_id))
         last_offset = snapshot_id.offset - 1
         for kind, value in reader.control_records:
-            control = decode_control(kind.to_bytes(4, "big"), value)
+            control = decode_control(kind, value)
             if control is not None:
                 history.replay(last_offset, control)
         if snapshot_id.offset > 0:
@@ -250,8 +250,8 @@ class MetadataLog:
                 write_leader_epochs(path, self._epochs.entries, sync=False)  # `run` makes it durable, off the way of a start
             elif isinstance(effect, AppendControl):
                 data, batch = control_batch(effect.records, self._log.end_offset, effect.epoch, self._clock_ms())
-                for position, control in enumerate(effect.records):
-                    self.quorum.history.replay(batch.base_offset + position, control)
+                for position, control in batch.controls:
+                    self.quorum.history.replay(position, control)
                 self._write([(data, batch)])
             else:
                 assert isinstance(effect, LostLeadership)

@@ -189,7 +189,7 @@ class SnapshotReader:
         if not controls or controls[0][0] != ControlType.SNAPSHOT_HEADER:
             raise self._broken("it doesn't begin with a snapshot header")
         self.control_records = controls[1:]
-        return SnapshotHeaderRecord.decode(controls[0][1], 0).last_contained_log_timestamp
+        return int.from_bytes(controls[0][1][2:10], "big", signed=True)  # behind the version; no decoder to be compiled for one number
 
     def _batches(self) -> Iterator[tuple[BatchHeader, Iterator[Record]]]:
         with memoryview(self._data) as view:

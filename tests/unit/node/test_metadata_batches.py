@@ -6,7 +6,7 @@ import pytest
 
 from barnabas.node import metadata_batches as batches
 from barnabas.wire.logs.cluster_metadata import ConfigRecord, NoOpRecord, UserScramCredentialRecord
-from barnabas.wire.logs.raft import KRaftVersionRecord, LeaderChangeMessage
+from barnabas.wire.logs.raft import KRaftVersionRecord, LeaderChangeMessage, VotersRecord
 from barnabas.wire.records.batch import read_header
 from barnabas.wire.records.control import build_control_batch
 from barnabas.wire.schema import Message
@@ -30,11 +30,16 @@ def test_data_comes_back() -> None:
 
 
 def test_controls_come_back_and_unknown_ones_are_skipped() -> None:
-    controls = [LeaderChangeMessage(version=0, leader_id=1, voters=[], granting_voters=[]), KRaftVersionRecord(version=0, k_raft_version=1)]
-    data, batch = batches.control_batch(controls, 7, 3, 1000)
-    assert batches.decode_batch(read_header(data), memoryview(data)) == batch
+    change = LeaderChangeMessage(version=0, leader_id=1, voters=[], granting_voters=[])
+    version = KRaftVersionRecord(version=0, k_raft_version=1)
+    voters = VotersRecord(version=0, voters=[])
+    data, batch = batches.control_batch([change, version, voters], 7, 3, 1000)
+    assert batch.controls == [(7, change), (8, version), (9, voters)]
+    assert batches.decode_batch(read_header(data), memoryview(data)) == batch._replace(controls=[(8, version), (9, voters)])
     strange = build_control_batch([(77, b"?")], timestamp_ms=1)
     assert batches.decode_batch(read_header(strange), memoryview(strange)).controls == []
+    with pytest.raises(DecodeError, match=r"kraft\.version"):
+        batches.decode_control(5, b"\0")
 
 
 def test_limits_split_what_may_be_split() -> None:

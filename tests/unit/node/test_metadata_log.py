@@ -120,7 +120,7 @@ def files(directory: Path) -> set[str]:
 def test_a_formatted_directory_is_led_and_holds_its_voters(tmp_path: Path) -> None:
     host = Host(formatted(tmp_path))
     assert host.listener.heard == [("appended", 0, 2, 1), ("committed", 2), ("leading", 1)]
-    assert [type(control) for control in host.listener.appended_batches[0].controls] == [LeaderChangeMessage, KRaftVersionRecord, VotersRecord]
+    assert [type(control) for _, control in host.listener.appended_batches[0].controls] == [LeaderChangeMessage, KRaftVersionRecord, VotersRecord]
     assert host.append(topic(1), topic(2)) == 4
     assert sorted(host.listener.loader.image.topics.by_name) == ["t1", "t2"]
     assert host.log.kraft_version == 1
