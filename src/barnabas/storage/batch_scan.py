@@ -30,10 +30,11 @@ Header = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
 Found = tuple[int, int, int, int]
 
 
-def find_batch(descriptor: int, position: int, end: int, offset: int) -> Found | None:
+def find_batch(descriptor: int, position: int, end: int, offset: int, first_last_offset: int = -1) -> Found | None:
     """The first batch at or after `position` whose last offset is at least `offset`: (position, size, base offset, last offset).
 
-    None when the file has none before `end`. Raises ValueError on a header that can't be, OSError.
+    None when the file has none before `end`. Raises ValueError on a header that can't be, also when the batch at `position` doesn't end with
+    `first_last_offset`, if one is given. Raises OSError.
     """
     unpack = _SPARSE.unpack_from
     chunk, chunk_start = b"", position
@@ -46,8 +47,9 @@ def find_batch(descriptor: int, position: int, end: int, offset: int) -> Found |
                 return None
         base_offset, length, delta = unpack(chunk, at)
         size = length + LENGTH_END
-        if size < HEADER_SIZE or delta < 0 or position + size > end:
+        if size < HEADER_SIZE or delta < 0 or position + size > end or first_last_offset not in (-1, base_offset + delta):
             raise ValueError(f"no batch stands at position {position}")
+        first_last_offset = -1
         if base_offset + delta >= offset:
             return position, size, base_offset, base_offset + delta
         position += size

@@ -22,15 +22,16 @@ _RESERVE = 4096
 class IndexFile:
     """`count` entries of `entry_size` bytes, in a file of up to `max_bytes`."""
 
-    __slots__ = ("_count", "_map", "_max_bytes", "_reserved", "_writable", "entry_size", "max_count", "path")
+    __slots__ = ("_count", "_max_bytes", "_read_map", "_reserved", "_write_map", "entry_size", "max_count", "path")
 
     def __init__(self, path: str, entry_size: int, max_bytes: int) -> None:
         self.path = path
         self.entry_size = entry_size
         self.max_count = max_bytes // entry_size
         self._max_bytes = self.max_count * entry_size
-        self._map: mmap.mmap | None = None
-        self._writable = False
+        # Two, since a reader that makes its map must not take the place of one that a writer makes meanwhile.
+        self._read_map: mmap.mmap | None = None
+        self._write_map: mmap.mmap | None = None
         self._reserved = 0
         self._count = UNKNOWN
 
@@ -55,8 +56,8 @@ class IndexFile:
             return
         count = min(size // self.entry_size, self.max_count)
         if count:
-            self._map = self._open_map(count * self.entry_size)
-            count = self._used(self._map, count)
+            self._read_map = self._open_map(count * self.entry_size)
+            count = self._used(self._read_map, count)
         self._count = count
 
     def _used(self, view: mmap.mmap, count: int) -> int:
@@ -80,11 +81,13 @@ class IndexFile:
         finally:
             os.close(descriptor)
 
-    def entries(self) -> mmap.mmap | None:
-        """The map to read `count` entries from, None when there are none. Callers keep no reference beyond the lookup."""
-        if self._map is None and self.count:
-            self._map = self._open_map(self._count * self.entry_size)
-        return self._map
+    def entries(self) -> tuple[mmap.mmap | None, int]:
+        """A map and how many entries to read from it. Callers keep no reference beyond the lookup."""
+        count = self.count
+        view = self._write_map or self._read_map
+        if view is None and count:
+            view = self._read_map = self._open_map(count * self.entry_size)
+        return (None, 0) if view is None else (view, min(count, len(view) // self.entry_size))
 
     def last_entry(self) -> bytes | None:
         """The last entry's bytes, without mapping the file when nobody has yet."""
@@ -100,19 +103,18 @@ class IndexFile:
                 os.close(descriptor)
             if any(entry):
                 return entry
-        count = self.count
-        view = self.entries()
+        view, count = self.entries()
         return view[(count - 1) * self.entry_size : count * self.entry_size] if view is not None and count else None
 
     def reserve(self, entries: int) -> mmap.mmap:
         """The map to store up to `entries` more entries in, with room on disk for them. Raises StorageError, the index as before."""
         end = min((self.count + entries) * self.entry_size, self._max_bytes)
-        if self._writable and end <= self._reserved and self._map is not None:
-            return self._map
+        view = self._write_map
+        if view is not None and end <= self._reserved:
+            return view
         try:
-            if not self._writable or self._map is None:
-                self._map = self._open_map(self._max_bytes, writable=True)
-                self._writable = True
+            if view is None:
+                view = self._open_map(self._max_bytes, writable=True)
                 self._reserved = 0
             target = min(-(-end // _RESERVE) * _RESERVE, self._max_bytes)
             descriptor = os.open(self.path, os.O_RDWR)
@@ -122,8 +124,9 @@ class IndexFile:
                 os.close(descriptor)
         except OSError as error:
             raise StorageError(self.path, f"no room for the index: {error.strerror}") from error
+        self._write_map = view
         self._reserved = target
-        return self._map
+        return view
 
     def added(self) -> None:
         """One more entry was stored at `count`."""
@@ -144,9 +147,7 @@ class IndexFile:
         size = self._count * self.entry_size
         if os.path.getsize(self.path) != size:
             os.truncate(self.path, size)
-        self._map = None
-        self._writable = False
-        self._reserved = 0
+        self._drop_maps()
 
     def trim_preallocated(self) -> None:
         """Cut the zeroes that a crash left behind the entries, if the file has its preallocated size still (T4)."""
@@ -166,7 +167,9 @@ class IndexFile:
 
     def forget(self) -> None:
         """Drop the map and what is known of the file, without touching it."""
-        self._map = None
-        self._writable = False
-        self._reserved = 0
+        self._drop_maps()
         self._count = UNKNOWN
+
+    def _drop_maps(self) -> None:
+        self._read_map = self._write_map = None
+        self._reserved = 0

@@ -10,8 +10,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from .atomic_file import sync_directory
-from .checkpoint_file import LEADER_EPOCH, CheckpointError, create_checkpoint, read_leader_epochs, write_leader_epochs
-from .errors import StorageError
+from .epoch_checkpoint import load_epochs
 from .file_names import (
     CLEANED,
     DELETED,
@@ -61,7 +60,7 @@ class Loader:
         """Raises StorageError, OSError."""
         names = finish_swaps(self.directory, self.config, self.now_ms)
         damaged = self._find_segments(names)
-        epochs_known = self._read_epochs()
+        epochs_known = load_epochs(self.directory, self.epochs)
         scanned_from = 0 if clean else self._floor(recovery_point)
         for segment in damaged:
             if clean or segment.base_offset < scanned_from:
@@ -124,19 +123,6 @@ class Loader:
     def _floor(self, offset: int) -> int:
         """The base of the segment that holds `offset`: recovery begins there."""
         return max((segment.base_offset for segment in self.segments if segment.base_offset <= offset), default=-1)
-
-    def _read_epochs(self) -> bool:
-        """Whether the checkpoint said something."""
-        path = f"{self.directory}/{LEADER_EPOCH}"
-        create_checkpoint(path)
-        try:
-            entries = read_leader_epochs(path)
-        except CheckpointError:
-            entries = []
-        if any(epoch < 0 or start < 0 for epoch, start in entries):
-            entries = []
-        self.epochs.load(entries)
-        return bool(entries)
 
     def _reindex(self, segment: Segment, log_start_offset: int) -> int:
         """Rebuild the indexes of a segment that isn't scanned for anything else; the offset behind its last batch.
@@ -253,12 +239,3 @@ def finish_swaps(directory: str, config: LogConfig, now_ms: int) -> set[str]:
         names.add(name.removesuffix(SWAP))
     sync_directory(directory)
     return names
-
-
-def write_epochs(directory: str, epochs: Epochs, *, sync: bool) -> None:
-    """Rewrite the leader epoch checkpoint. Raises StorageError."""
-    path = f"{directory}/{LEADER_EPOCH}"
-    try:
-        write_leader_epochs(path, epochs.entries, sync=sync)
-    except OSError as error:
-        raise StorageError(path, f"could not write the leader epochs: {error.strerror}") from error

@@ -9,20 +9,22 @@ none: the segments are a tuple that is replaced.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from .atomic_file import sync_directory, sync_file
+from .atomic_file import sync_directory
+from .deleted_files import DeletedFiles
+from .epoch_checkpoint import EpochCheckpoint
 from .errors import OffsetOutOfRange, StorageError
-from .loader import Loader, write_epochs
+from .file_names import DELETED
+from .loader import Loader
 from .log_config import LogConfig
-from .partition_metadata import read_topic_id, write_topic_id
-from .producer_snapshot import remove_snapshot, snapshot_path, write_snapshot
+from .log_reader import Slice, aborted_transactions, end_offset_of, find_slice
+from .partition_metadata import bind_topic
+from .producer_snapshot import Snapshots
 from .recovery import rebuild_producers
 from .retention import deletable
-from .segment import NEVER, Appended, LogFile, Segment
+from .segment import NEVER, Appended, Segment, sync_segments
 from .timestamps import TimestampOffset, latest_timestamp, offset_at
 from .transaction_index import Aborted
 
@@ -34,20 +36,6 @@ if TYPE_CHECKING:
     from .log_directory import LogDirectory
     from .replica_state import Epochs, Producers
 
-DELETED = ".deleted"
-
-
-class Slice(NamedTuple):
-    """Whole batches in a file; `file` keeps its descriptor open while it is referred to."""
-
-    file: LogFile
-    position: int
-    size: int
-
-
-def _base_offset(segment: Segment) -> int:
-    return segment.base_offset
-
 
 class Log:
     """One partition directory, open. Offsets: `start_offset` <= what can be read < `end_offset`; below `recovery_point` everything is on disk."""
@@ -56,7 +44,6 @@ class Log:
         "_active",
         "_config",
         "_deleted",
-        "_epoch",
         "_epochs",
         "_flush_at",
         "_flushed_ms",
@@ -65,7 +52,6 @@ class Log:
         "_segments",
         "_snapshots",
         "_truncations",
-        "_unsynced_snapshots",
         "directory",
         "end_offset",
         "recovery_point",
@@ -76,16 +62,14 @@ class Log:
         self.directory = directory
         self._config = config
         self._producers = producers
-        self._epochs = epochs
+        self._epochs = EpochCheckpoint(directory, epochs)
         self._segments: tuple[Segment, ...] = tuple(loaded.segments)
         self._active = self._segments[-1]
         self.start_offset = loaded.start_offset
         self.end_offset = loaded.end_offset
         self.recovery_point = loaded.recovery_point
-        self._snapshots = loaded.snapshots
-        self._epoch = epochs.latest
-        self._deleted: list[tuple[int, list[str]]] = []
-        self._unsynced_snapshots: list[int] = []
+        self._snapshots = Snapshots(directory, loaded.snapshots)
+        self._deleted = DeletedFiles()
         self._needs_directory_sync = True
         self._truncations = 0
         self._flushed_ms = now_ms
@@ -116,22 +100,12 @@ class Log:
             )
             log = cls(directory, config, loaded, producers, epochs, now_ms)
             if loaded.epochs_changed:
-                write_epochs(directory, epochs, sync=True)
+                log._epochs.write()
             if topic_id is not None:
-                log.assign_topic_id(topic_id)
+                bind_topic(directory, topic_id)
         except OSError as error:
             raise StorageError(directory, f"could not open the log: {error}") from error
         return log
-
-    def assign_topic_id(self, topic_id: bytes) -> None:
-        """Bind the directory to a topic, durably; StorageError when it is another's."""
-        known = read_topic_id(self.directory)
-        if known is None:
-            write_topic_id(self.directory, topic_id)
-        elif known != topic_id:
-            raise StorageError(
-                self.directory, f"belongs to another topic: partition.metadata says {known.hex()}, {topic_id.hex()} was expected", offline=False
-            )
 
     # What there is
 
@@ -164,13 +138,13 @@ class Log:
         if len(batches) == 1:
             _, base_offset, last_offset, max_timestamp, size, epoch = batches[0]
         else:
-            base_offset, last_offset, epoch = batches[0][1], batches[-1][2], self._same_epoch(batches)
+            base_offset, last_offset, epoch = batches[0][1], batches[-1][2], batches[-1][5]
             size = sum([batch[4] for batch in batches])
             max_timestamp = max([batch[3] for batch in batches])
         if base_offset < end_offset:
             raise ValueError(f"{self.directory}: a batch at offset {base_offset} can't follow the log's end {end_offset}")
-        if epoch != self._epoch:
-            self._note_epochs(batches)
+        if epoch != self._epochs.latest:  # epochs never fall: the last batch has the newest
+            self._epochs.note(batches)
         if (
             active.size + size > active.max_bytes
             or max_timestamp > active.roll_timestamp
@@ -193,13 +167,7 @@ class Log:
         try:
             while start < len(batches):
                 active = self._active
-                room = active.max_bytes - active.size
-                stop, taken = start, 0
-                while stop < len(batches) and taken + batches[stop][4] <= room and batches[stop][2] <= active.roll_offset:
-                    taken += batches[stop][4]
-                    stop += 1
-                if stop == start and active.size == 0:
-                    stop = start + 1  # larger than a segment: it gets one of its own
+                stop = active.room_for(batches, start)
                 if stop > start:
                     active.append(batches[start:stop])
                     self.end_offset = batches[stop - 1][2] + 1
@@ -226,24 +194,9 @@ class Log:
                 self.directory, f"a half written append could not be taken back ({error.strerror}); take the directory offline"
             ) from error
 
-    def _same_epoch(self, batches: Sequence[Appended]) -> int:
-        """The epoch of all batches, -2 when they differ."""
-        epoch = batches[0][5]
-        return epoch if all(batch[5] == epoch for batch in batches) else -2
-
-    def _note_epochs(self, batches: Sequence[Appended]) -> None:
-        """Followers learn epochs from what they append; leaders have announced theirs (D74)."""
-        changed = False
-        for batch in batches:
-            if batch[5] >= 0 and batch[5] != self._epochs.latest:
-                changed = self._epochs.assign(batch[5], batch[1]) or changed
-        if changed:
-            self.flush_epochs()
-        self._epoch = self._epochs.latest
-
     def flush_epochs(self) -> None:
         """Write the leader epoch checkpoint, durably: after every new epoch (D73). Raises StorageError."""
-        write_epochs(self.directory, self._epochs, sync=True)
+        self._epochs.write()
 
     def add_aborted(self, producer_id: int, first_offset: int, last_offset: int, last_stable_offset: int) -> None:
         """Index an aborted transaction whose marker was just appended at `last_offset`. Raises StorageError."""
@@ -261,10 +214,7 @@ class Log:
         try:
             old.deactivate()
             active = Segment.create(self.directory, base_offset, self._config, now_ms)
-            if base_offset > (self._snapshots[-1] if self._snapshots else 0):
-                write_snapshot(self.directory, base_offset, self._producers.entries(base_offset), sync=False)
-                self._snapshots.append(base_offset)
-                self._unsynced_snapshots.append(base_offset)
+            self._snapshots.take(base_offset, self._producers.entries(base_offset), sync=False)
         except OSError as error:
             raise StorageError(self.directory, f"could not roll to a new segment: {error.strerror}") from error
         self._needs_directory_sync = True
@@ -303,21 +253,12 @@ class Log:
                 self._flushed_ms = now_ms
 
     def _sync(self, segments: Sequence[Segment], target: int) -> None:
-        point = self.recovery_point
         try:
-            for offset in self._unsynced_snapshots[:]:
-                with contextlib.suppress(FileNotFoundError, ValueError):
-                    sync_file(snapshot_path(self.directory, offset))
-                    self._unsynced_snapshots.remove(offset)
-            for number, segment in enumerate(segments):
-                upper = segments[number + 1].base_offset if number + 1 < len(segments) else NEVER
-                if upper > point and segment.base_offset < target:
-                    segment.sync()
+            self._snapshots.sync()
+            sync_segments(segments, self.recovery_point, target)
             if self._needs_directory_sync:
                 self._needs_directory_sync = False
                 sync_directory(self.directory)
-        except FileNotFoundError:
-            return  # deleted meanwhile
         except OSError as error:
             raise StorageError(self.directory, f"could not sync: {error.strerror}") from error
 
@@ -346,41 +287,12 @@ class Log:
         At most `max_bytes`, but the first batch even if it is larger, with `min_one`; else an empty slice. None when there is nothing to read.
         Raises OffsetOutOfRange, StorageError.
         """
-        segments = self._segments
-        number = len(segments) - 1
-        segment = segments[number]
-        if offset < segment.base_offset:
-            number = bisect_right(segments, offset, key=_base_offset) - 1
-            segment = segments[max(number, 0)]
-        if offset < self.start_offset or offset > self.end_offset or number < 0:
+        if not self.start_offset <= offset <= self.end_offset:
             raise OffsetOutOfRange(offset, self.start_offset, self.end_offset)
         if offset >= upper_offset:
             return None
         try:
-            end = segment.size
-            found = segment.find(offset)
-            while found is None:
-                # Compaction may leave nothing at the end of a segment.
-                number += 1
-                if number >= len(segments) or segments[number].base_offset >= upper_offset:
-                    return None
-                segment = segments[number]
-                end = segment.size
-                found = segment.find(offset)
-            position, first_size = found
-            if number + 1 == len(segments) or upper_offset < segments[number + 1].base_offset:
-                upper = segment.find(upper_offset)
-                if upper is not None and upper[0] < end:
-                    end = upper[0]
-            size = end - position
-            if size <= 0:
-                return None
-            if size > max_bytes:
-                if first_size >= max_bytes:
-                    size = first_size if min_one or first_size == max_bytes else 0
-                else:
-                    size = max(segment.boundary(position + max_bytes) - position, first_size)
-            return Slice(segment.file, position, size)
+            return find_slice(self._segments, offset, max_bytes, upper_offset, min_one)
         except OSError as error:
             raise StorageError(self.directory, f"could not read at offset {offset}: {error}") from error
 
@@ -394,21 +306,11 @@ class Log:
 
     def aborted_transactions(self, start: int, end: int) -> list[Aborted]:
         """The aborted transactions that touch [start, end), in the order of their markers. Raises StorageError."""
-        segments = self._segments
-        found: list[Aborted] = []
-        for segment in segments[max(bisect_right(segments, start, key=_base_offset) - 1, 0) :]:
-            some, is_complete = segment.transactions.collect(start, end)
-            found += some
-            if is_complete:
-                break
-        return found
+        return aborted_transactions(self._segments, start, end)
 
     def read_end_of(self, found: Slice) -> int:
         """The offset behind a slice that `read` gave: the end to ask `aborted_transactions` for. Raises StorageError."""
-        for segment in self._segments:
-            if segment.is_file(found.file):
-                return segment.offset_at(found.position, found.position + found.size)
-        return self.end_offset
+        return end_offset_of(self._segments, found) or self.end_offset
 
     # Letting go
 
@@ -419,8 +321,7 @@ class Log:
         if offset <= self.start_offset:
             return False
         self.start_offset = offset
-        if self._epochs.truncate_start(offset):
-            write_epochs(self.directory, self._epochs, sync=False)
+        self._epochs.truncate_start(offset)
         return True
 
     def delete_old_segments(self, now_ms: int, high_watermark: int) -> int:
@@ -444,14 +345,7 @@ class Log:
     def _drop_segments(self, segments: Sequence[Segment], now_ms: int) -> None:
         """Rename to `.deleted`; `remove_deleted_files` unlinks (D108). Readers that hold a file keep it."""
         for segment in segments:
-            paths = segment.rename(DELETED)
-            if segment.base_offset in self._snapshots:
-                self._snapshots.remove(segment.base_offset)
-                path = snapshot_path(self.directory, segment.base_offset)
-                with contextlib.suppress(FileNotFoundError):
-                    os.rename(path, path + DELETED)
-                paths.append(path + DELETED)
-            self._deleted.append((now_ms, paths))
+            self._deleted.add(now_ms, segment.rename(DELETED) + self._snapshots.let_go(segment.base_offset))
 
     @property
     def has_deleted_files(self) -> bool:
@@ -459,19 +353,7 @@ class Log:
 
     def remove_deleted_files(self, before_ms: int) -> int:
         """Unlink what was let go at or before `before_ms`; how many files. Raises StorageError."""
-        due = [entry for entry in self._deleted if entry[0] <= before_ms]
-        removed = 0
-        for entry in due:
-            for path in entry[1]:
-                try:
-                    os.unlink(path)
-                    removed += 1
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    raise StorageError(path, f"could not be removed: {error.strerror}") from error
-            self._deleted.remove(entry)
-        return removed
+        return self._deleted.remove(before_ms)
 
     # Truncating
 
@@ -480,8 +362,7 @@ class Log:
         if offset < 0:
             raise ValueError(f"{self.directory}: can't truncate to offset {offset}")
         if offset >= self.end_offset:
-            if self._epochs.truncate_end(self.end_offset):
-                self._truncated_epochs()
+            self._epochs.truncate_end(self.end_offset)
             return False
         if self._segments[0].base_offset > offset:
             self.truncate_fully(offset, now_ms)
@@ -496,8 +377,7 @@ class Log:
             self._drop_segments(gone, now_ms)
             self._after_truncation(offset)
             self.start_offset = min(self.start_offset, offset)
-            if self._epochs.truncate_end(offset):
-                self._truncated_epochs()
+            self._epochs.truncate_end(offset)
             self.reload_producers(now_ms)
         except OSError as error:
             raise StorageError(self.directory, f"could not truncate to offset {offset}: {error.strerror}") from error
@@ -507,17 +387,14 @@ class Log:
         """Drop everything and begin anew at `offset`. Raises StorageError."""
         try:
             for segment in self._segments:
-                self._deleted.append((now_ms, segment.rename(DELETED)))
+                self._deleted.add(now_ms, segment.rename(DELETED))
             active = Segment.create(self.directory, offset, self._config, now_ms)
             self._active = active
             self._segments = (active,)
             self.end_offset = offset
             self.start_offset = offset if log_start_offset is None else log_start_offset
             self._after_truncation(offset)
-            if self._epochs.clear():
-                self._truncated_epochs()
-            for snapshot in self._snapshots:
-                remove_snapshot(self.directory, snapshot)
+            self._epochs.clear()
             self._snapshots.clear()
             self._producers.clear()
         except OSError as error:
@@ -529,23 +406,16 @@ class Log:
         self._needs_directory_sync = True
         self._plan_flush()
 
-    def _truncated_epochs(self) -> None:
-        # Not synced: an entry too many after a crash is cut when the log is loaded, a missing one can't come of this.
-        write_epochs(self.directory, self._epochs, sync=False)
-        self._epoch = self._epochs.latest
-
     def reload_producers(self, now_ms: int) -> None:
         """Make the producers what the log says: after a truncation, or when an append failed whose producers were noted already. Raises StorageError."""
         try:
-            rebuild_producers(self.directory, self._segments, self._snapshots, self.start_offset, self.end_offset, self._producers, now_ms)
-            self._snapshot()
+            rebuild_producers(self.directory, self._segments, self._snapshots.offsets, self.start_offset, self.end_offset, self._producers, now_ms)
+            self._take_snapshot()
         except OSError as error:
             raise StorageError(self.directory, f"could not read the producers' state: {error.strerror}") from error
 
-    def _snapshot(self) -> None:
-        if self.end_offset > max(self._snapshots[-1] if self._snapshots else 0, self.start_offset):
-            write_snapshot(self.directory, self.end_offset, self._producers.entries(self.end_offset), sync=True)
-            self._snapshots.append(self.end_offset)
+    def _take_snapshot(self) -> None:
+        self._snapshots.take(self.end_offset, self._producers.entries(self.end_offset), at_least=self.start_offset, sync=True)
 
     # The end
 
@@ -556,7 +426,7 @@ class Log:
         """
         try:
             self._active.deactivate()
-            self._snapshot()
+            self._take_snapshot()
         except OSError as error:
             raise StorageError(self.directory, f"could not be closed: {error.strerror}") from error
         self._needs_directory_sync = True
@@ -571,6 +441,10 @@ class Log:
     def rename_for_deletion(self, files: LogDirectory, topic: str, partition: int, now_ms: int) -> None:
         """Give the directory its -delete name (D109); `files` removes it later. Readers of open files aren't disturbed. Raises OSError."""
         self.directory = files.mark_deleted(self.directory, topic, partition, now_ms)
-        self._deleted.clear()
+        self._deleted.forget()
+        self._snapshots.directory = self._epochs.directory = self.directory
         for segment in self._segments:
             segment.move(self.directory)
+
+
+__all__ = ["Appended", "Log", "LogConfig", "Slice"]

@@ -42,8 +42,8 @@ class OffsetIndex:
 
     def lookup(self, offset: int) -> tuple[int, int] | None:
         """The last entry with an offset at or below `offset`, None when a scan must begin at the segment's start."""
-        view = self.file.entries()
-        slot = self._slot(view, self.file.count, offset - self.base_offset, 0)
+        view, count = self.file.entries()
+        slot = self._slot(view, count, offset - self.base_offset, 0)
         if slot == 0 or view is None:
             return None
         relative, position = ENTRY.unpack_from(view, (slot - 1) * 8)
@@ -51,13 +51,13 @@ class OffsetIndex:
 
     def position_at_most(self, position: int) -> int:
         """The start of the last indexed batch at or before `position`, 0 when there is none."""
-        view = self.file.entries()
-        slot = self._slot(view, self.file.count, position, 4)
+        view, count = self.file.entries()
+        slot = self._slot(view, count, position, 4)
         return ENTRY.unpack_from(view, (slot - 1) * 8)[1] if slot and view is not None else 0
 
     def cut_to(self, offset: int) -> None:
         """Drop entries at or above `offset`."""
-        self.file.cut(self._slot(self.file.entries(), self.file.count, offset - 1 - self.base_offset, 0))
+        self.file.cut(self._slot(*self.file.entries(), offset - 1 - self.base_offset, 0))
 
     @staticmethod
     def _slot(view: mmap | None, count: int, target: int, field: int) -> int:

@@ -32,3 +32,14 @@ def read_topic_id(directory: str) -> bytes | None:
 def write_topic_id(directory: str, topic_id: bytes) -> None:
     """Durably, with no newline at the end: Apache Kafka's file, byte for byte. Raises OSError."""
     replace_file(f"{directory}/{PARTITION_METADATA}", f"version: 0\ntopic_id: {uuid_text(topic_id)}".encode())
+
+
+def bind_topic(directory: str, topic_id: bytes) -> None:
+    """Write the file unless it is there. Raises StorageError when it is another topic's, OSError."""
+    known = read_topic_id(directory)
+    if known is None:
+        write_topic_id(directory, topic_id)
+    elif known != topic_id:
+        raise StorageError(
+            directory, f"belongs to another topic: partition.metadata says {uuid_text(known)}, {uuid_text(topic_id)} was expected", offline=False
+        )

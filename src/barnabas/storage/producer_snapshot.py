@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from barnabas.wire.records.native import crc32c
 
-from .atomic_file import write_file
-from .file_names import PRODUCER_SNAPSHOT, offset_name
+from .atomic_file import sync_file, write_file
+from .file_names import DELETED, PRODUCER_SNAPSHOT, offset_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,3 +66,47 @@ def read_snapshot(directory: str, offset: int) -> list[Entry]:
 def remove_snapshot(directory: str, offset: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(snapshot_path(directory, offset))
+
+
+class Snapshots:
+    """The snapshots of one directory: at segments' bases, and at the log's end after a clean stop (D64, D68)."""
+
+    __slots__ = ("_unsynced", "directory", "offsets")
+
+    def __init__(self, directory: str, offsets: list[int]) -> None:
+        self.directory = directory
+        self.offsets = offsets
+        self._unsynced: list[int] = []
+
+    def take(self, offset: int, entries: Iterable[Entry], *, at_least: int = 0, sync: bool) -> None:
+        """Write one for the log's end at `offset`, unless nothing advanced since the last or since `at_least`. Raises OSError."""
+        if offset > max(self.offsets[-1] if self.offsets else 0, at_least):
+            write_snapshot(self.directory, offset, entries, sync=sync)
+            self.offsets.append(offset)
+            if not sync:
+                self._unsynced.append(offset)
+
+    def sync(self) -> None:
+        """Make those durable that were written without. Raises OSError."""
+        for offset in self._unsynced[:]:
+            with contextlib.suppress(FileNotFoundError):
+                sync_file(snapshot_path(self.directory, offset))
+            with contextlib.suppress(ValueError):
+                self._unsynced.remove(offset)
+
+    def let_go(self, offset: int) -> list[str]:
+        """Rename the one at `offset` to `.deleted`, if there is one; its new path. Raises OSError."""
+        if offset not in self.offsets:
+            return []
+        self.offsets.remove(offset)
+        path = snapshot_path(self.directory, offset)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, path + DELETED)
+        return [path + DELETED]
+
+    def clear(self) -> None:
+        """Remove all. Raises OSError."""
+        for offset in self.offsets:
+            remove_snapshot(self.directory, offset)
+        self.offsets.clear()
+        self._unsynced.clear()

@@ -8,7 +8,6 @@ Writers are serialised by the caller. Readers take no lock: they see `size` firs
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from array import array
 from bisect import bisect_left
@@ -21,6 +20,7 @@ from .log_config import MAX_INT32, MAX_INT64
 from .offset_index import OffsetIndex
 from .time_index import NO_TIMESTAMP, TimeIndex
 from .transaction_index import TransactionIndex
+from .whole_writes import cut_back, write_all, write_rest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 # Batches whose place is kept in memory, so that reads at the tail cost no system call: between this many and twice as many.
 TAIL_BATCHES = 256
-_IOV_MAX = 1024
 NEVER = MAX_INT64
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # (buffer, base offset, last offset, max timestamp, size, leader epoch) of one batch, whose bytes carry its offset and epoch already.
 Appended = tuple["Buffer", int, int, int, int, int]
@@ -181,13 +179,13 @@ class Segment:
             try:
                 written = os.pwrite(self.file.fileno(), buffer, position)
             except OSError as error:
-                raise self._cut_back(error) from error
+                raise cut_back(self.file, position, error) from error
             if written != size:
-                self._write_rest([buffer], written, size)
+                write_rest(self.file, [buffer], position, written, size)
             self._account(last_offset, max_timestamp, position, size)
             self.size = position + size
             return
-        self._write_all([batch[0] for batch in batches], sum([batch[4] for batch in batches]))
+        write_all(self.file, [batch[0] for batch in batches], position, sum([batch[4] for batch in batches]))
         for _, _, last_offset, max_timestamp, size, _ in batches:
             self._account(last_offset, max_timestamp, position, size)
             position += size
@@ -240,40 +238,13 @@ class Segment:
         if index.is_full or time_index.is_full:
             self.roll_offset = -1  # nothing fits any more: the next append rolls
 
-    def _write_all(self, buffers: list[Buffer], total: int) -> None:
-        """One pwritev, unless there are more buffers than the kernel takes at once. Raises StorageError, nothing written."""
-        written = 0
-        try:
-            if len(buffers) <= _IOV_MAX:
-                written = os.pwritev(self.file.fileno(), buffers, self.size)
-        except OSError as error:
-            raise self._cut_back(error) from error
-        if written != total:
-            self._write_rest(buffers, written, total)
-
-    def _write_rest(self, buffers: list[Buffer], written: int, total: int) -> None:
-        """Go on after a short write, which a nearly full disk gives before it refuses."""
-        data = memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))
-        try:
-            while written < total:
-                count = os.pwrite(self.file.fileno(), data[written:total], self.size + written)
-                if count == 0:
-                    raise OSError(errno.ENOSPC, "the disk takes no more bytes")
-                written += count
-        except OSError as error:
-            raise self._cut_back(error) from error
-
-    def _cut_back(self, cause: OSError) -> StorageError:
-        """Remove the bytes of a failed append, before anything else can be put behind them (O15)."""
-        path = self.path(LOG)
-        try:
-            os.ftruncate(self.file.fileno(), self.size)
-        except OSError as error:
-            return StorageError(
-                path, f"append failed ({cause.strerror}) and its torn bytes could not be cut ({error.strerror}); take the directory offline"
-            )
-        # A full disk may have room again; a disk that fails is not to be trusted.
-        return StorageError(path, f"append failed ({cause.strerror}); the log was cut back to its last whole batch", offline=cause.errno not in FULL)
+    def room_for(self, batches: Sequence[Appended], start: int) -> int:
+        """Up to which of the batches from `start` on this segment has room; at least one goes into an empty segment."""
+        stop, size = start, self.size
+        while stop < len(batches) and size + batches[stop][4] <= self.max_bytes and batches[stop][2] <= self.roll_offset:
+            size += batches[stop][4]
+            stop += 1
+        return start + 1 if stop == start and self.size == 0 else stop
 
     # Finding
 
@@ -297,9 +268,7 @@ class Segment:
         if entry is not None:
             # The entry's batch itself proves that the index belongs to this file; without that, the scan starts at the front.
             with contextlib.suppress(ValueError):
-                first = find_batch(descriptor, entry[1], end, 0)
-                if first is not None and first[3] == entry[0]:
-                    return find_batch(descriptor, entry[1], end, offset)
+                return find_batch(descriptor, entry[1], end, offset, entry[0])
         try:
             return find_batch(descriptor, 0, end, offset)
         except ValueError as error:
@@ -448,3 +417,12 @@ class Segment:
         self.index.file.forget()
         self.time_index.forget()
         self._file = None
+
+
+def sync_segments(segments: Sequence[Segment], point: int, target: int) -> None:
+    """Make durable what lies in [point, target). Segments that were deleted meanwhile need no more. Raises OSError."""
+    for number, segment in enumerate(segments):
+        upper = segments[number + 1].base_offset if number + 1 < len(segments) else NEVER
+        if upper > point and segment.base_offset < target:
+            with contextlib.suppress(FileNotFoundError):
+                segment.sync()

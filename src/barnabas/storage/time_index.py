@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from .index_file import IndexFile
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 ENTRY = Struct(">qi")
 NO_TIMESTAMP = -1
@@ -56,8 +60,8 @@ class TimeIndex:
 
     def lookup(self, timestamp: int) -> tuple[int, int]:
         """The last entry with a timestamp at or below `timestamp`, else (-1, base offset)."""
-        slot = self._slot(timestamp, 0, 8)
-        view = self.file.entries()
+        view, count = self.file.entries()
+        slot = self._slot(view, count, timestamp, 0, 8)
         if slot == 0 or view is None:
             return NO_TIMESTAMP, self.base_offset
         found, relative = ENTRY.unpack_from(view, (slot - 1) * 12)
@@ -65,7 +69,7 @@ class TimeIndex:
 
     def cut_to(self, offset: int) -> None:
         """Drop entries at or above `offset`."""
-        self.file.cut(self._slot(offset - 1 - self.base_offset, 8, 4))
+        self.file.cut(self._slot(*self.file.entries(), offset - 1 - self.base_offset, 8, 4))
         self._last_timestamp = None
 
     def forget(self) -> None:
@@ -73,12 +77,12 @@ class TimeIndex:
         self.file.forget()
         self._last_timestamp = None
 
-    def _slot(self, target: int, field: int, size: int) -> int:
+    @staticmethod
+    def _slot(view: mmap | None, count: int, target: int, field: int, size: int) -> int:
         """How many entries have a field (at 0 the timestamp, at 8 the offset) at most `target`."""
-        view = self.file.entries()
         if view is None:
             return 0
-        low, high = 0, self.file.count
+        low, high = 0, count
         from_bytes = int.from_bytes
         while low < high:
             middle = (low + high) // 2
