@@ -14,13 +14,14 @@ from .definitions.broker import BROKER, DYNAMIC_QUOTAS, update_mode
 from .definitions.client_metrics import CLIENT_METRICS
 from .definitions.group import GROUP
 from .definitions.row import FLAG, TYPE, Row, index
+from .error import ConfigError
 from .resolution import default_text, overlay
 from .synonyms import GROUP as GROUP_SYNONYMS
 from .synonyms import TOPIC as TOPIC_SYNONYMS
 from .synonyms import broker_synonyms
 from .topic_settings import ROWS as TOPIC_ROWS
 from .topic_settings import topic_defaults, topic_values, valid_overrides
-from .values import Values, to_text
+from .values import Values, parse, to_text
 
 CLIENT_METRICS_ROWS: dict[str, Row] = index(CLIENT_METRICS)
 GROUP_ROWS: dict[str, Row] = index(GROUP)
@@ -100,7 +101,7 @@ def describe_group(layers: BrokerLayers, overrides: Mapping[str, str], names: It
         else:
             text, synonyms = to_text(layers.values[broker_name]), _behind(layers, broker_name)
         if name in overrides:
-            text = overrides[name].strip()
+            text = _as_parsed(row, overrides[name])
             synonyms = (Synonym(name, text, resolution.DYNAMIC_GROUP_CONFIG), *synonyms)
         found.append(_described(name, text, row, synonyms))
     return found
@@ -111,7 +112,7 @@ def describe_client_metrics(overrides: Mapping[str, str], names: Iterable[str] |
     found = []
     for name in _wanted(CLIENT_METRICS_ROWS, names):
         row = CLIENT_METRICS_ROWS[name]
-        text = overrides[name].strip() if name in overrides else default_text(row)
+        text = _as_parsed(row, overrides[name]) if name in overrides else default_text(row)
         synonyms = (Synonym(name, text, resolution.DYNAMIC_CLIENT_METRICS_CONFIG),) if name in overrides else ()
         found.append(_described(name, text, row, synonyms))
     return found
@@ -125,6 +126,13 @@ def describe_broker_logger(levels: Mapping[str, str], names: Iterable[str] | Non
 def _wanted(present: Iterable[str], names: Iterable[str] | None) -> list[str]:
     asked = set(names or ())
     return [name for name in present if not asked or name in asked]
+
+
+def _as_parsed(row: Row, text: str) -> str | None:
+    try:
+        return to_text(parse(row, text))
+    except ConfigError:  # stored by another release
+        return text
 
 
 def _described(name: str, text: str | None, row: Row, synonyms: tuple[Synonym, ...]) -> Described:

@@ -45,6 +45,9 @@ def resolve(values: Values) -> Listeners:
         protocols,
     )
     _check_roles(values, roles, listeners)
+    for name in values.items_of("early.start.listeners"):
+        if name not in {one.name for one in bound}:
+            raise ConfigError(f"{name} is not one of listeners: {', '.join(one.name for one in bound)}", "early.start.listeners")
     return listeners
 
 

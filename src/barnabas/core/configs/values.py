@@ -58,7 +58,7 @@ def _double(name: str, text: str, trimmed: str) -> float:
             return float(trimmed)
         if body[:2] in ("0x", "0X") and "p" in body.lower():
             return float.fromhex(trimmed.rstrip("fFdD") if trimmed[-1] in "fFdD" else trimmed)
-        if body[:1] not in ("n", "N", "i", "I") and "_" not in body:
+        if body.isascii() and body[:1] not in ("n", "N", "i", "I") and "_" not in body:
             return float(trimmed[:-1] if len(body) > 1 and trimmed[-1] in "fFdD" else trimmed)
     except (ValueError, OverflowError):
         pass

@@ -144,7 +144,7 @@ def read_node_config(path: str, overrides: Iterable[str] = ()) -> NodeConfig:
 def node_config(given: Iterable[Given], path: str = "server.properties") -> NodeConfig:
     """As `read_node_config`, of keys already read, the last of a key counting. `path` names the file in messages about what is missing."""
     settings = {one.key: one for one in given}
-    values, problems = _parse(settings, path)
+    values, problems = parse_given(settings.values(), path)
     if not problems:
         try:
             listeners = resolve(values)
@@ -157,7 +157,9 @@ def node_config(given: Iterable[Given], path: str = "server.properties") -> Node
     return NodeConfig(_static(settings), values, _warnings(settings, values, path))
 
 
-def _parse(settings: dict[str, Given], path: str) -> tuple[Values, list[str]]:
+def parse_given(given: Iterable[Given], path: str = "server.properties") -> tuple[Values, list[str]]:
+    """The values of keys read (each once), and what is wrong with single ones or missing."""
+    settings = {one.key: one for one in given}
     parsed: dict[str, Value] = {}
     problems = []
     for one in settings.values():
