@@ -66,6 +66,11 @@ class _Source:
     def present_tagged(self, cls: type[Struct]) -> list[Field]:
         return sorted((f for f in cls.fields if f.first <= self.version <= f.last and f.tag is not None), key=_tag_of) if self.flexible else []
 
+    def has_records(self, cls: type[Struct]) -> bool:
+        """Whether a field somewhere in `cls` is a view of record batches."""
+        inner = (struct_of(cls, field) for field in cls.fields)
+        return any(field.type_name == "Records" for field in cls.fields) or any(found is not None and self.has_records(found) for found in inner)
+
     def build(self, head: str) -> Any:
         exec(compile("\n".join([head, *self.lines]), f"<{self.cls.__name__} v{self.version}>", "exec"), self.names)
         return self.names["run"]
@@ -94,6 +99,9 @@ def _tag_of(field: Field) -> int:
 class _Decoder(_Source):
     def function(self) -> Callable[[Any, int, int], tuple[Any, int]]:
         self.run: list[tuple[str, str]] = []  # fixed-size fields not yet written out: (format, target)
+        self.copies = not self.has_records(self.cls)
+        if self.copies:  # slices of bytes become strings and values quicker than views do
+            self.lines.append("  if type(b) is not bytes: b = bytes(b)")
         self.struct(self.cls, "m", "  ")
         self.lines.append("  return m, p")
         body = self.build("def run(b, p, e):")
@@ -111,25 +119,35 @@ class _Decoder(_Source):
         return decode
 
     def struct(self, cls: type[Struct], target: str, indent: str) -> None:
-        add = self.lines.append
         self.flush(indent)
-        known = self.name(cls, "C")
         self.names["new"] = object.__new__
-        add(f"{indent}{target} = new({known})")
+        self.lines.append(f"{indent}{target} = new({self.name(cls, 'C')})")
         present = self.present(cls)
         for field in present:
             self.field(cls, field, f"{target}.{field.name}", indent)
+        count = self.fresh("n")
+        if self.flexible:
+            self.run.append(("B", count))
         self.flush(indent)
         for field in cls.fields:
             if field not in present:
-                default = default_source(cls, field)
-                if default.startswith("D_"):
-                    default = f"{self.name(struct_of(cls, field), 'C')}()"
-                add(f"{indent}{target}.{field.name} = {default}")
+                self.absent(cls, field, f"{target}.{field.name}", indent)
         if self.flexible:
-            self.tags(cls, target, indent)
+            self.tags(cls, target, count, indent)
         else:
-            add(f"{indent}{target}.unknown_tags = ()")
+            self.lines.append(f"{indent}{target}.unknown_tags = ()")
+
+    def absent(self, owner: type[Struct], field: Field, target: str, indent: str) -> None:
+        """Gives a field its default; a struct is made in line."""
+        default = default_source(owner, field)
+        if not default.startswith("D_"):
+            self.lines.append(f"{indent}{target} = {default}")
+            return
+        inner, made = struct_of(owner, field), self.fresh("m")
+        assert inner is not None
+        self.lines.append(f"{indent}{target} = {made} = new({self.name(inner, 'C')}); {made}.unknown_tags = ()")
+        for each in inner.fields:
+            self.absent(inner, each, f"{made}.{each.name}", indent)
 
     def flush(self, indent: str) -> None:
         if self.run:
@@ -142,14 +160,12 @@ class _Decoder(_Source):
 
     def length(self, field: Field, indent: str, *, fixed: str) -> None:
         """Reads a length into n; -1 is null."""
-        if self.flexible and not field.plain:
-            self.flush(indent)
-            self.lines.append(f"{indent}n = b[p]; p += 1")
+        compact = self.flexible and not field.plain
+        self.run.append(("B" if compact else fixed, "n"))
+        self.flush(indent)
+        if compact:
             self.lines.append(f"{indent}if n > 127: n, p = uvarint(b, p - 1)")
             self.lines.append(f"{indent}n -= 1")
-        else:
-            self.run.append((fixed, "n"))
-            self.flush(indent)
 
     def field(self, owner: type[Struct], field: Field, target: str, indent: str) -> None:
         inner = struct_of(owner, field)
@@ -161,7 +177,7 @@ class _Decoder(_Source):
         elif inner is not None and nullable:
             self.run.append(("b", "n"))
             self.flush(indent)
-            self.lines.append(f"{indent}if n < 0: {target} = None")
+            self.lines.append(f"{indent}if n {'< 0' if field.tag is None else '== 0'}: {target} = None")
             self.lines.append(f"{indent}else:")
             value = self.fresh("m")
             self.struct(inner, value, indent + "  ")
@@ -185,7 +201,10 @@ class _Decoder(_Source):
             add(f"{indent}  if n > {_MAX_STRING_BYTES}: raise DecodeError(f'{field.name} claims {{n}} bytes')")
         add(f"{indent}  q = p + n")
         add(f"{indent}  if q > e: raise DecodeError(f'{field.name} claims {{n}} bytes, {{e - p}} are left')")
-        value = {"String": "str(b[p:q], 'utf-8', 'replace')", "Bytes": "bytes(b[p:q])", "Records": "b[p:q]"}[field.type_name]
+        if self.copies:
+            value = "b[p:q].decode('utf-8', 'replace')" if field.type_name == "String" else "b[p:q]"
+        else:
+            value = {"String": "str(b[p:q], 'utf-8', 'replace')", "Bytes": "bytes(b[p:q])", "Records": "b[p:q]"}[field.type_name]
         add(f"{indent}  {target} = {value}; p = q")
 
     def array(self, field: Field, inner: type[Struct] | None, target: str, indent: str, nullable: bool) -> None:
@@ -218,30 +237,28 @@ class _Decoder(_Source):
             self.sized(element, item, indent + "  ", nullable=False)
         add(f"{indent}  {items}.append({item})")
 
-    def tags(self, cls: type[Struct], target: str, indent: str) -> None:
+    def tags(self, cls: type[Struct], target: str, count: str, indent: str) -> None:
+        """Tagged fields, `count` of them (its first byte is read). As in Apache Kafka the size that a known one claims doesn't matter."""
         add = self.lines.append
-        known = self.present_tagged(cls)
-        unknown, count, end, tag = self.fresh("u"), self.fresh("n"), self.fresh("e"), self.fresh("t")
-        add(f"{indent}{count} = b[p]; p += 1")
+        unknown, size, tag = self.fresh("u"), self.fresh("z"), self.fresh("t")
         add(f"{indent}if {count}:")
         add(f"{indent}  if {count} > 127: {count}, p = uvarint(b, p - 1)")
         add(f"{indent}  {unknown} = []")
         add(f"{indent}  for _ in range({count}):")
         add(f"{indent}    {tag}, p = uvarint(b, p)")
-        add(f"{indent}    {end}, p = uvarint(b, p)")
-        add(f"{indent}    {end} += p")
-        add(f"{indent}    if {end} > e: raise DecodeError('a tagged field is longer than the message')")
+        add(f"{indent}    {size}, p = uvarint(b, p)")
         word = "if"
-        for field in known:
+        for field in sorted((field for field in cls.fields if field.tag is not None), key=_tag_of):
             add(f"{indent}    {word} {tag} == {field.tag}:")
-            self.field(cls, field, f"{target}.{field.name}", indent + "      ")
-            self.flush(indent + "      ")
-            add(f"{indent}      if p != {end}: raise DecodeError('tagged field {field.name} has another size than it says')")
+            if field.first <= self.version <= field.last:
+                self.field(cls, field, f"{target}.{field.name}", indent + "      ")
+                self.flush(indent + "      ")
+            else:
+                add(f"{indent}      raise DecodeError('tag {field.tag} belongs to other versions')")
             word = "elif"
-        if known:
-            add(f"{indent}    else: {unknown}.append(({tag}, bytes(b[p:{end}]))); p = {end}")
-        else:
-            add(f"{indent}    {unknown}.append(({tag}, bytes(b[p:{end}]))); p = {end}")
+        add(f"{indent}    {'else' if word == 'elif' else 'if True'}:")
+        add(f"{indent}      if {size} > e - p: raise DecodeError(f'tagged field {{{tag}}} claims {{{size}}} bytes, {{e - p}} are left')")
+        add(f"{indent}      {unknown}.append(({tag}, bytes(b[p:p + {size}]))); p += {size}")
         add(f"{indent}  {target}.unknown_tags = tuple({unknown})")
         add(f"{indent}else: {target}.unknown_tags = ()")
 
@@ -269,9 +286,13 @@ class _Encoder(_Source):
                 self.refuse_lost(cls, field, f"{value}.{field.name}", indent)
         for field in self.present(cls):
             self.field(cls, field, f"{value}.{field.name}", indent, write)
-        self.flush(indent, write)
         if self.flexible:
             self.tagged(cls, value, indent, write)
+        else:
+            self.flush(indent, write)
+            self.lines.append(
+                f"{indent}if {value}.unknown_tags: raise EncodeError('{self.cls.__name__} version {self.version} has no tagged fields')"
+            )
 
     def refuse_lost(self, cls: type[Struct], field: Field, value: str, indent: str) -> None:
         """W38: a value that the version can't carry is an error, not a loss."""
@@ -284,10 +305,16 @@ class _Encoder(_Source):
         if default == "[]":
             return value if field.nullable == NEVER else f"{value} is None or {value}"
         if default.startswith("D_"):
-            return f"{value} != {self.name(struct_of(cls, field), 'C')}()"
+            inner = struct_of(cls, field)
+            assert inner is not None
+            parts = [self.differs(inner, each, f"{value}.{each.name}") for each in inner.fields] + [f"{value}.unknown_tags"]
+            return " or ".join(parts if field.nullable == NEVER else [f"{value} is None", *parts])
         return f"{value} is not None" if default == "None" else f"{value} != {default}"
 
     def flush(self, indent: str, write: str) -> None:
+        if [value for _, value in self.run] == ["0"]:
+            self.lines.append(f"{indent}{write}(b'\\0')")
+            self.run.clear()
         if self.run:
             fixed = struct.Struct(">" + "".join(f for f, _ in self.run))
             pack = self.fresh("S")
@@ -314,7 +341,7 @@ class _Encoder(_Source):
             self.flush(indent, write)
             self.lines.append(f"{indent}if {value} is None:")
             if inner is not None and not field.is_array:
-                self.lines.append(f"{indent}  {write}(b'\\xff')")
+                self.lines.append(f"{indent}  {write}(b'\\x{'ff' if field.tag is None else '00'}')")
             else:
                 self.length(field, "-1", indent + "  ", write, fixed="h" if field.type_name == "String" and not field.is_array else "i")
             self.lines.append(f"{indent}else:")
@@ -366,21 +393,29 @@ class _Encoder(_Source):
             self.sized(element, item, indent + "  ", write)
 
     def tagged(self, cls: type[Struct], value: str, indent: str, write: str) -> None:
+        """Tagged fields; where there are none, their count of zero ends the run of fixed-size fields before it."""
+        add = self.lines.append
         known = self.present_tagged(cls)
-        if not known:
-            self.lines.append(f"{indent}if {value}.unknown_tags: tags({write}, {value}.unknown_tags)")
-            self.lines.append(f"{indent}else: {write}(b'\\0')")
-            return
         found = self.fresh("t")
-        self.lines.append(f"{indent}{found} = list({value}.unknown_tags)")
+        if known:
+            self.flush(indent, write)
+            add(f"{indent}{found} = list({value}.unknown_tags)")
+        else:
+            add(f"{indent}{found} = {value}.unknown_tags")
         for field in known:
             part = self.fresh("o")
-            self.lines.append(f"{indent}if {self.differs(cls, field, f'{value}.{field.name}')}:")
-            self.lines.append(f"{indent}  {part} = []; {part}w = {part}.append")
+            add(f"{indent}if {self.differs(cls, field, f'{value}.{field.name}')}:")
+            add(f"{indent}  {part} = []; {part}w = {part}.append")
             self.field(cls, field, f"{value}.{field.name}", indent + "  ", f"{part}w")
             self.flush(indent + "  ", f"{part}w")
-            self.lines.append(f"{indent}  {found}.append(({field.tag}, b''.join({part})))")
-        self.lines.append(f"{indent}tags({write}, {found})")
+            add(f"{indent}  {found}.append(({field.tag}, b''.join({part})))")
+        run = list(self.run)
+        add(f"{indent}if {found}:")
+        self.flush(indent + "  ", write)
+        add(f"{indent}  tags({write}, {found})")
+        add(f"{indent}else:")
+        self.run = [*run, ("B", "0")]
+        self.flush(indent + "  ", write)
 
 
 def _length_error(name: str, value: bytes) -> None:

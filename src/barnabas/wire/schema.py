@@ -27,6 +27,8 @@ _PRIMITIVE_DEFAULTS: dict[str, Any] = {
     "String": "", "Bytes": b"", "Records": b"", "Uuid": bytes(16),
 }  # fmt: skip
 _UNSET: Any = object()
+FRESH: Any = object()
+"""The default of a struct that may be null but isn't when left out: one at its own defaults. What can't be null needs no saying."""
 
 
 class Field:
@@ -214,7 +216,7 @@ def default_source(owner: type[Struct], field: Field) -> str:
     """A fresh default of `field` as a Python expression; `D_name` stands for the struct's class."""
     if isinstance(field.default, list):
         return "[]"
-    if field.default is None and field.type_name not in _PRIMITIVE_DEFAULTS and field.nullable == NEVER:
+    if field.default is FRESH or (field.default is None and field.type_name not in _PRIMITIVE_DEFAULTS and field.nullable == NEVER):
         return f"D_{field.name}()"
     return repr(field.default)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barnabas.wire.schema import Message, Struct, always, between, since, tagged
+from barnabas.wire.schema import FRESH, Message, Struct, always, between, since, tagged
 from barnabas.wire.types import ZERO_UUID, Array, Bytes, Int8, Int16, Int32, Int64, String, Uint16, Uuid
 
 
@@ -97,7 +97,7 @@ class ConsumerGroupMemberMetadataValue(Message, key=5, versions="0", flexible="0
     subscribed_topic_regex: String | None
     rebalance_timeout_ms: Int32 = always(default=-1)
     server_assignor: String | None
-    classic_member_metadata: ClassicMemberMetadata | None = tagged(0, default=None)
+    classic_member_metadata: ClassicMemberMetadata | None = tagged(0, default=FRESH)
 
     class ClassicMemberMetadata(Struct):
         session_timeout_ms: Int32

@@ -62,3 +62,7 @@ class QuorumStateData(Message, versions="0-1", flexible="0+"):
 
     class Voter(Struct):
         voter_id: Int32 = between(0, 0, default=0)
+
+
+class ControlRecordTypeSchema(Message, versions="0"):
+    type: Int16

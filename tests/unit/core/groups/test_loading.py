@@ -142,7 +142,12 @@ def test_unknown_versions_stop_the_load() -> None:
 def consumer_group(log: MemoryLog) -> None:
     put(
         log,
-        kept(5, wire.ConsumerGroupMemberMetadataValue(client_id="c", client_host="/h", subscribed_topic_names=["t"]), "g", "m"),
+        kept(
+            5,
+            wire.ConsumerGroupMemberMetadataValue(client_id="c", client_host="/h", subscribed_topic_names=["t"], classic_member_metadata=None),
+            "g",
+            "m",
+        ),
         kept(3, wire.ConsumerGroupMetadataValue(epoch=2), "g"),
         kept(7, wire.ConsumerGroupTargetAssignmentMemberValue(topic_partitions=[]), "g", "m"),
         kept(6, wire.ConsumerGroupTargetAssignmentMetadataValue(assignment_epoch=2), "g"),
