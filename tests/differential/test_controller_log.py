@@ -161,6 +161,8 @@ SCRIPT: list[tuple[Message, int]] = [
     (alter(TOPIC, "plain", ("no.such", SET, "1")), 1),
     (alter(TOPIC, "plain", ("segment.ms", SET, "0")), 1),
     (alter(TOPIC, "plain", ("max.message.bytes", SET, "5"), validate_only=True), 1),
+    (alter(TOPIC, "plain", ("retention.ms", 9, "1")), 1),
+    (alter(BROKER, "", ("log.retention.ms", 9, "1")), 1),
     (alter(TOPIC, "absent", ("retention.ms", SET, "1")), 1),
     (alter(TOPIC, "", ("retention.ms", SET, "1")), 1),
     (alter(TOPIC, "sla/sh", ("retention.ms", SET, "1")), 1),

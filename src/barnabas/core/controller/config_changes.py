@@ -90,7 +90,7 @@ def _new_value(controller: Controller, resource: ConfigResource, name: str, oper
     if operation == DELETE:
         return None
     if operation not in _OPERATIONS:
-        raise ApiError(Error.INVALID_REQUEST, f"Unknown config operation {operation} for {name}.")
+        raise ApiError(Error.UNKNOWN_SERVER_ERROR)  # as Apache Kafka's controller, which trips over it
     rules = controller.configs.rules
     if not rules.is_list(resource[0], name):
         raise ApiError(Error.INVALID_CONFIG, f"{_OPERATIONS[operation]} works on lists only, and {name} is none.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.core.controller.config_changes import DELETE, SUBTRACT
+from barnabas.core.controller.config_changes import DELETE, SET, SUBTRACT
 from barnabas.core.controller.result import ApiError
 from barnabas.core.metadata.image import BROKER, CLIENT_METRICS, GROUP, TOPIC
 from barnabas.wire.errors import Error
@@ -51,12 +51,12 @@ def _check(resource: ConfigResource, operations: Sequence[tuple[str, Operation]]
     nulls = [key for key, (operation, value) in operations if value is None and operation != DELETE]
     if nulls:
         raise ApiError(Error.INVALID_REQUEST, f"These configs have no value: {', '.join(nulls)}")
-    unknown = [operation for _, (operation, _) in operations if not 0 <= operation <= SUBTRACT]
-    if unknown:
-        raise ApiError(Error.INVALID_REQUEST, f"There is no config operation {unknown[0]}.")
     if resource_type not in (TOPIC, BROKER, CLIENT_METRICS, GROUP):
         raise ApiError(Error.INVALID_REQUEST, f"Configs of resource type {resource_type} can't be changed here.")
     if resource_type == BROKER and not on_controller:
         if name and name != str(node_id):
             raise ApiError(Error.INVALID_REQUEST, f"This is broker {node_id}; send configs of broker {name} to that one.")
+        unknown = [operation for _, (operation, _) in operations if not SET <= operation <= SUBTRACT]
+        if unknown:
+            raise ApiError(Error.INVALID_REQUEST, f"There is no config operation {unknown[0]}.")
         judge(name, operations)
