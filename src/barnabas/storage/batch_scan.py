@@ -56,9 +56,10 @@ def find_batch(descriptor: int, position: int, end: int, offset: int, first_last
     return None
 
 
-def read_batch(descriptor: int, position: int, size: int) -> bytes:
-    """The bytes of one batch."""
-    return os.pread(descriptor, size, position)
+def first_max_timestamp(descriptor: int) -> int | None:
+    """The greatest timestamp of a file's first batch; None when there is no whole header. Raises OSError."""
+    data = os.pread(descriptor, HEADER_SIZE, 0)
+    return int(HEADER.unpack(data)[8]) if len(data) == HEADER_SIZE else None
 
 
 class OldFormat(ValueError):

@@ -25,7 +25,7 @@ from .file_names import (
     offset_of,
 )
 from .producer_snapshot import remove_snapshot, write_snapshot
-from .recovery import last_offset_of, load_first_timestamp, load_producers, read_tail, rebuild_epochs, rebuild_producers, recover_segment
+from .recovery import last_offset_of, load_producers, read_tail, rebuild_epochs, rebuild_producers, recover_segment
 from .segment import Segment
 
 if TYPE_CHECKING:
@@ -84,9 +84,7 @@ class Loader:
         start_offset = max(log_start_offset, self.segments[0].base_offset)
         epochs_changed = self._settle_epochs(epochs_known, start_offset, log_start_offset, end_offset)
         self._settle_producers(start_offset, end_offset, clean=clean, is_scanned=is_scanned)
-        active = self.segments[-1]
-        if active.size:
-            load_first_timestamp(active)
+        self.segments[-1].restart_roll_time()
         point = end_offset if clean else min(recovery_point, end_offset)
         return Loaded(self.segments, start_offset, end_offset, point, self.snapshots, epochs_changed)
 

@@ -10,6 +10,7 @@ none: the segments are a tuple that is replaced.
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from .atomic_file import sync_directory
@@ -19,12 +20,12 @@ from .errors import OffsetOutOfRange, StorageError
 from .file_names import DELETED
 from .loader import Loader
 from .log_config import LogConfig
-from .log_reader import Slice, aborted_transactions, end_offset_of, find_slice
+from .log_reader import Slice, aborted_transactions, base_offset_of, end_offset_of, find_slice
 from .partition_metadata import bind_topic
 from .producer_snapshot import Snapshots
 from .recovery import rebuild_producers
 from .retention import deletable
-from .segment import NEVER, Appended, Segment, sync_segments
+from .segment import Appended, Segment, sync_segments
 from .timestamps import TimestampOffset, latest_timestamp, offset_at
 from .transaction_index import Aborted
 
@@ -123,7 +124,7 @@ class Log:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """For who reads or cleans whole segments; the last one is being written."""
+        """The last one is being written."""
         return self._segments
 
     # Appending
@@ -199,8 +200,9 @@ class Log:
         self._epochs.write()
 
     def add_aborted(self, producer_id: int, first_offset: int, last_offset: int, last_stable_offset: int) -> None:
-        """Index an aborted transaction whose marker was just appended at `last_offset`. Raises StorageError."""
-        self._active.transactions.append(Aborted(producer_id, first_offset, last_offset, last_stable_offset))
+        """Index an aborted transaction whose marker was appended at `last_offset`, in the order of markers. Raises StorageError."""
+        segment = self._segments[bisect_right(self._segments, last_offset, key=base_offset_of) - 1]
+        segment.transactions.append(Aborted(producer_id, first_offset, last_offset, last_stable_offset))
 
     # Rolling
 
@@ -274,9 +276,7 @@ class Log:
         self._config = config
         for segment in self._segments:
             segment.configure(config)
-        active = self._active
-        if active.roll_timestamp != NEVER or active.roll_clock_ms != NEVER:
-            active.restart_roll_time()
+        self._active.restart_roll_time()
         self._plan_flush()
 
     # Reading

@@ -107,13 +107,6 @@ def read_tail(segment: Segment) -> int | None:
     return next_offset
 
 
-def load_first_timestamp(segment: Segment) -> None:
-    """The first batch's timestamp decides when a segment rolls by time. Raises OSError."""
-    for _, _, header in Scan(segment.file.fileno(), 0, min(segment.size, 1 << 16)):
-        segment.first_timestamp(header[8])
-        return
-
-
 def rebuild_producers(
     directory: str, segments: Sequence[Segment], snapshots: list[int], start_offset: int, end_offset: int, producers: Producers, now_ms: int
 ) -> None:

@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from .batch_scan import Scan, find_batch
+from .batch_scan import Scan, find_batch, first_max_timestamp
 from .errors import StorageError
 from .file_names import INDEX, LOG, TIME_INDEX, TRANSACTION_INDEX, offset_name
 from .log_config import MAX_INT32, MAX_INT64
@@ -220,10 +220,10 @@ class Segment:
             self.roll_timestamp, self.roll_clock_ms = NEVER, self.created_ms + self.roll_after_ms
 
     def restart_roll_time(self) -> None:
-        """The time to roll after changed: count again from the first batch."""
-        for _, _, header in Scan(self.file.fileno(), 0, self.size):
-            self.first_timestamp(header[8])
-            return
+        """Count the time to roll from the first batch: after opening, and when the time changed. Raises OSError."""
+        timestamp = first_max_timestamp(self.file.fileno()) if self.size else None
+        if timestamp is not None:
+            self.first_timestamp(timestamp)
 
     def _reserve_entries(self, batches: int) -> None:
         self.index.file.reserve(batches)

@@ -268,9 +268,10 @@ def test_roll_by_the_clock_without_timestamps(tmp_path: Path) -> None:
     assert bases(replica) == [0, 2]
 
 
-def test_the_first_timestamp_counts_after_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_the_first_timestamp_counts_after_a_restart(tmp_path: Path, size: int) -> None:
     replica = Replica(tmp_path, LogConfig(segment_ms=1000))
-    replica.write(batch(0, timestamp=5000))
+    replica.write(batch(0, timestamp=5000, size=size))
     replica.log.close()
     replica = Replica(tmp_path, LogConfig(segment_ms=1000))
     replica.write(batch(1, timestamp=6000), batch(2, timestamp=6001))
@@ -552,6 +553,15 @@ def test_aborted_transactions(tmp_path: Path) -> None:
     for path in tmp_path.glob("*.txnindex"):
         path.unlink()
     assert Replica(tmp_path, clean=False).log.aborted_transactions(0, 9) == aborted
+
+
+def test_an_abort_is_indexed_where_its_marker_is(tmp_path: Path) -> None:
+    replica = Replica(tmp_path)
+    replica.fill(3)
+    replica.log.roll()
+    replica.log.add_aborted(7, 0, 2, 3)
+    assert (tmp_path / f"{0:020d}.txnindex").stat().st_size == 34
+    assert replica.log.aborted_transactions(0, 3) == [(7, 0, 2, 3)]
 
 
 def test_where_a_slice_ends(tmp_path: Path) -> None:
