@@ -68,9 +68,8 @@ class CannotStart(Exception):
 class Running:
     """A node that serves. `stop` ends it in order."""
 
-    def __init__(self, node: Node, disk: DiskDuties, metadata_lock: DirectoryLock | None) -> None:
+    def __init__(self, node: Node, metadata_lock: DirectoryLock | None) -> None:
         self.node = node
-        self.disk = disk
         self._metadata_lock = metadata_lock
 
     def stop(self) -> None:
@@ -81,7 +80,7 @@ class Running:
         node.network.stop_accepting()
         node.network.stop()
         node.groups.stop()
-        self.disk.stop()
+        node.disk.stop()
         node.controller.stop()
         node.replicas.close(node.controller.broker_epoch)
         if self._metadata_lock is not None:
@@ -156,19 +155,19 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     unassigned = node.replicas.catch_up(node.image, config.node_id)
     host.begin()
     node.network = Network(node, Router())
-    disk = DiskDuties(node)
+    node.disk = DiskDuties(node)
     host.run()
     if unassigned:
         host.report_directories([(p.topic_id, p.index, p.directory_id) for p in unassigned])
     node.groups.start()
     node.groups.catch_up(node.image, config.node_id)
-    disk.start()
+    node.disk.start()
     node.network.start()
     for listener in listeners:
         node.network.listen(listener, config.network.backlog)
     where = ", ".join(f"{listener.name}://{listener.host or '0.0.0.0'}:{listener.port}" for listener in listeners)
     node.log_info(f"Kafka Server started: node {config.node_id} of cluster {cluster_id} on {where}, {clock_ms() - began_ms} ms")
-    return Running(node, disk, metadata_lock)
+    return Running(node, metadata_lock)
 
 
 def _bind(config: NodeConfig) -> list[Listener]:

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from barnabas.core.partition.producers import ProducerError
+from barnabas.node.call import clock_ms
 from barnabas.storage.errors import StorageError
 from barnabas.wire.errors import Error
 from barnabas.wire.records.batch import STAMP
@@ -178,9 +179,15 @@ class Partition:
             waiter()
 
     def _take_back(self, error: StorageError | OSError) -> None:
-        """The log is as it was before the group; so are offsets and producers."""
+        """The log is as it was before the group; so must be offsets and producers, or their disk is given up."""
         self.next_offset = self.log.end_offset
-        self.on_storage_error(self, error if isinstance(error, StorageError) else StorageError(self.log.directory, str(error)))
+        failure = error if isinstance(error, StorageError) else StorageError(self.log.directory, str(error))
+        if not failure.offline:
+            try:
+                self.log.reload_producers(clock_ms())
+            except (StorageError, OSError) as worse:
+                failure = StorageError(self.log.directory, f"producers could not be read again after {error}: {worse}")
+        self.on_storage_error(self, failure)
 
     # Reading
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from barnabas.node.config.node_config import NodeConfig
     from barnabas.node.controller_host import ControllerHost
     from barnabas.node.coordinator import GroupCoordinators
+    from barnabas.node.disk_duties import DiskDuties
     from barnabas.node.network import Network
     from barnabas.node.partition import Partition
     from barnabas.node.producer_ids import ProducerIds
@@ -38,6 +39,7 @@ _ADMIN_CLIENT = "__admin_client"  # the name under which Kafka's own tools may w
 
 class Node:
     controller: ControllerHost
+    disk: DiskDuties
     groups: GroupCoordinators
     network: Network
     producer_ids: ProducerIds

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .log_directory import LogDirectory
     from .replica_state import Epochs, Producers
 
+HOT_BYTES = 16 * 1024 * 1024  # what was written last is taken to be in memory
+
 
 class Log:
     """One partition directory, open. Offsets: `start_offset` <= what can be read < `end_offset`; below `recovery_point` everything is on disk."""
@@ -105,7 +107,7 @@ class Log:
             if topic_id is not None:
                 bind_topic(directory, topic_id)
         except OSError as error:
-            raise StorageError(directory, f"could not open the log: {error}") from error
+            raise StorageError.of(directory, "could not open the log", error) from error
         return log
 
     # What there is
@@ -215,10 +217,11 @@ class Log:
             return old
         try:
             old.deactivate()
-            active = Segment.create(self.directory, base_offset, self._config, now_ms)
+            # The .log comes last: if anything fails, no segment stands in the way of what the old one takes still.
             self._snapshots.take(base_offset, self._producers.entries(base_offset), sync=False)
+            active = Segment.create(self.directory, base_offset, self._config, now_ms)
         except OSError as error:
-            raise StorageError(self.directory, f"could not roll to a new segment: {error.strerror}") from error
+            raise StorageError.of(self.directory, "could not roll to a new segment", error) from error
         self._needs_directory_sync = True
         self._segments = (*self._segments, active)
         self._active = active
@@ -262,7 +265,7 @@ class Log:
                 self._needs_directory_sync = False
                 sync_directory(self.directory)
         except OSError as error:
-            raise StorageError(self.directory, f"could not sync: {error.strerror}") from error
+            raise StorageError.of(self.directory, "could not sync", error) from error
 
     def _advance_recovery_point(self, target: int) -> None:
         self.recovery_point = max(self.recovery_point, target)
@@ -294,7 +297,12 @@ class Log:
         try:
             return find_slice(self._segments, offset, max_bytes, upper_offset, min_one)
         except OSError as error:
-            raise StorageError(self.directory, f"could not read at offset {offset}: {error}") from error
+            raise StorageError.of(self.directory, f"could not read at offset {offset}", error) from error
+
+    def is_old(self, found: Slice) -> bool:
+        """Whether a slice lies so far from the log's end that its pages may have left memory."""
+        active = self._active
+        return found.position + HOT_BYTES < active.size or not active.is_file(found.file)
 
     def find_offset_by_timestamp(self, timestamp: int) -> TimestampOffset | None:
         """The first record at or after the log's start whose timestamp is at least `timestamp`. Raises StorageError, DecodeError."""
@@ -339,7 +347,7 @@ class Log:
             self._segments = self._segments[count:]
             self._drop_segments(segments[:count], now_ms)
         except OSError as error:
-            raise StorageError(self.directory, f"could not delete old segments: {error.strerror}") from error
+            raise StorageError.of(self.directory, "could not delete old segments", error) from error
         return count
 
     def _drop_segments(self, segments: Sequence[Segment], now_ms: int) -> None:
@@ -370,17 +378,16 @@ class Log:
         try:
             keep = [segment for segment in self._segments if segment.base_offset <= offset]
             gone = self._segments[len(keep) :]
-            keep[-1].truncate_to(offset, now_ms)
-            self.end_offset = offset
-            self._active = keep[-1]
-            self._segments = tuple(keep)
-            self._drop_segments(gone, now_ms)
+            self._segments, self._active, self.end_offset = tuple(keep), keep[-1], offset
             self._after_truncation(offset)
+            # From the end on: a crash in between leaves a shorter log, never one with a hole.
+            self._drop_segments(gone[::-1], now_ms)
+            self._active.truncate_to(offset, now_ms)
             self.start_offset = min(self.start_offset, offset)
             self._epochs.truncate_end(offset)
             self.reload_producers(now_ms)
         except OSError as error:
-            raise StorageError(self.directory, f"could not truncate to offset {offset}: {error.strerror}") from error
+            raise StorageError.of(self.directory, f"could not truncate to offset {offset}", error) from error
         return True
 
     def truncate_fully(self, offset: int, now_ms: int = 0, log_start_offset: int | None = None) -> None:
@@ -398,7 +405,7 @@ class Log:
             self._snapshots.clear()
             self._producers.clear()
         except OSError as error:
-            raise StorageError(self.directory, f"could not truncate fully to offset {offset}: {error.strerror}") from error
+            raise StorageError.of(self.directory, f"could not truncate fully to offset {offset}", error) from error
 
     def _after_truncation(self, offset: int) -> None:
         self.recovery_point = min(self.recovery_point, offset)
@@ -412,7 +419,7 @@ class Log:
             rebuild_producers(self.directory, self._segments, self._snapshots.offsets, self.start_offset, self.end_offset, self._producers, now_ms)
             self._take_snapshot()
         except OSError as error:
-            raise StorageError(self.directory, f"could not read the producers' state: {error.strerror}") from error
+            raise StorageError.of(self.directory, "could not read the producers' state", error) from error
 
     def _take_snapshot(self) -> None:
         self._snapshots.take(self.end_offset, self._producers.entries(self.end_offset), at_least=self.start_offset, sync=True)
@@ -428,7 +435,7 @@ class Log:
             self._active.deactivate()
             self._take_snapshot()
         except OSError as error:
-            raise StorageError(self.directory, f"could not be closed: {error.strerror}") from error
+            raise StorageError.of(self.directory, "could not be closed", error) from error
         self._needs_directory_sync = True
         self.flush()
         self.close_without_sync()

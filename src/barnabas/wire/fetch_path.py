@@ -30,16 +30,17 @@ class PartitionData(NamedTuple):
     """One partition of a response. `size` bytes of records come from `file` at `position`; `aborted` is None unless committed records were asked for."""
 
     partition: int
-    error: int
-    high_watermark: int
-    last_stable_offset: int
-    log_start_offset: int
-    aborted: Sequence[tuple[int, int]] | None
-    file: Any
-    position: int
-    size: int
-    diverging: tuple[int, int] | None  # epoch, end offset
-    current_leader: tuple[int, int] | None  # leader id, epoch
+    error: int = 0
+    high_watermark: int = -1
+    last_stable_offset: int = -1
+    log_start_offset: int = -1
+    aborted: Sequence[tuple[int, int]] | None = None
+    file: Any = None
+    position: int = 0
+    size: int = 0
+    diverging: tuple[int, int] | None = None  # epoch, end offset
+    current_leader: tuple[int, int] | None = None  # leader id, epoch
+    is_old: bool = False  # far from the log's end: its pages may be on the disk only
 
 
 def encode_fetch_response(

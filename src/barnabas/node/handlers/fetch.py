@@ -7,11 +7,13 @@ shows, or max wait is over; the first partition with data gives at least one bat
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from barnabas.core.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchSession
 from barnabas.node.connection import KEEP_BUFFER
 from barnabas.node.partition import READ_COMMITTED, Partition
+from barnabas.storage.page_cache import is_resident, read_ahead
 from barnabas.wire.errors import Error
 from barnabas.wire.fetch_path import PartitionData, encode_fetch_response
 
@@ -85,8 +87,9 @@ class Fetch:
     def start(self) -> None:
         found, size, urgent = self._collect()
         if size >= self.min_bytes or urgent or self.request.max_wait_ms <= 0 or not self.wanted:
-            self._answer(found)
-            self.call.connection.muted = False
+            if not size or self._in_memory(found):
+                self._answer(found)
+                self.call.connection.muted = False
             return
         connection = self.call.connection
         connection.waiting = self
@@ -119,11 +122,29 @@ class Fetch:
             self._finish(self._collect()[0])
 
     def _finish(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
-        connection = self.call.connection
-        connection.waiting = None
+        self.call.connection.waiting = None
         self.drop()
-        self._answer(found)
-        connection.unmute()
+        if self._in_memory(found):
+            self._send(found)
+
+    def _send(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
+        if not self.call.connection.closed:
+            self._answer(found)
+            self.call.connection.unmute()
+
+    def _in_memory(self, found: list[tuple[FetchPartition, PartitionData]]) -> bool:
+        """Whether all records can be sent without waiting for a disk; if not, they are sent once the disk thread has fetched them."""
+        cold = [data for _, data in found if data.size and data.is_old and not is_resident(data.file, data.position, data.size)]
+        if cold:
+            self.call.node.disk.loop.call(self._read_ahead, cold, found)
+        return not cold
+
+    def _read_ahead(self, cold: list[PartitionData], found: list[tuple[FetchPartition, PartitionData]]) -> None:
+        """On the disk thread. What can't be read fails again in the send, which ends the connection."""
+        with suppress(OSError):
+            for data in cold:
+                read_ahead(data.file, data.position, data.size)
+        self.call.connection.network.call(self._send, found)
 
     def drop(self) -> None:
         """Wait no longer."""
@@ -157,28 +178,28 @@ class Fetch:
         if self.request.replica_id >= 0 or self.request.replica_state.replica_id >= 0:
             return self._error(wanted, Error.UNKNOWN_LEADER_EPOCH if wanted.current_leader_epoch >= 0 else Error.NOT_LEADER_OR_FOLLOWER, partition)
         offset, log = wanted.fetch_offset, partition.log
-        high_watermark, stable = partition.high_watermark, partition.last_stable_offset
+        place = PartitionData(
+            wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=[] if committed else None
+        )
         if wanted.last_fetched_epoch >= 0:
             epoch, end_offset = partition.epochs.end_offset_for(wanted.last_fetched_epoch, log.end_offset)
             if epoch < 0 or end_offset < 0:
                 return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
             if epoch < wanted.last_fetched_epoch or end_offset < offset:
-                return PartitionData(
-                    wanted.index, 0, high_watermark, stable, log.start_offset, [] if committed else None, None, 0, 0, (epoch, end_offset), None
-                )
+                return place._replace(diverging=(epoch, end_offset))
         if not log.start_offset <= offset <= log.end_offset:
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
         found = partition.read(offset, min(wanted.max_bytes, max(left, 0)), committed=committed, min_one=min_one)
         if found is None or not found.size:
-            return PartitionData(wanted.index, 0, high_watermark, stable, log.start_offset, [] if committed else None, None, 0, 0, None, None)
+            return place
         aborted = partition.aborted_transactions(offset, found) if committed else None
-        return PartitionData(wanted.index, 0, high_watermark, stable, log.start_offset, aborted, found.file, found.position, found.size, None, None)
+        return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=log.is_old(found))
 
     def _error(self, wanted: FetchPartition, error: Error, partition: Partition | None) -> PartitionData:
         leader = None
         if partition is not None and error in _ERRORS_WITH_LEADER and self.call.version >= 16:
             leader = (self.call.node.config.node_id, partition.leader_epoch)
-        return PartitionData(wanted.index, error, -1, -1, -1, [] if self.committed else None, None, 0, 0, None, leader)
+        return PartitionData(wanted.index, error, aborted=[] if self.committed else None, current_leader=leader)
 
     def _answer(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
         self.is_done = True
