@@ -6,8 +6,11 @@ the next idempotent sequence is taken, the last one sent again is known for a du
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
@@ -36,13 +39,23 @@ from barnabas.wire.records.compression import Codec
 from barnabas.wire.records.record import Record
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 WHEN = int(time.time() * 1000) - 60_000  # recent: a producer that is silent for a day is forgotten at load (D69)
 GROUP = "interchange"
 PATIENCE_S = 30
+
+
+@pytest.fixture
+def directory(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder for one node; what the node printed is shown when the test fails."""
+    scratch = Path(tempfile.mkdtemp(prefix="barnabas-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    yield scratch
+    for output in sorted(scratch.glob("*.out")):
+        print(f"--- {output.name}\n{output.read_bytes()[-3000:].decode(errors='replace')}")
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 # ---- what a client sees
@@ -157,7 +170,13 @@ def send_batch(client: Client, topic: str, batch: bytes, partition: int = 0) -> 
 
 
 def first_work(node: nodes.Node) -> Producer:
-    script = Transcript(node)
+    with Transcript(node) as script:
+        producer = make_state(script)
+    more_work(node, producer, 0)
+    return producer
+
+
+def make_state(script: Transcript) -> Producer:
     client = script.client
     script.create_topic("plain", 3, {"retention.ms": "-1"})
     script.create_topic("idempotent", 1, {"segment.bytes": "1048576", "retention.ms": "-1"})
@@ -179,33 +198,32 @@ def first_work(node: nodes.Node) -> Producer:
     assert client.call(DeleteRecordsRequest(topics=[trim], timeout_ms=5000), 2).topics[0].partitions[0].error_code == 0
     client.call(DeleteTopicsRequest(topics=[DeleteTopicsRequest.DeleteTopicState(name="gone")], timeout_ms=5000), 6)
     wait_for_coordinator(client)
-    script.close()
-    more_work(node, producer, 0)
     return producer
 
 
 def more_work(node: nodes.Node, producer: Producer, turn: int) -> None:
     """Some of everything, on either engine, on a directory that both have used."""
-    script = Transcript(node)
-    client = script.client
-    script.create_topic(f"turn-{turn}", 1 + turn, {"retention.ms": str(10**12 + turn)})
-    big = build_batch([Record(timestamp=WHEN + turn, value=bytes([turn]) * 900_000)])
-    for _ in range(2):
-        send_batch(client, "idempotent", big)  # rolls a segment
-    end = producer.send(client, "idempotent", codec=Codec.LZ4)
-    assert producer.send(client, "idempotent", again=True) == end, "a duplicate"
-    send_batch(client, f"turn-{turn}", build_batch([Record(timestamp=WHEN, value=b"x")]), turn)
-    commit(client, {"plain": 10 + turn, "idempotent": end})
-    change = IncrementalAlterConfigsRequest.AlterConfigsResource.AlterableConfig(
-        name="max.message.bytes", config_operation=0, value=str(2_000_000 + turn)
-    )
-    resource = IncrementalAlterConfigsRequest.AlterConfigsResource(resource_type=2, resource_name="plain", configs=[change])
+    with Transcript(node) as script:
+        client = script.client
+        script.create_topic(f"turn-{turn}", 1 + turn, {"retention.ms": str(10**12 + turn)})
+        big = build_batch([Record(timestamp=WHEN + turn, value=bytes([turn]) * 900_000)])
+        for _ in range(2):
+            send_batch(client, "idempotent", big)  # rolls a segment
+        end = producer.send(client, "idempotent", codec=Codec.LZ4)
+        assert producer.send(client, "idempotent", again=True) == end, "a duplicate"
+        send_batch(client, f"turn-{turn}", build_batch([Record(timestamp=WHEN, value=b"x")]), turn)
+        commit(client, {"plain": 10 + turn, "idempotent": end})
+        change_config(client, "plain", "max.message.bytes", str(2_000_000 + turn))
+
+
+def change_config(client: Client, topic: str, key: str, value: str) -> None:
+    change = IncrementalAlterConfigsRequest.AlterConfigsResource.AlterableConfig(name=key, config_operation=0, value=value)
+    resource = IncrementalAlterConfigsRequest.AlterConfigsResource(resource_type=2, resource_name=topic, configs=[change])
     assert client.call(IncrementalAlterConfigsRequest(resources=[resource], validate_only=False), 1).responses[0].error_code == 0
     deadline = time.monotonic() + PATIENCE_S
-    while topic_configs(client, "plain").get("max.message.bytes") != str(2_000_000 + turn):
+    while topic_configs(client, topic).get(key) != value:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    script.close()
 
 
 def commit(client: Client, values: dict[str, int]) -> None:
@@ -232,8 +250,8 @@ def assert_same_view(seen: dict[str, Any], before: dict[str, Any], who: str) -> 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_the_other_engine_serves_the_same(first: nodes.Engine, second: nodes.Engine, end: str, tmp_path: Path) -> None:
-    node = nodes.new_node(first, tmp_path).start()
+def test_the_other_engine_serves_the_same(first: nodes.Engine, second: nodes.Engine, end: str, directory: Path) -> None:
+    node = nodes.new_node(first, directory).start()
     try:
         producer = first_work(node)
         before = observe(node)
@@ -246,9 +264,9 @@ def test_the_other_engine_serves_the_same(first: nodes.Engine, second: nodes.Eng
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_in_turn_on_one_directory(end: str, tmp_path: Path) -> None:
+def test_in_turn_on_one_directory(end: str, directory: Path) -> None:
     """Barnabas, Apache, Barnabas, Apache, Barnabas: each goes on where the other stopped."""
-    node = nodes.new_node(SUBJECT, tmp_path).start()
+    node = nodes.new_node(SUBJECT, directory).start()
     try:
         producer = first_work(node)
         for turn, engine in enumerate([nodes.APACHE, SUBJECT, nodes.APACHE, SUBJECT], start=1):
@@ -327,14 +345,13 @@ def read_all(bootstrap: str, topic: str, partitions: int) -> list[tuple[int, int
 
 
 @pytest.mark.parametrize("end", ["kill", "stop"])
-def test_swaps_under_load_lose_and_repeat_nothing(end: str, tmp_path: Path) -> None:
+def test_swaps_under_load_lose_and_repeat_nothing(end: str, directory: Path) -> None:
     """kill -9 (or a clean stop) of either engine under an idempotent producer, the other on its directory, four times: M12, M25, M27."""
-    node = nodes.new_node(SUBJECT, tmp_path).start()
+    node = nodes.new_node(SUBJECT, directory).start()
     stream = None
     try:
-        script = Transcript(node)
-        script.create_topic("stream", 3, {"segment.bytes": "1048576", "retention.ms": "-1"})
-        script.close()
+        with Transcript(node) as script:
+            script.create_topic("stream", 3, {"segment.bytes": "1048576", "retention.ms": "-1"})
         stream = Stream(node.bootstrap, "stream")
         stream.start()
         for engine in [nodes.APACHE, SUBJECT, nodes.APACHE, SUBJECT]:

@@ -96,7 +96,10 @@ class Transcript:
         self.names: dict[bytes, str] = {}
         self.entries: list[tuple[str, Any]] = []
 
-    def close(self) -> None:
+    def __enter__(self) -> Transcript:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.client.close()
 
     def reconnect(self) -> None:
@@ -203,11 +206,8 @@ def wait_for_leaders(client: Client, topic: str, partitions: int) -> None:
 
 
 def transcribe(script: Callable[[Transcript], None], node: Node) -> Transcript:
-    transcript = Transcript(node)
-    try:
+    with Transcript(node) as transcript:
         script(transcript)
-    finally:
-        transcript.close()
     return transcript
 
 
@@ -216,13 +216,14 @@ def assert_same(script: Callable[[Transcript], None], apache: Node, barnabas: No
     theirs, ours = (transcribe(script, node).entries for node in (apache, barnabas))
     if ours == theirs:
         return
-    lines = []
+    differing: dict[str, list[str]] = {}  # a diff -> the titles that show it
     for index in range(max(len(theirs), len(ours))):
         left, right = (entries[index] if index < len(entries) else ("nothing", None) for entries in (theirs, ours))
         if left != right:
-            lines.append(f"== {left[0]}" + ("" if left[0] == right[0] else f" / {right[0]}"))
-            lines += _diff(left[1], right[1])
-    pytest.fail("Apache (-) and Barnabas (+) answer differently\n" + "\n".join(lines[:200]), pytrace=False)
+            title = left[0] if left[0] == right[0] else f"{left[0]} / {right[0]}"
+            differing.setdefault("\n".join(_diff(left[1], right[1])), []).append(title)
+    lines = [f"== {'; '.join(titles)}\n{diff}" for diff, titles in differing.items()]
+    pytest.fail("Apache (-) and Barnabas (+) answer differently\n" + "\n".join(lines)[:20_000], pytrace=False)
 
 
 def _diff(left: Any, right: Any) -> list[str]:
