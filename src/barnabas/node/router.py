@@ -26,6 +26,7 @@ _KEY_AND_VERSION = Struct(">hh")
 SERVED = frozenset(
     {
         "AlterConfigs",
+        "AlterPartitionReassignments",
         "ApiVersions",
         "CreatePartitions",
         "CreateTopics",
@@ -50,6 +51,7 @@ SERVED = frozenset(
         "ListConfigResources",
         "ListGroups",
         "ListOffsets",
+        "ListPartitionReassignments",
         "Metadata",
         "OffsetCommit",
         "OffsetDelete",
@@ -57,6 +59,8 @@ SERVED = frozenset(
         "OffsetForLeaderEpoch",
         "Produce",
         "SyncGroup",
+        "UnregisterBroker",
+        "UpdateFeatures",
     }
 )
 """Names of the APIs that are served, on those listeners that Apache Kafka serves them on."""

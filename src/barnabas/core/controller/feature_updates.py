@@ -52,7 +52,7 @@ def update_features(
         return Result([], answer)
     if version <= _LAST_VERSION_WITH_RESULTS:
         answer.results = [
-            UpdateFeaturesResponse.UpdatableFeatureResult(feature=feature, error_code=Error.NONE, error_message=None) for feature in wanted
+            UpdateFeaturesResponse.UpdatableFeatureResult(feature=feature, error_code=Error.NONE, error_message=Error.NONE.name) for feature in wanted
         ]
     if request.validate_only:
         return Result([], answer)
@@ -76,16 +76,17 @@ def _updates(
     for feature, (level, upgrade_type) in wanted.items():
         _check(controller, feature, present.get(feature, 0), level, upgrade_type)
         if feature == KRAFT_VERSION:
-            if level != present[KRAFT_VERSION]:
-                if upgrade_type != UPGRADE or upgrade_kraft_version is None:
-                    raise _invalid(feature, level, "It can't be changed here and now.")
-                upgrade_kraft_version(level, validate_only)
-                records.append(NoOpRecord())  # something to wait for
+            if level != present[KRAFT_VERSION] and (upgrade_type != UPGRADE or upgrade_kraft_version is None):
+                raise _invalid(feature, level, "It can't be changed here and now.")
             continue
         needed = required_metadata_version(feature, level)
         if proposed_metadata_version < needed:
             raise _invalid(feature, level, f"It needs {METADATA_VERSION} {needed} or above.")
         records.append(FeatureLevelRecord(name=feature, feature_level=level))
+    level = wanted.get(KRAFT_VERSION, (present[KRAFT_VERSION], UPGRADE))[0]
+    if level != present[KRAFT_VERSION] and upgrade_kraft_version is not None:
+        upgrade_kraft_version(level, validate_only)  # last, since the quorum can't take it back
+        records.append(NoOpRecord())  # something to wait for
     return records
 
 

@@ -20,7 +20,7 @@ class Features:
         self.levels: TimelineDict[str, int] = TimelineDict(registry)
         """All but metadata.version; a missing one has level 0."""
         self.kraft_version = 0
-        """Not of the log's data records: the quorum tells the host, the host sets it here."""
+        """Not of the log's data records: who has the quorum sets it before it matters, to registrations and updates of features."""
 
     @property
     def metadata_version(self) -> int | None:

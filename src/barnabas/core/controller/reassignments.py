@@ -107,7 +107,7 @@ def _reassign(controller: Controller, name: str, partition_id: int, target: Sequ
 
 def _cancel(controller: Controller, topic: TopicState, partition_id: int, partition: Partition) -> list[Message]:
     if not partition.is_reassigning:
-        raise ApiError(Error.NO_REASSIGNMENT_IN_PROGRESS, f"{topic.name}-{partition_id} isn't being moved.")
+        raise ApiError(Error.NO_REASSIGNMENT_IN_PROGRESS)
     may_be_unclean = controller.configs.unclean_election_enabled(topic.name)
     replicas = [replica for replica in partition.replicas if replica not in partition.adding_replicas]
     isr = [replica for replica in partition.isr if replica not in partition.adding_replicas]

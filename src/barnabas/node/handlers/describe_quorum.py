@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 METADATA_TOPIC = "__cluster_metadata"
 Row = DescribeQuorumResponse.TopicData.PartitionData
+_MESSAGES = {
+    Error.UNKNOWN_TOPIC_OR_PARTITION: f"Only {METADATA_TOPIC}-0 has a quorum.",
+    Error.NOT_LEADER_OR_FOLLOWER: "This node doesn't lead the quorum.",
+}
 
 
 def handle(request: DescribeQuorumRequest, call: Call) -> DescribeQuorumResponse | None:
@@ -27,7 +31,6 @@ def handle(request: DescribeQuorumRequest, call: Call) -> DescribeQuorumResponse
     if asked != [(METADATA_TOPIC, 0)]:
         return DescribeQuorumResponse(
             error_code=0,
-            error_message=None,
             topics=[
                 DescribeQuorumResponse.TopicData(
                     topic_name=topic.topic_name,
@@ -52,9 +55,7 @@ def handle(request: DescribeQuorumRequest, call: Call) -> DescribeQuorumResponse
 
 def _response(quorum: QuorumDescription | None, version: int) -> DescribeQuorumResponse:
     partition = _refusal(0, Error.NOT_LEADER_OR_FOLLOWER) if quorum is None else _partition(quorum, version)
-    response = DescribeQuorumResponse(
-        error_code=0, error_message=None, topics=[DescribeQuorumResponse.TopicData(topic_name=METADATA_TOPIC, partitions=[partition])]
-    )
+    response = DescribeQuorumResponse(error_code=0, topics=[DescribeQuorumResponse.TopicData(topic_name=METADATA_TOPIC, partitions=[partition])])
     if quorum is not None and version >= 2:
         response.nodes = [
             DescribeQuorumResponse.Node(
@@ -73,7 +74,6 @@ def _partition(quorum: QuorumDescription, version: int) -> Row:
     return Row(
         partition_index=0,
         error_code=0,
-        error_message=None,
         leader_id=quorum.leader_id,
         leader_epoch=quorum.leader_epoch,
         high_watermark=quorum.high_watermark,
@@ -96,5 +96,12 @@ def _replica(replica: ReplicaProgress, version: int) -> DescribeQuorumResponse.R
 
 def _refusal(index: int, error: Error) -> Row:
     return Row(
-        partition_index=index, error_code=error, error_message=None, leader_id=0, leader_epoch=0, high_watermark=0, current_voters=[], observers=[]
+        partition_index=index,
+        error_code=error,
+        error_message=_MESSAGES[error],
+        leader_id=0,
+        leader_epoch=0,
+        high_watermark=0,
+        current_voters=[],
+        observers=[],
     )
