@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from .log_directory import LogDirectory
     from .replica_state import Epochs, Producers
 
-HOT_BYTES = 16 * 1024 * 1024  # what was written last is taken to be in memory
-
 
 class Log:
     """One partition directory, open. Offsets: `start_offset` <= what can be read < `end_offset`; below `recovery_point` everything is on disk."""
@@ -98,9 +96,8 @@ class Log:
         """
         directory = os.fspath(directory)
         try:
-            loaded = Loader(directory, config, producers, epochs, now_ms).load(
-                recovery_point=recovery_point, clean=clean, log_start_offset=log_start_offset
-            )
+            loader = Loader(directory, config, producers, epochs, now_ms)
+            loaded = loader.load(recovery_point=recovery_point, clean=clean, log_start_offset=log_start_offset)
             log = cls(directory, config, loaded, producers, epochs, now_ms)
             if loaded.epochs_changed:
                 log._epochs.write()
@@ -154,19 +151,21 @@ class Log:
             or last_offset > active.roll_offset
             or now_ms > active.roll_clock_ms
         ):
-            if len(batches) > 1 and active.size + size > active.max_bytes:
-                self._append_over_segments(batches, now_ms)
-                return
-            active = self.roll(base_offset, now_ms)
-        active.append(batches)
-        self.end_offset = last_offset + 1
+            if len(batches) == 1 or now_ms > active.roll_clock_ms:
+                active = self.roll(base_offset, now_ms)
+        if len(batches) == 1 or (
+            active.size + size <= active.max_bytes and last_offset <= active.roll_offset and max_timestamp <= active.roll_timestamp
+        ):
+            active.append(batches)
+            self.end_offset = last_offset + 1
+        else:
+            self._append_over_segments(batches, now_ms)
         if last_offset >= self._flush_at:
             self.flush()
 
     def _append_over_segments(self, batches: Sequence[Appended], now_ms: int) -> None:
-        """Many batches, more than the active segment has room for: each segment gets its part by one write. All or none."""
-        end_offset, count = self.end_offset, len(self._segments)
-        start = 0
+        """Many batches, and a roll before or among them: each segment gets its part by one write. All or none."""
+        start, end_offset, count = 0, self.end_offset, len(self._segments)
         try:
             while start < len(batches):
                 active = self._active
@@ -181,8 +180,6 @@ class Log:
             if self.end_offset > end_offset:
                 self._undo(end_offset, count)
             raise
-        if self.end_offset > self._flush_at:
-            self.flush()
 
     def _undo(self, end_offset: int, count: int) -> None:
         """Take back what a part of an append wrote, so that it counts as none of it. Raises StorageError when even that fails."""
@@ -193,9 +190,7 @@ class Log:
             self._active.truncate_to(end_offset, 0)
             self.end_offset = end_offset
         except OSError as error:
-            raise StorageError(
-                self.directory, f"a half written append could not be taken back ({error.strerror}); take the directory offline"
-            ) from error
+            raise StorageError(self.directory, f"could not take back half an append: {error.strerror}; take it offline") from error
 
     def flush_epochs(self) -> None:
         """Write the leader epoch checkpoint, durably: after every new epoch (D73). Raises StorageError."""
@@ -231,9 +226,8 @@ class Log:
 
     def needs_flush(self, now_ms: int) -> bool:
         """Whether a segment was rolled and not synced since, or `flush.ms` has passed over unsynced data."""
-        if self.recovery_point < self._active.base_offset:
-            return True
-        return self.recovery_point < self.end_offset and now_ms - self._flushed_ms >= self._config.flush_ms
+        is_due = self.recovery_point < self.end_offset and now_ms - self._flushed_ms >= self._config.flush_ms
+        return is_due or self.recovery_point < self._active.base_offset
 
     def flush(self, up_to: int | None = None) -> None:
         """Make everything below `up_to` (the log's end) durable, and note it as the recovery point. Raises StorageError."""
@@ -298,11 +292,6 @@ class Log:
             return find_slice(self._segments, offset, max_bytes, upper_offset, min_one)
         except OSError as error:
             raise StorageError.of(self.directory, f"could not read at offset {offset}", error) from error
-
-    def is_old(self, found: Slice) -> bool:
-        """Whether a slice lies so far from the log's end that its pages may have left memory."""
-        active = self._active
-        return found.position + HOT_BYTES < active.size or not active.is_file(found.file)
 
     def find_offset_by_timestamp(self, timestamp: int) -> TimestampOffset | None:
         """The first record at or after the log's start whose timestamp is at least `timestamp`. Raises StorageError, DecodeError."""

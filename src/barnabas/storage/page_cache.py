@@ -10,9 +10,16 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .segment import LogFile
+    from .log_reader import Slice
+    from .segment import LogFile, Segment
 
+HOT_BYTES = 16 * 1024 * 1024  # what was written last is taken to be in memory
 _CHUNK = 1024 * 1024
+
+
+def is_old(found: Slice, active: Segment) -> bool:
+    """Whether a slice lies so far from the log's end, which is the end of `active`, that its pages may have left memory."""
+    return found.position + HOT_BYTES < active.size or not active.is_file(found.file)
 
 
 def is_resident(file: LogFile, position: int, size: int) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from barnabas.core.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchSession
 from barnabas.node.connection import KEEP_BUFFER
 from barnabas.node.partition import READ_COMMITTED, Partition
-from barnabas.storage.page_cache import is_resident, read_ahead
+from barnabas.storage.page_cache import is_old, is_resident, read_ahead
 from barnabas.wire.errors import Error
 from barnabas.wire.fetch_path import PartitionData, encode_fetch_response
 
@@ -193,7 +193,7 @@ class Fetch:
         if found is None or not found.size:
             return place
         aborted = partition.aborted_transactions(offset, found) if committed else None
-        return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=log.is_old(found))
+        return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=is_old(found, log.segments[-1]))
 
     def _error(self, wanted: FetchPartition, error: Error, partition: Partition | None) -> PartitionData:
         leader = None
