@@ -27,6 +27,7 @@ from barnabas.core.quorum.events import (
     Start,
     Stop,
 )
+from barnabas.core.quorum.follower_position import Diverging, LogView, NeedsSnapshot, judge_position
 from barnabas.core.quorum.quorum import Quorum
 from barnabas.core.quorum.voters import ControlHistory, Voter, VoterSet
 from barnabas.node.loop import Loop
@@ -80,6 +81,7 @@ class MetadataLog:
         "_synced_segment",
         "_syncing",
         "directory",
+        "on_change",
         "on_snapshot_failure",
         "quorum",
         "snapshots",
@@ -106,6 +108,8 @@ class MetadataLog:
         self._loop = loop
         self._clock_ms = clock_ms
         self._on_failure = on_failure
+        self.on_change: Callable[[], object] | None = None
+        """May be set: told when the log grew or committed, after the listener."""
         self.on_snapshot_failure = on_failure
         """May be set: a failed snapshot costs a longer start, not the node; it is tried again when the next one is due."""
         self._disk: Loop | None = None
@@ -234,6 +238,8 @@ class MetadataLog:
             self._appended.append(batch)
             self._listener.appended(batch)
         self._sync()
+        if self.on_change is not None:
+            self.on_change()
 
     def _do(self, effects: Iterable[Effect]) -> None:
         """Carry out the quorum's effects in their order."""
@@ -263,6 +269,8 @@ class MetadataLog:
             done.append(self._appended.popleft())
             self.snapshots.count(done[-1].size_bytes)
         self._listener.committed(high_watermark - 1, done)
+        if self.on_change is not None:
+            self.on_change()
 
     # --- syncing
 
@@ -378,6 +386,16 @@ class MetadataLog:
         """A replica asked for the log from `offset` on (Q31)."""
         event = Fetched(replica_id, directory_id, offset, self._log.end_offset)
         self._do(self.quorum.step(event, self._clock_ms()))
+
+    def judge(self, offset: int, last_epoch: int) -> Diverging | NeedsSnapshot | None:
+        """Whether a replica that has everything before `offset`, the last of it of `last_epoch`, can go on with this log; None: it can (Q39)."""
+        epochs, end_offset = self._epochs, self._log.end_offset
+        latest = self.snapshots.latest
+        last = epochs.latest if epochs.latest >= 0 or latest is None else latest.epoch
+        ids = self.snapshots.ids
+        return judge_position(
+            offset, last_epoch, LogView(self.start_offset, end_offset, max(last, 0), ids, lambda epoch: epochs.end_offset_for(epoch, end_offset))
+        )
 
     def describe(self) -> QuorumDescription | None:
         """For DescribeQuorum; None unless this node leads (Q54)."""
