@@ -36,7 +36,7 @@ class DeletedFiles:
                 except FileNotFoundError:
                     continue  # there is no .txnindex most often
                 except OSError as error:
-                    raise StorageError(path, f"could not be removed: {error.strerror}") from error
+                    raise StorageError.of(path, "could not be removed", error) from error
             self._waiting.remove(entry)
         return removed
 

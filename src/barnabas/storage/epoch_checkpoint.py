@@ -30,7 +30,7 @@ class EpochCheckpoint:
         try:
             write_leader_epochs(path, self._epochs.entries, sync=sync)
         except OSError as error:
-            raise StorageError(path, f"could not write the leader epochs: {error.strerror}") from error
+            raise StorageError.of(path, "could not write the leader epochs", error) from error
         self.latest = self._epochs.latest
 
     def note(self, batches: Sequence[Appended]) -> None:

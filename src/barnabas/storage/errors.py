@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 class StorageError(Exception):
     """The disk refused, or what is on it can't be. A request answers KAFKA_STORAGE_ERROR.
@@ -14,6 +18,11 @@ class StorageError(Exception):
         super().__init__(f"{path}: {problem}")
         self.path = path
         self.offline = offline
+
+    @classmethod
+    def of(cls, path: str, problem: str, cause: OSError) -> StorageError:
+        """What the system said. A full disk may have room again; a disk that fails isn't to be trusted."""
+        return cls(path, f"{problem}: {cause.strerror or cause}", offline=cause.errno not in FULL)
 
 
 class OffsetOutOfRange(ValueError):

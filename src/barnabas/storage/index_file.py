@@ -123,7 +123,7 @@ class IndexFile:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise StorageError(self.path, f"no room for the index: {error.strerror}") from error
+            raise StorageError.of(self.path, "no room for the index", error) from error
         self._write_map = view
         self._reserved = target
         return view

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from .atomic_file import sync_directory
@@ -130,7 +131,7 @@ class Loader:
         start_offset = max(log_start_offset, self.segments[0].base_offset)
         known = [offset for offset in self.snapshots if start_offset < offset <= segment.base_offset]
         load_producers(self.directory, self.segments, known, start_offset, segment.base_offset, self.producers, self.now_ms)
-        end_offset, _ = recover_segment(segment, self.producers, None, start_offset)
+        end_offset = recover_segment(segment, self.producers, None, start_offset)
         self.producers.clear()
         return end_offset
 
@@ -146,9 +147,9 @@ class Loader:
         for number, segment in enumerate(unflushed):
             if number >= len(unflushed) - 2 and segment.base_offset > start_offset:
                 self._snapshot(segment.base_offset)
-            end_offset, cut = recover_segment(segment, self.producers, self.epochs, start_offset)
-            if cut:
-                self._drop(unflushed[number + 1 :])
+            # What is behind a cut goes before the cut is made: after a crash in between, nothing would tell that something is missing.
+            end_offset = recover_segment(segment, self.producers, self.epochs, start_offset, partial(self._drop, unflushed[number + 1 :]))
+            if self.segments[-1] is segment:
                 break
         return end_offset
 
@@ -161,7 +162,7 @@ class Loader:
 
     def _drop(self, segments: list[Segment]) -> None:
         """Remove segments for good: nobody reads in them yet."""
-        for segment in list(segments):
+        for segment in segments[::-1]:
             self.segments.remove(segment)
             segment.close()
             for kind in (INDEX, TIME_INDEX, TRANSACTION_INDEX, LOG):

@@ -145,21 +145,14 @@ class Log:
             raise ValueError(f"{self.directory}: a batch at offset {base_offset} can't follow the log's end {end_offset}")
         if epoch != self._epochs.latest:  # epochs never fall: the last batch has the newest
             self._epochs.note(batches)
-        if (
-            active.size + size > active.max_bytes
-            or max_timestamp > active.roll_timestamp
-            or last_offset > active.roll_offset
-            or now_ms > active.roll_clock_ms
-        ):
-            if len(batches) == 1 or now_ms > active.roll_clock_ms:
-                active = self.roll(base_offset, now_ms)
-        if len(batches) == 1 or (
-            active.size + size <= active.max_bytes and last_offset <= active.roll_offset and max_timestamp <= active.roll_timestamp
-        ):
+        is_full = active.size + size > active.max_bytes or max_timestamp > active.roll_timestamp or last_offset > active.roll_offset
+        if now_ms > active.roll_clock_ms or (is_full and len(batches) == 1):
+            active = self.roll(base_offset, now_ms)
+        if is_full and len(batches) > 1:
+            self._append_over_segments(batches, now_ms)
+        else:
             active.append(batches)
             self.end_offset = last_offset + 1
-        else:
-            self._append_over_segments(batches, now_ms)
         if last_offset >= self._flush_at:
             self.flush()
 

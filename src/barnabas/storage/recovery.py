@@ -17,16 +17,19 @@ from .replica_state import replay_batch
 from .segment import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .replica_state import Epochs, Producers
     from .segment import Segment
 
 
-def recover_segment(segment: Segment, producers: Producers, epochs: Epochs | None, first_offset: int) -> tuple[int, int]:
+def recover_segment(
+    segment: Segment, producers: Producers, epochs: Epochs | None, first_offset: int, before_cut: Callable[[], None] | None = None
+) -> int:
     """Rebuild the three indexes from the batches, telling `producers` and `epochs`, and cut the file behind the last whole one.
 
-    Batches below `first_offset` don't concern the producers. Returns (offset after the last batch, bytes cut). Raises StorageError, OSError.
+    Batches below `first_offset` don't concern the producers. `before_cut` is called if anything is cut. Returns the offset after the last batch.
+    Raises StorageError, OSError.
     """
     path = segment.path(LOG)
     segment.index.file.create()
@@ -63,13 +66,15 @@ def recover_segment(segment: Segment, producers: Producers, epochs: Epochs | Non
     except OldFormat as error:
         raise StorageError(path, str(error), offline=False) from error
     if valid < size:
+        if before_cut is not None:
+            before_cut()
         os.ftruncate(segment.file.fileno(), valid)
     segment.size = valid
     segment.unindexed_bytes = valid - entry_position
     segment.set_max_timestamp(max_timestamp, offset_of_max)
     segment.tail = Tail(next_offset - 1)
     segment.deactivate()
-    return next_offset, size - valid
+    return next_offset
 
 
 def read_tail(segment: Segment) -> int | None:

@@ -241,8 +241,11 @@ class Segment:
     def room_for(self, batches: Sequence[Appended], start: int) -> int:
         """Up to which of the batches from `start` on this segment has room; at least one goes into an empty segment."""
         stop, size = start, self.size
-        while stop < len(batches) and size + batches[stop][4] <= self.max_bytes and batches[stop][2] <= self.roll_offset:
-            size += batches[stop][4]
+        while stop < len(batches):
+            _, _, last_offset, max_timestamp, batch_size, _ = batches[stop]
+            size += batch_size
+            if size > self.max_bytes or last_offset > self.roll_offset or max_timestamp > self.roll_timestamp:
+                break
             stop += 1
         return start + 1 if stop == start and self.size == 0 else stop
 

@@ -50,7 +50,7 @@ class TransactionIndex:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise StorageError(self.path, f"could not append: {error.strerror}") from error
+            raise StorageError.of(self.path, "could not append", error) from error
         self._exists = True
 
     def __iter__(self) -> Iterator[Aborted]:

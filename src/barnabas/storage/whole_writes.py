@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from .segment import Buffer, LogFile
 
 _IOV_MAX = 1024
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_all(file: LogFile, buffers: list[Buffer], position: int, total: int) -> None:
@@ -51,5 +50,4 @@ def cut_back(file: LogFile, position: int, cause: OSError) -> StorageError:
         return StorageError(
             file.path, f"append failed ({cause.strerror}) and its torn bytes could not be cut ({error.strerror}); take the directory offline"
         )
-    # A full disk may have room again; a disk that fails is not to be trusted.
-    return StorageError(file.path, f"append failed ({cause.strerror}); the log was cut back to its last whole batch", offline=cause.errno not in FULL)
+    return StorageError.of(file.path, "append failed and the log was cut back to its last whole batch", cause)

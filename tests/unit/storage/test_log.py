@@ -131,6 +131,14 @@ def test_many_batches_at_once_over_segments(tmp_path: Path) -> None:
     assert Replica(tmp_path, clean=False).offsets() == list(range(100))
 
 
+def test_many_batches_at_once_with_offsets_that_one_segment_cannot_hold(tmp_path: Path) -> None:
+    replica = Replica(tmp_path)
+    offsets = [0, 5, MAX_INT32 + 1, MAX_INT32 + 9, 3 * MAX_INT32]
+    replica.log.append([batch(offset) for offset in offsets])
+    assert bases(replica) == [0, MAX_INT32 + 1, 3 * MAX_INT32]
+    assert replica.offsets() == offsets
+
+
 def test_a_descriptor_outlives_deletion(tmp_path: Path) -> None:
     replica = Replica(tmp_path)
     replica.fill(100)
@@ -713,3 +721,44 @@ def test_an_idle_log_holds_one_descriptor(tmp_path: Path) -> None:
     replica = Replica(tmp_path)
     assert len(bases(replica)) > 3
     assert len(os.listdir("/proc/self/fd")) - before <= 1
+
+
+def test_a_roll_that_fails_leaves_no_segment_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty segment in the middle of what is appended next would end the log there at the next start."""
+    replica = Replica(tmp_path)
+    replica.fill(20)
+    real = os.open
+
+    def fail(path: str, *arguments: object) -> int:
+        if path.endswith(f"{20:020d}.log"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        with pytest.raises(StorageError) as caught:
+            replica.log.roll()
+    assert not caught.value.offline
+    replica.fill(2)
+    for clean in (False, True):
+        assert Replica(tmp_path, clean=clean).offsets() == list(range(22))
+
+
+def test_a_truncation_that_is_interrupted_leaves_no_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replica = Replica(tmp_path)
+    replica.fill(150)
+    real, renames = os.rename, [0]
+
+    def rename(source: str, target: str) -> None:
+        renames[0] += 1
+        if renames[0] > 4:
+            raise OSError(errno.EIO, "Input/output error")
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", rename)
+        with pytest.raises(StorageError) as caught:
+            replica.log.truncate_to(10)
+    assert caught.value.offline
+    again = Replica(tmp_path, clean=False)
+    assert again.offsets() == list(range(again.log.end_offset))
