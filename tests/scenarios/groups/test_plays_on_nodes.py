@@ -1,7 +1,9 @@
-"""The same plays with a real Apache Kafka on the stage: what its clients are answered must be what ours are told (records are not compared)."""
+"""The same plays with real nodes on the stage, Apache Kafka's and ours: the same answers; then the other engine on the same directories, which must
+find the same groups and offsets (G3-G11, G20). Records are compared by what either engine makes of them."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import select
 import socket
@@ -10,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.nodes import APACHE, BARNABAS, Engine, Node
 from tests.scenarios.groups.stage import Actor, MemoryLog, Stage
 from tests.scenarios.groups.test_plays import PLAYS
 
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.apache]
 
-QUIET_S = 0.3
+ANSWER_S = 20.0  # until an answer that must come has come
+QUIET_S = 0.25  # for an answer that mustn't
+SHORT_S = 0.03  # after those that must
 READY_S = 30.0
 NAMES = {
     "initial_rebalance_delay_ms": "group.initial.rebalance.delay.ms",
@@ -77,6 +82,7 @@ class RemoteShard:
     def __init__(self, port: int) -> None:
         self.port = port
         self.connections: dict[str, Connection] = {}
+        self.expected = 0
 
     def close(self) -> None:
         for connection in self.connections.values():
@@ -99,10 +105,14 @@ class RemoteShard:
         return answers[0][1]
 
     def take_replies(self) -> list[tuple[object, Any]]:
-        answers = []
-        while readable := select.select([each.socket for each in self.connections.values()], [], [], QUIET_S)[0]:
+        """`expected` answers, or more, or fewer when no more come."""
+        answers: list[tuple[object, Any]] = []
+        while True:
+            wait_s = ANSWER_S if len(answers) < self.expected else SHORT_S if answers else QUIET_S
+            readable = select.select([each.socket for each in self.connections.values()], [], [], wait_s)[0]
+            if not readable:
+                return answers
             answers += [answer for each in self.connections.values() if each.socket in readable for answer in each.read()]
-        return answers
 
     def flush(self) -> None:
         pass
@@ -154,6 +164,9 @@ class RemoteStage(Stage):
         make = CreateTopicsRequest.CreatableTopic
         topics = [make(name=name, num_partitions=10, replication_factor=1, assignments=[], configs=[]) for name in ("t", "u")]
         self.remote.call(CreateTopicsRequest(topics=topics, timeout_ms=10_000), 7)
+        self.wait_for_coordinator()
+
+    def wait_for_coordinator(self) -> None:
         end = time.monotonic() + READY_S
         while self.remote.call(FindCoordinatorRequest(coordinator_keys=["g"]), 4).coordinators[0].error_code:
             assert time.monotonic() < end
@@ -180,28 +193,69 @@ class RemoteStage(Stage):
         return super()._describe_reply(who, what, response.groups[0] if what == "fetch" else response)
 
 
-@pytest.mark.parametrize("name", ["rebalance.txt", "static_members.txt", "refusals.txt", "sync_and_join_timeouts.txt"])
-def test_play(name: str, apache_nodes: NodeFactory) -> None:
+@pytest.mark.parametrize("name", ["rebalance.txt", "static_members.txt", "refusals.txt", "sync_and_join_timeouts.txt", "still_there.txt"])
+def test_play_on_apache(name: str, apache_nodes: NodeFactory) -> None:
+    node = play(name, apache_nodes)
+    ours = state_on_disk(node.log_dir)
+    assert_same_state(swapped(node, BARNABAS), ours)
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("name", ["rebalance.txt", "static_members.txt", "refusals.txt", "sync_and_join_timeouts.txt", "still_there.txt"])
+def test_play_on_barnabas(name: str, apache_libs: Path, barnabas_nodes: NodeFactory) -> None:
+    node = play(name, barnabas_nodes)
+    ours = state_on_disk(node.log_dir)
+    assert_same_state(swapped(node, APACHE), ours)
+
+
+def play(name: str, nodes: NodeFactory) -> Node:
+    """Run a play and compare; the node is stopped then, and its logs hold what it described."""
     lines = (PLAYS / name).read_text().splitlines()
     settings = [word.partition("=") for line in lines if line.startswith("with ") for word in line.split()[1:]]
-    node = apache_nodes({NAMES[key]: value for key, _, value in settings})
+    node = nodes({NAMES[key]: value for key, _, value in settings})
     stage = RemoteStage(node.port)
     try:
         stage.prepare()
         performed: list[str] = []
-        for line in lines:
+        for number, line in enumerate(lines):
             if line and not line.startswith((" ", "#", "with ")):
+                stage.remote.expected = expected_answers(line, lines[number + 1 :])
                 performed += [line, *(f"    {told}" for told in stage.run(line))]
-        theirs = stage.durable_state()
+        described = stage.durable_state()
     finally:
         stage.remote.close()
     assert comparable(performed) == comparable([line for line in lines if line and not line.startswith(("#", "with "))])
-
     node.stop()
-    ours = state_on_disk(node.log_dir)
-    assert ours.keys() == theirs.keys() != set()
-    for group, (state, *rest) in theirs.items():
-        assert ours[group] == (state, *rest) if state in ("Stable", "Empty") else ours[group][-1] == rest[-1]
+    assert_same_state(described, state_on_disk(node.log_dir))
+    return node
+
+
+def expected_answers(line: str, rest: list[str]) -> int:
+    if line.startswith(("describe", "list")):
+        return 0  # asked for by the director, who waits himself
+    told = itertools.takewhile(lambda each: each.startswith(" "), rest)
+    return sum(not each.startswith("    log:") for each in told)
+
+
+def swapped(node: Node, engine: Engine) -> dict[str, GroupState]:
+    """The groups as the other engine describes them when it has started on the same directories."""
+    other = Node(engine, node.properties_file)
+    try:
+        other.start()
+        stage = RemoteStage(other.port)
+        try:
+            stage.wait_for_coordinator()
+            return stage.durable_state()
+        finally:
+            stage.remote.close()
+    finally:
+        other.kill()
+
+
+def assert_same_state(described: dict[str, GroupState], on_disk: dict[str, GroupState]) -> None:
+    assert described.keys() == on_disk.keys() != set()
+    for group, (state, *rest) in described.items():
+        assert on_disk[group] == (state, *rest) if state in ("Stable", "Empty") else on_disk[group][-1] == rest[-1]
 
 
 GroupState = tuple[str, str, str, dict[str, bytes], dict[tuple[str, int], int]]
