@@ -98,8 +98,8 @@ class Cluster:
         on_unreachable: Callable[[int, str, int], object] | None = None,
     ) -> None:
         self._bootstrap = parse_bootstrap(bootstrap)
-        self._connections: dict[int, Connection] = {}
-        self._opening: dict[int, asyncio.Lock] = {}
+        self._connections: dict[tuple[int, str], Connection] = {}
+        self._opening: dict[tuple[int, str], asyncio.Lock] = {}
         self._on_unreachable = on_unreachable or (lambda node, host, port: None)
         self._refreshed_s = 0.0
         self.settings = settings
@@ -124,16 +124,26 @@ class Cluster:
 
     # Connections
 
-    async def connection(self, node_id: int) -> Connection:
-        """A usable connection to the node; negative ids are bootstrap addresses. Raises ConnectionLost."""
-        connection = self._connections.get(node_id)
+    async def connection(self, node_id: int, purpose: str = "") -> Connection:
+        """A usable connection to the node; negative ids are bootstrap addresses. Raises ConnectionLost.
+
+        A node answers one request a connection at a time: what must not wait behind a long poll or a rebalance has a `purpose`, and a connection, of its own.
+        """
+        key = (node_id, purpose)
+        connection = self._connections.get(key)
         if connection is not None and connection.usable:
             return connection
-        async with self._opening.setdefault(node_id, asyncio.Lock()):
-            connection = self._connections.get(node_id)
+        async with self._opening.setdefault(key, asyncio.Lock()):
+            connection = self._connections.get(key)
             if connection is None or not connection.usable:
-                connection = self._connections[node_id] = await self._open(node_id)
+                connection = self._connections[key] = await self._open(node_id)
             return connection
+
+    def release(self, purpose: str) -> None:
+        """Closes the connections of a purpose."""
+        for key in [key for key in self._connections if key[1] == purpose]:
+            self._connections.pop(key).close()
+            self._opening.pop(key, None)
 
     async def _open(self, node_id: int) -> Connection:
         if node_id < 0:
@@ -154,8 +164,8 @@ class Cluster:
 
     async def any_connection(self) -> Connection:
         """A connection to some broker: an open one, else a known one, else a bootstrap address. Raises ConnectionLost."""
-        for connection in self._connections.values():
-            if connection.usable:
+        for (_, purpose), connection in self._connections.items():
+            if connection.usable and not purpose:
                 return connection
         known = list(self.brokers)
         random.shuffle(known)
@@ -239,8 +249,9 @@ class Cluster:
         self.controller_id = reply.controller_id
         fresh = {broker.node_id: Broker(broker.node_id, broker.host, broker.port, broker.rack) for broker in reply.brokers}
         for node_id, broker in self.brokers.items():
-            if fresh.get(node_id) != broker and node_id in self._connections:
-                self._connections.pop(node_id).close()
+            if fresh.get(node_id) != broker:
+                for key in [key for key in self._connections if key[0] == node_id]:
+                    self._connections.pop(key).close()
         self.brokers = fresh
         if everything:
             self.topics, self.topic_errors = {}, {}
@@ -286,6 +297,13 @@ class Cluster:
             return found.leader
 
         return await self.retrying("metadata", attempt)
+
+    def topic_id(self, topic: str) -> bytes:
+        """Raises KafkaError UNKNOWN_TOPIC_OR_PARTITION, which is worth another attempt, when the topic was forgotten meanwhile."""
+        known = self.topics.get(topic)
+        if known is None:
+            raise KafkaError(Error.UNKNOWN_TOPIC_OR_PARTITION)
+        return known.topic_id
 
     def forget_leader(self, topic: str) -> None:
         """What is known of the topic is stale: the next `leader` asks anew."""

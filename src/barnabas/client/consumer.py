@@ -242,7 +242,7 @@ class Consumer:
                     )
                 )
             listed = [
-                FetchRequest.Topic(topic_id=self._cluster.topics[name].topic_id, partitions=parts)
+                FetchRequest.Topic(topic_id=self._cluster.topic_id(name), partitions=parts)
                 if version >= 13
                 else FetchRequest.Topic(topic=name, partitions=parts)
                 for name, parts in topics.items()
@@ -254,7 +254,8 @@ class Consumer:
                 isolation_level=self._settings.isolation_level,
                 topics=listed,
             )
-            return self._take(await connection.call(request, version=version), {self._cluster.topics[name].topic_id: name for name in topics})
+            names = {self._cluster.topic_id(name): name for name in topics}
+            return self._take(await connection.call(request, version=version), names)
         except KafkaError as error:
             if not error.retriable:
                 raise

@@ -5,7 +5,6 @@ Owns: the member's side of the protocol, one rebalance after another. Doesn't ow
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,6 +51,7 @@ class Member:
         self._cluster = cluster
         self._settings = settings
         self._coordinator: int | None = None
+        self._purpose = f"member {id(self)}"
         self._last_beat_s = 0.0
         self.member_id = ""
         self.generation = -1
@@ -202,12 +202,13 @@ class Member:
             await connection.call(request)
         except KafkaError:
             pass  # the session's end tells the group
+        self._cluster.release(self._purpose)
         self.member_id, self.generation, self.assigned = "", -1, []
 
     async def _connection(self) -> Connection:
         if self._coordinator is None:
             self._coordinator = await groups.coordinator(self._cluster, self._settings.group_id)
-        return await self._cluster.connection(self._coordinator)
+        return await self._cluster.connection(self._coordinator, self._purpose)
 
     def _after(self, error: KafkaError) -> None:
         """What an error says about this member's place and the group's keeper."""
@@ -217,9 +218,3 @@ class Member:
             if error.error is Error.UNKNOWN_MEMBER_ID:
                 self.member_id = ""
             self.generation, self.assigned = -1, []
-
-
-async def heartbeats(member: Member, interval_ms: int) -> None:
-    """Beats until the member has to join again."""
-    while await member.beat():
-        await asyncio.sleep(interval_ms / 1000 / 3)

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
@@ -37,10 +37,10 @@ class Sticky:
     def __init__(self) -> None:
         self._chosen: dict[str, int] = {}
 
-    def choose(self, topic: str, partitions: Sequence[int]) -> int:
+    def choose(self, topic: str, partitions: Collection[int]) -> int:
         chosen = self._chosen.get(topic)
         if chosen is None or chosen not in partitions:
-            chosen = self._chosen[topic] = random.choice(partitions)
+            chosen = self._chosen[topic] = random.choice(list(partitions))
         return chosen
 
     def turn(self, topic: str) -> None:

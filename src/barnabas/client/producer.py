@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.init_producer_id import InitProducerIdRequest
@@ -22,12 +22,12 @@ from . import partitioner
 from .errors import ConnectionLost, KafkaError, TimedOut, check, error_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from barnabas.wire.messages.produce import ProduceResponse
     from barnabas.wire.records.record import Headers
 
-    from .cluster import Cluster
+    from .cluster import Cluster, Partition
 
 RECORD_OVERHEAD = 24  # bytes at most around key and value, headers apart
 _REFRESH = (
@@ -66,12 +66,20 @@ class Delivered(NamedTuple):
     timestamp_ms: int
 
 
+Outcome = Union["asyncio.Future[Delivered]", "Callable[[KafkaError], object]"]
+"""Who hears of a record: a future of where it went, or a function of why it is lost."""
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
 class _Batch:
-    __slots__ = ("attempts", "born_s", "futures", "records", "sequence", "size")
+    __slots__ = ("attempts", "born_s", "outcomes", "records", "sequence", "size")
 
     def __init__(self, now_s: float) -> None:
         self.records: list[Record] = []
-        self.futures: list[asyncio.Future[Delivered]] = []
+        self.outcomes: list[Outcome | None] = []
         self.size = 0
         self.born_s = now_s
         self.attempts = 0
@@ -107,46 +115,57 @@ class Producer:
         timestamp_ms: int | None = None,
     ) -> asyncio.Future[Delivered]:
         """Queues a record, waiting for room if the buffer is full. The future has where it went, or why it didn't. Raises KafkaError, TimedOut."""
-        size = RECORD_OVERHEAD + len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") + 10 for name, content in headers)
+        future: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+        await self.put(
+            topic, Record(-1, _now_ms() if timestamp_ms is None else timestamp_ms, key, value, tuple(headers)), partition=partition, outcome=future
+        )
+        return future
+
+    async def put(self, topic: str, record: Record, *, partition: int | None = None, outcome: Outcome | None = None) -> None:
+        """As `send`, for many records: nobody is told of one that arrives, and `outcome`, if it is a function, of one that doesn't."""
+        key, value, headers = record.key, record.value, record.headers
+        size = RECORD_OVERHEAD + len(key or b"") + len(value or b"")
+        if headers:
+            size += sum(len(name) + len(content or b"") + 10 for name, content in headers)
         if size > self._settings.max_request_size:
             raise KafkaError(
                 Error.MESSAGE_TOO_LARGE,
                 f"The message is {size} bytes when serialized which is larger than {self._settings.max_request_size}, "
                 "which is the value of the max.request.size configuration.",
             )
-        partitions = await self._partitions(topic)
+        known = self._cluster.topics.get(topic)
+        partitions = known.partitions if known is not None and known.partitions else await self._find(topic)
         while self._buffered + size > self._settings.buffer_memory and self._buffered:
             self._room.clear()
+            self._wake.set()
             await self._room.wait()
         if partition is None:
             partition = partitioner.of_key(key, len(partitions)) if key is not None else self._sticky.choose(topic, partitions)
-        now_s = time.monotonic()
-        queue = self._queues.setdefault((topic, partition), deque())
+        queue = self._queues.get((topic, partition))
+        if queue is None:
+            queue = self._queues[(topic, partition)] = deque()
         if not queue or queue[-1].attempts or queue[-1].sequence >= 0 or queue[-1].size + size > self._settings.batch_size:
             if queue and key is None:
                 self._sticky.turn(topic)
-            queue.append(_Batch(now_s))
+            queue.append(_Batch(time.monotonic()))
+            self._wake.set()
         batch = queue[-1]
-        future: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
-        batch.records.append(
-            Record(timestamp=timestamp_ms if timestamp_ms is not None else int(time.time() * 1000), key=key, value=value, headers=tuple(headers))
-        )
-        batch.futures.append(future)
+        batch.records.append(record)
+        batch.outcomes.append(outcome)
         batch.size += size
         self._buffered += size
         if self._sender is None:
             self._sender = asyncio.get_running_loop().create_task(self._run())
-        self._wake.set()
-        return future
+            self._sender.add_done_callback(self._ended)
 
     async def flush(self) -> None:
-        """Returns when every record queued so far has its outcome."""
+        """Returns when every record queued has its outcome."""
         self._flushing = True
         self._wake.set()
-        pending = [future for queue in self._queues.values() for batch in queue for future in batch.futures]
         try:
-            if pending:
-                await asyncio.wait(pending)
+            while self._buffered:
+                self._room.clear()
+                await self._room.wait()
         finally:
             self._flushing = False
 
@@ -156,13 +175,13 @@ class Producer:
             self._sender.cancel()
             await asyncio.gather(self._sender, return_exceptions=True)
 
-    async def _partitions(self, topic: str) -> list[int]:
+    async def _find(self, topic: str) -> Mapping[int, Partition]:
         """The topic's partitions, waiting for it to come into being for at most max.block.ms."""
         deadline_s = time.monotonic() + self._settings.max_block_ms / 1000
         while True:
             known = self._cluster.topics.get(topic)
             if known is not None and known.partitions:
-                return list(known.partitions)
+                return known.partitions
             await self._cluster.refresh([topic], allow_creation=True)
             failure = self._cluster.topic_errors.get(topic)
             if failure is None:
@@ -172,6 +191,15 @@ class Producer:
             if time.monotonic() > deadline_s:
                 raise TimedOut(f"Topic {topic} not present in metadata after {self._settings.max_block_ms} ms.")
             await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
+
+    def _ended(self, sender: asyncio.Task[None]) -> None:
+        """A sender that fell over takes what is queued with it rather than leaving its callers waiting."""
+        failure = None if sender.cancelled() else sender.exception()
+        if failure is None:
+            return
+        for key, queue in self._queues.items():
+            while queue:
+                self._finish(key, KafkaError(Error.UNKNOWN_SERVER_ERROR, f"The producer failed: {failure!r}"))
 
     # The sender
 
@@ -251,7 +279,7 @@ class Producer:
         data = []
         for name, partitions in topics.items():
             if version >= 13:
-                data.append(Topic(topic_id=self._cluster.topics[name].topic_id, partition_data=partitions))
+                data.append(Topic(topic_id=self._cluster.topic_id(name), partition_data=partitions))
             else:
                 data.append(Topic(name=name, partition_data=partitions))
         return ProduceRequest(acks=self._settings.acks, timeout_ms=self._settings.request_timeout_ms, topic_data=data)
@@ -273,8 +301,8 @@ class Producer:
 
     def _delivered(self, key: tuple[str, int], base_offset: int, append_time_ms: int) -> None:
         batch = self._queues[key].popleft()
-        for index, future in enumerate(batch.futures):
-            if not future.done():
+        for index, future in enumerate(batch.outcomes):
+            if isinstance(future, asyncio.Future) and not future.done():
                 offset = base_offset + index if base_offset >= 0 else -1
                 future.set_result(Delivered(*key, offset, append_time_ms if append_time_ms >= 0 else batch.records[index].timestamp))
         self._release(batch)
@@ -292,9 +320,12 @@ class Producer:
     def _finish(self, key: tuple[str, int], error: KafkaError) -> None:
         """The first batch is lost: its records fail, and the sequence it held is a gap that only a new identity closes."""
         batch = self._queues[key].popleft()
-        for future in batch.futures:
-            if not future.done():
-                future.set_exception(error)
+        for outcome in batch.outcomes:
+            if isinstance(outcome, asyncio.Future):
+                if not outcome.done():
+                    outcome.set_exception(error)
+            elif outcome is not None:
+                outcome(error)
         if batch.sequence >= 0:
             self._producer_id = self._producer_epoch = -1
             self._sequences.clear()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from functools import partial
 from typing import TYPE_CHECKING
+
+from barnabas.wire.records.record import Record
 
 from .get_offsets import is_bootstrap
 from .java import java_text, log_line
@@ -13,10 +17,9 @@ from .options import Option, OptionError, Parser, help_or_version, key_values, r
 from .session import ConfigException, load_properties, open_cluster, run
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping, Sequence
 
-    from barnabas.client.producer import Delivered, ProducerSettings
+    from barnabas.client.producer import Producer, ProducerSettings
 
     from .line_reader import Line
 
@@ -213,25 +216,22 @@ async def _copy(options: ProducerOptions, reader: LineReader, properties: Mappin
                 ended = not chunk
                 for line in reader.feed(chunk):
                     try:
-                        future = await producer.send(topic, line.value, line.key, line.headers)
+                        await _write(producer, topic, line, sync)
                     except KafkaError as error:
                         if sync:
                             raise
                         _report(topic, line, error)
-                        continue
-                    if sync:
-                        await future
-                        continue
-                    future.add_done_callback(lambda done, line=line: _settled(done, topic, line))  # type: ignore[misc]
         finally:
             await producer.close()
     return 0
 
 
-def _settled(future: asyncio.Future[Delivered], topic: str, line: Line) -> None:
-    error = None if future.cancelled() else future.exception()
-    if error is not None:
-        _report(topic, line, error)
+async def _write(producer: Producer, topic: str, line: Line, sync: bool) -> None:
+    if sync:
+        await (await producer.send(topic, line.value, line.key, line.headers))
+        return
+    record = Record(-1, int(time.time() * 1000), line.key, line.value, line.headers)
+    await producer.put(topic, record, outcome=partial(_report, topic, line))
 
 
 def _report(topic: str, line: Line, error: BaseException) -> None:
