@@ -43,6 +43,7 @@ class Log:
 
     __slots__ = (
         "_active",
+        "_checked_ms",
         "_config",
         "_deleted",
         "_epochs",
@@ -73,7 +74,7 @@ class Log:
         self._deleted = DeletedFiles()
         self._needs_directory_sync = True
         self._truncations = 0
-        self._flushed_ms = now_ms
+        self._flushed_ms = self._checked_ms = now_ms
         self._plan_flush()
 
     @classmethod
@@ -219,6 +220,7 @@ class Log:
 
     def needs_flush(self, now_ms: int) -> bool:
         """Whether a segment was rolled and not synced since, or `flush.ms` has passed over unsynced data."""
+        self._checked_ms = now_ms
         is_due = self.recovery_point < self.end_offset and now_ms - self._flushed_ms >= self._config.flush_ms
         return is_due or self.recovery_point < self._active.base_offset
 
@@ -228,20 +230,19 @@ class Log:
         self._sync(self._segments, target)
         self._advance_recovery_point(target)
 
-    def flush_in_background(self, lock: AbstractContextManager[object], now_ms: int = -1) -> None:
+    def flush_in_background(self, lock: AbstractContextManager[object]) -> None:
         """The same, holding `lock` (the writers') only before and after the disk is waited for.
 
-        Syncs up to the active segment's start, or all when `flush.ms` asks for it. Raises StorageError.
+        Syncs up to the active segment's start, or all if `flush.ms` had passed when `needs_flush` was asked. Raises StorageError.
         """
         with lock:
             segments, truncations = self._segments, self._truncations
-            timed = now_ms >= 0 and now_ms - self._flushed_ms >= self._config.flush_ms
-            target = self.end_offset if timed else self._active.base_offset
+            now_ms = self._checked_ms
+            target = self.end_offset if now_ms - self._flushed_ms >= self._config.flush_ms else self._active.base_offset
         self._sync(segments, target)
         with lock:
             if truncations == self._truncations:
                 self._advance_recovery_point(target)
-            if now_ms >= 0:
                 self._flushed_ms = now_ms
 
     def _sync(self, segments: Sequence[Segment], target: int) -> None:

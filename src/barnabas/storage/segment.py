@@ -311,7 +311,7 @@ class Segment:
     def largest_timestamp(self) -> int:
         """What retention by time goes by: the greatest timestamp, else when the file was last written (D113)."""
         timestamp = self.max_timestamp
-        return timestamp if timestamp >= 0 else os.fstat(self.file.fileno()).st_mtime_ns // 1_000_000
+        return timestamp if timestamp >= 0 else os.stat(self.path(LOG)).st_mtime_ns // 1_000_000
 
     # Truncation
 
@@ -376,6 +376,10 @@ class Segment:
 
     def offset_at(self, position: int, end: int) -> int:
         """The offset behind the last batch that ends at or before `end`, looking from the batch at `position` on. Raises OSError."""
+        tail = self.tail
+        slot = bisect_left(tail.positions, end)
+        if slot and (slot == len(tail.positions) or tail.positions[slot] == end) and end <= self.size:
+            return tail.last_offsets[slot - 1] + 1
         start = max(position, self.boundary(end - 1)) if end > position else position
         offset, found = self.base_offset, None
         with contextlib.suppress(ValueError):

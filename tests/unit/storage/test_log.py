@@ -365,8 +365,10 @@ def test_flush_by_messages_and_by_time(tmp_path: Path) -> None:
     replica.fill(1)
     assert not replica.log.needs_flush(NOW_MS + 999)
     assert replica.log.needs_flush(NOW_MS + 1000)
-    replica.log.flush_in_background(threading.Lock(), NOW_MS + 1000)
+    replica.log.flush_in_background(threading.Lock())
     assert replica.log.recovery_point == 6
+    replica.fill(1)
+    assert not replica.log.needs_flush(NOW_MS + 1999)
 
 
 def test_a_clean_stop_leaves_what_apache_leaves(tmp_path: Path) -> None:
