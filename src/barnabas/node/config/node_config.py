@@ -115,6 +115,8 @@ class NodeConfig:
 
     def reconfigured(self, cluster: Mapping[str, str], broker: Mapping[str, str]) -> NodeConfig:
         """This node under these stored dynamic configs (the cluster's default and its own); what does not apply is left out."""
+        if not cluster and not broker and not self.cluster and not self.broker:
+            return self
         cluster, broker = usable_dynamic(cluster, per_broker=False), usable_dynamic(broker, per_broker=True)
         texts = overlay(self.static, cluster, broker)
         try:

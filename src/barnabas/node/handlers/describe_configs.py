@@ -35,10 +35,13 @@ _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR"}
 
 
 def handle(request: DescribeConfigsRequest, call: Call) -> DescribeConfigsResponse | None:
+    unknown = next((asked for asked in request.resources if asked.resource_type not in _TYPES), None)  # spoils the others' answers too
     results = []
     for asked in request.resources:
-        result = Result(error_code=0, error_message=None, resource_type=asked.resource_type, resource_name=asked.resource_name, configs=[])
+        result = Result(error_code=0, error_message="", resource_type=asked.resource_type, resource_name=asked.resource_name, configs=[])
         try:
+            if unknown is not None:
+                raise ApiError(Error.INVALID_REQUEST, f"There is no config resource type {unknown.resource_type}.")
             found = _describe(call, asked.resource_type, asked.resource_name, asked.configuration_keys)
             result.configs = [_row(one, request.include_synonyms) for one in found]
         except ApiError as error:
@@ -54,7 +57,7 @@ def _describe(call: Call, resource_type: int, name: str, keys: list[str] | None)
         if why is not None:
             raise ApiError(Error.INVALID_TOPIC_EXCEPTION, why)
         if not node.topic_exists(name):
-            raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION)
+            raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, "")
         return describe_topic(layers(node.config), image.config(TOPIC, name), keys)
     if resource_type == BROKER:
         if not name:
