@@ -11,6 +11,7 @@ import pytest
 from tests.differential.tools import by_apache, by_barnabas, by_both
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.nodes import Node
@@ -197,3 +198,28 @@ def test_dump_log_of_a_torn_and_a_gapped_log(log_dir: Path, tmp_path: Path) -> N
     for name in ("00000000000000000000.log", "00000000000000000100.log", "00000000000000000200.log", "missing.log", "00000000000000000300.log"):
         theirs, ours = by_both("kafka-dump-log", "--files", str(tmp_path / name), "--deep-iteration")
         assert ours == theirs, name
+
+
+@pytest.mark.node
+def test_dump_log_of_a_barnabas_node(barnabas_nodes: Callable[..., Node]) -> None:
+    """Every file that our node leaves, by both tools: all batches valid, every record of its metadata known."""
+    node = barnabas_nodes({"log.index.interval.bytes": "100"})
+    server = ("--bootstrap-server", node.bootstrap)
+    assert by_barnabas("kafka-topics", *server, "--create", "--topic", "ours", "--partitions", "2", "--config", "retention.ms=100000").status == 0
+    assert by_barnabas("kafka-console-producer", *server, "--topic", "ours", stdin="".join(f"{i:0100d}\n" for i in range(3000))).status == 0
+    assert by_barnabas("kafka-console-consumer", *server, "--topic", "ours", "--group", "g", "--from-beginning", "--max-messages", "5").status == 0
+    node.stop()
+    for pattern, arguments in (
+        ("__cluster_metadata-0/*.log", ["--cluster-metadata-decoder"]),
+        ("bootstrap.checkpoint", ["--cluster-metadata-decoder"]),
+        ("ours-*/*.log", ["--print-data-log"]),
+        ("ours-*/*index", []),
+        ("ours-*/*index", ["--index-sanity-check"]),
+        ("__consumer_offsets-*/*.log", ["--offsets-decoder"]),
+    ):
+        theirs, ours = by_both("kafka-dump-log", "--files", _files(node.log_dir, pattern), *arguments)
+        assert ours == theirs, pattern
+        assert theirs.status == 0
+        assert not theirs.complaints
+        assert "isvalid: false" not in theirs.output
+        assert "Error at" not in theirs.output
