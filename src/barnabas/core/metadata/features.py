@@ -14,15 +14,15 @@ SHARE_VERSION = "share.version"
 STREAMS_VERSION = "streams.version"
 
 SUPPORTED: dict[str, tuple[int, int]] = {
-    METADATA_VERSION: (7, 30),
-    KRAFT_VERSION: (0, 1),
-    TRANSACTION_VERSION: (0, 2),
     GROUP_VERSION: (0, 1),
-    ELIGIBLE_LEADER_REPLICAS_VERSION: (0, 1),
+    KRAFT_VERSION: (0, 1),
+    METADATA_VERSION: (7, 30),
     SHARE_VERSION: (0, 1),
     STREAMS_VERSION: (0, 1),
+    TRANSACTION_VERSION: (0, 2),
+    ELIGIBLE_LEADER_REPLICAS_VERSION: (0, 1),
 }
-"""Exactly what 4.3.1 advertises (C33): a wider range would let a level into the log that this node can't serve."""
+"""Exactly what 4.3.1 advertises (C33), in its order: a wider range would let a level into the log that this node can't serve."""
 
 BOOTSTRAP_LEVELS: tuple[tuple[str, int], ...] = (
     (METADATA_VERSION, 30),
