@@ -143,7 +143,7 @@ def _check_roles(values: Values, roles: tuple[str, ...], listeners: Listeners) -
     else:
         _check_broker_only(values, listeners, node_id, voter_ids)
     if "broker" in roles:
-        _check_broker(listeners)
+        _check_broker(values, listeners)
     for one in (*listeners.advertised, *listeners.advertised_controllers):
         if one.host == _ANY:
             raise ConfigError(
@@ -190,7 +190,7 @@ def _check_broker_only(values: Values, listeners: Listeners, node_id: int, voter
         raise ConfigError("it needs the controller role", "controller.quorum.auto.join.enable")
 
 
-def _check_broker(listeners: Listeners) -> None:
+def _check_broker(values: Values, listeners: Listeners) -> None:
     told = [one.name for one in listeners.advertised]
     names = [one.name for one in listeners.bound]
     if not told:
@@ -198,7 +198,7 @@ def _check_broker(listeners: Listeners) -> None:
     if listeners.inter_broker not in told:
         raise ConfigError(
             f"brokers are to speak on listener {listeners.inter_broker}, which must be one of advertised.listeners: {', '.join(told)}",
-            "inter.broker.listener.name",
+            "security.inter.broker.protocol" if "security.inter.broker.protocol" in values.given else "inter.broker.listener.name",
         )
     for name in told:
         if name not in names:

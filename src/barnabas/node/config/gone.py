@@ -20,6 +20,8 @@ GONE: dict[str, str] = {
     "controlled.shutdown.retry.backoff.ms": "gone in 4.0: the controller ends a controlled shutdown; leave it out",
     "control.plane.listener.name": "gone in 4.0: use controller.listener.names",
     "delegation.token.master.key": "gone in 4.0: use delegation.token.secret.key",
+    "super.users": "the authorizer's key, and this node has no authorizer",
+    "allow.everyone.if.no.acl.found": "the authorizer's key, and this node has no authorizer",
     "sasl.mechanism": "a client's key: use sasl.enabled.mechanisms and sasl.mechanism.inter.broker.protocol",
     "security.protocol": "a client's key: use listener.security.protocol.map and inter.broker.listener.name",
     "bootstrap.servers": "a client's key: use controller.quorum.bootstrap.servers for the controllers",
