@@ -44,6 +44,8 @@ def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
                 row = Row(partition_index=asked.partition_index, error_code=partition)
             else:
                 row = _find(partition, asked.partition_index, asked.current_leader_epoch, asked.timestamp, request)
+                if call.version < 4:
+                    row.leader_epoch = -1  # not said before version 4
             rows.append(row)
         response.topics.append(ListOffsetsResponse.Topic(name=topic.name, partitions=rows))
     return response
