@@ -83,7 +83,6 @@ class Segment:
         "directory",
         "index",
         "index_interval_bytes",
-        "is_synced",
         "max_bytes",
         "roll_after_ms",
         "roll_clock_ms",
@@ -107,7 +106,6 @@ class Segment:
         self.transactions = TransactionIndex(self.path(TRANSACTION_INDEX), base_offset, exists=has_transactions)
         self.tail = Tail(MAX_INT64)
         self.unindexed_bytes = 0
-        self.is_synced = False
         self.created_ms = now_ms
         self.roll_timestamp = NEVER
         self.roll_clock_ms = NEVER
@@ -330,7 +328,6 @@ class Segment:
             os.ftruncate(self.file.fileno(), self.size)
         self.cut_indexes(offset)
         self.unindexed_bytes = 0
-        self.is_synced = False
         self.configure_roll_offset()
         if self.size == 0:
             self.created_ms = now_ms
