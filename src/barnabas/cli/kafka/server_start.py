@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False  # typing takes as long to import as all the rest of this start together
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 NODE_MODULE = "barnabas.node.main"
 USAGE = "USAGE: {} [-daemon] server.properties [--override property=value]*"
