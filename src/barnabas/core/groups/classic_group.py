@@ -327,12 +327,12 @@ def group_from_record(group_id: str, value: GroupMetadataValue) -> ClassicGroup:
     """The group that a record describes: Stable with its members, or Empty."""
     group = ClassicGroup(group_id, STABLE if value.members else EMPTY, value.current_state_timestamp, value.generation)
     group.protocol_type = value.protocol_type or None
-    group.protocol_name = value.protocol
+    group.protocol_name = value.protocol if value.protocol is not None or not value.members else ""
     group.leader_id = value.leader
     for saved in value.members:
         rebalance_timeout_ms = saved.session_timeout if saved.rebalance_timeout == -1 else saved.rebalance_timeout
         limits = (rebalance_timeout_ms, saved.session_timeout)
-        protocols = ((value.protocol or "", saved.subscription),)
+        protocols = ((group.protocol_name or "", saved.subscription),)
         group.add(Member(saved.member_id, saved.group_instance_id, saved.client_id, saved.client_host, *limits, protocols, saved.assignment), None)
     group.subscribed_topics = group._subscribed_topics()
     return group

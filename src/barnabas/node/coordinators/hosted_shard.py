@@ -166,6 +166,10 @@ class HostedShard:
 
     def _tick(self) -> None:
         self._timer = None
-        if self.state == ACTIVE:
+        if self.state != ACTIVE:
+            return
+        try:
             self.shard.tick(self._now_ms())
-            self.after_step()
+        except Exception as failure:  # a fault of ours in one group: the timers of the others go on, at the next tick
+            self._warn(f"a timer of __consumer_offsets-{self.index} failed: {failure!r}")
+        self.after_step()
