@@ -8,6 +8,7 @@ because an unknown value version stops the other engine's coordinator (G6).
 from __future__ import annotations
 
 from struct import Struct
+from struct import error as StructError
 from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.wire.logs import group_coordinator as wire
@@ -34,6 +35,7 @@ _LONG = Struct(">q")
 _TWO_LONGS = Struct(">qq")
 _TOPIC_ID_TAG = b"\x01\x00\x10"  # one tagged field, number 0, 16 bytes
 _NO_TAGS = b"\x00"
+_VERSION_4 = b"\x00\x04"
 
 
 class Offset(NamedTuple):
@@ -112,6 +114,10 @@ def decode_record(key: bytes | None, value: bytes | None) -> GroupLogRecord:
     if key is None or len(key) < 2:
         raise DecodeError("a record of __consumer_offsets has no record type in its key")
     type_ = _SHORT.unpack_from(key)[0]
+    if type_ == OFFSET_COMMIT and value is not None and value[:2] == _VERSION_4:
+        usual = _decode_usual_commit(key, value)
+        if usual is not None:
+            return usual
     if type_ in (LEGACY_OFFSET_COMMIT, OFFSET_COMMIT):
         parsed = wire.OffsetCommitKey.decode(key[2:], 0)
         return OffsetRecord(parsed.group, parsed.topic, parsed.partition, None if value is None else _decode_offset(type_, value))
@@ -160,6 +166,25 @@ def _decode_offset(type_: int, value: bytes) -> Offset:
         return Offset(old.offset, -1, old.metadata, old.commit_timestamp, NO_EXPIRY, ZERO_UUID)
     new = wire.OffsetCommitValue.decode(value[2:], _version(type_, value, _OFFSET_COMMIT_VERSIONS))
     return Offset(new.offset, new.leader_epoch, new.metadata, new.commit_timestamp, new.expire_timestamp, new.topic_id)
+
+
+def _decode_usual_commit(key: bytes, value: bytes) -> OffsetRecord | None:
+    """An offset commit as both engines write it, read by hand: loading a partition is mostly this. None for anything unusual."""
+    try:
+        group_end = 4 + _SHORT.unpack_from(key, 2)[0]
+        topic_end = group_end + 2 + _SHORT.unpack_from(key, group_end)[0]
+        _, committed, epoch = _OFFSET_AND_EPOCH.unpack_from(value)
+        metadata_end = value[14] + 14  # the length is one more than the bytes
+        tags = value[metadata_end + 8 :]
+        usual = 0 < value[14] < 0x80 and (tags == _NO_TAGS or (tags[:3] == _TOPIC_ID_TAG and len(tags) == 19))
+        if not usual or not 4 <= group_end <= topic_end - 2 or topic_end + 4 != len(key):
+            return None
+        commit_ms = _LONG.unpack_from(value, metadata_end)[0]
+        offset = Offset(committed, epoch, str(value[15:metadata_end], "utf-8"), commit_ms, NO_EXPIRY, tags[3:] or ZERO_UUID)
+        where = (str(key[4:group_end], "utf-8"), str(key[group_end + 2 : topic_end], "utf-8"), _INT.unpack_from(key, topic_end)[0])
+    except (IndexError, ValueError, StructError):
+        return None
+    return OffsetRecord(*where, offset)
 
 
 def _offset_value(offset: Offset) -> bytes:

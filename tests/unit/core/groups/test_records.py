@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from barnabas.core.groups.records import KEPT_TYPES, GroupRecord, KeptRecord, Offset, OffsetRecord, UnknownRecordType, decode_record
 from barnabas.wire.logs import group_coordinator as wire
@@ -84,3 +86,35 @@ def test_kept_records_keep_their_bytes(type_: int) -> None:
     record = decode_record(key, value)
     assert isinstance(record, KeptRecord)
     assert (record.group, record.encode()) == ("g", (key, value))
+
+
+@given(
+    st.text(max_size=20),
+    st.text(max_size=20),
+    st.integers(0, 9),
+    st.integers(0, 1 << 60),
+    st.text(max_size=200),
+    st.booleans(),
+    st.binary(max_size=3),
+)
+def test_commits_read_by_hand_equal_the_declared_message(group: str, topic: str, partition: int, committed: int, metadata: str, has_id: bool) -> None:
+    record = OffsetRecord(group, topic, partition, Offset(committed, 3, metadata, 5, -1, ID if has_id else ZERO_UUID))
+    key, value = record.encode()
+    assert value is not None
+    read = decode_record(key, value)
+    assert isinstance(read, OffsetRecord)
+    assert (read.group, read.topic, read.partition, read.offset) == (group, topic, partition, record.offset)
+    for cut in range(2, len(value)):  # cut short it is never taken for whole
+        with pytest.raises(DecodeError):
+            decode_record(key, value[:cut])
+    for cut in range(2, len(key)):
+        with pytest.raises(DecodeError):
+            decode_record(key[:cut], value)
+
+
+def test_unknown_tags_are_left_to_the_declared_message() -> None:
+    key, value = OffsetRecord("g", "t", 0, Offset(5, 3, "m", 5, -1, ZERO_UUID)).encode()
+    assert value is not None
+    read = decode_record(key, value[:-1] + b"\x01\x05\x02xy")
+    assert isinstance(read, OffsetRecord)
+    assert read.offset == Offset(5, 3, "m", 5, -1, ZERO_UUID)
