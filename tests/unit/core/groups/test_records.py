@@ -95,7 +95,6 @@ def test_kept_records_keep_their_bytes(type_: int) -> None:
     st.integers(0, 1 << 60),
     st.text(max_size=200),
     st.booleans(),
-    st.binary(max_size=3),
 )
 def test_commits_read_by_hand_equal_the_declared_message(group: str, topic: str, partition: int, committed: int, metadata: str, has_id: bool) -> None:
     record = OffsetRecord(group, topic, partition, Offset(committed, 3, metadata, 5, -1, ID if has_id else ZERO_UUID))
