@@ -14,6 +14,7 @@ $(STAMP): requirements.lock pyproject.toml setup.py src/barnabas/wire/records/_n
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src/barnabas
 	@touch $@
 
 up: setup

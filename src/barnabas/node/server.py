@@ -6,7 +6,6 @@ What handlers may ask of a node is here: the metadata image, partitions, setting
 from __future__ import annotations
 
 import os
-import traceback
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -163,11 +162,11 @@ class Node:
 
     def on_network_error(self, error: BaseException) -> None:
         """A handler raised: the connection that it worked for is of no use any more, the others are."""
-        self.log.write(ERROR, "".join(traceback.format_exception(error)).rstrip())
+        self.log.write(ERROR, _traceback(error))
 
     def on_loop_error(self, error: BaseException) -> None:
         """Something that must not fail did: nobody knows in which state it left the node."""
-        self.log.write(ERROR, "".join(traceback.format_exception(error)).rstrip())
+        self.log.write(ERROR, _traceback(error))
         self.stop(1)
 
     # Saying so
@@ -180,3 +179,9 @@ class Node:
 
     def log_warning(self, text: str) -> None:
         self.log.write(WARN, text)
+
+
+def _traceback(error: BaseException) -> str:
+    from traceback import format_exception
+
+    return "".join(format_exception(error)).rstrip()

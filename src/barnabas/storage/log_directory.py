@@ -7,7 +7,6 @@ host calls the `write_*` methods, `remove_due` and `close` when it is time. Sour
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import checkpoint_file
@@ -135,9 +134,11 @@ class LogDirectory:
 
     def remove_due(self, now_ms: int) -> list[str]:
         """Remove the -delete directories whose time has come; their paths. Call every few seconds. Raises OSError."""
+        from shutil import rmtree  # with its archives it is slow to import
+
         due = [path for path, at_ms in self._doomed.items() if at_ms <= now_ms]
         for path in due:
-            shutil.rmtree(path)
+            rmtree(path)
             del self._doomed[path]
         return due
 
