@@ -181,10 +181,10 @@ def test_api_table(protocol: list[list[str]]) -> None:
         assert kind == "api"
         theirs[int(key)] = (name, int(first), int(last), listeners, headers)
     ours = {}
-    for key, api in APIS.items():
-        assert key == api.key == api.request().api_key == api.response().api_key
+    for id_, api in APIS.items():
+        assert id_ == api.key == api.request().api_key == api.response().api_key
         listeners = ",".join(name for name, flag in (("BROKER", BROKER), ("CONTROLLER", CONTROLLER)) if api.listeners & flag)
         versions = range(api.first, api.request().valid_versions[1] + 1)
         headers = ",".join(f"{v}:{api.request_header_version(v)}:{api.response_header_version(v)}" for v in versions)
-        ours[key] = (api.name, api.first, api.last, listeners, headers)
+        ours[id_] = (api.name, api.first, api.last, listeners, headers)
     assert ours == theirs

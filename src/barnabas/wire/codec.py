@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from barnabas.wire.schema import NEVER, Field, Message, Struct, default_source, struct_of
-from barnabas.wire.types import DecodeError, EncodeError, read_uvarint, write_uvarint
+from barnabas.wire.types import AS_JAVA, DecodeError, EncodeError, read_length, read_uvarint, write_uvarint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class _Source:
         self.version = version
         self.flexible = cls.is_flexible(version)
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"DecodeError": DecodeError, "EncodeError": EncodeError, "uvarint": read_uvarint}
+        self.names: dict[str, Any] = {"DecodeError": DecodeError, "EncodeError": EncodeError, "uvarint": read_uvarint, "length": read_length}
         self.serial = 0
 
     def fresh(self, stem: str) -> str:
@@ -98,6 +98,7 @@ def _tag_of(field: Field) -> int:
 
 class _Decoder(_Source):
     def function(self) -> Callable[[Any, int, int], tuple[Any, int]]:
+        self.names["AS_JAVA"] = AS_JAVA
         self.run: list[tuple[str, str]] = []  # fixed-size fields not yet written out: (format, target)
         self.copies = not self.has_records(self.cls)
         if self.copies:  # slices of bytes become strings and values quicker than views do
@@ -164,7 +165,7 @@ class _Decoder(_Source):
         self.run.append(("B" if compact else fixed, "n"))
         self.flush(indent)
         if compact:
-            self.lines.append(f"{indent}if n > 127: n, p = uvarint(b, p - 1)")
+            self.lines.append(f"{indent}if n > 127: n, p = length(b, p - 1)")
             self.lines.append(f"{indent}n -= 1")
 
     def field(self, owner: type[Struct], field: Field, target: str, indent: str) -> None:
@@ -202,9 +203,9 @@ class _Decoder(_Source):
         add(f"{indent}  q = p + n")
         add(f"{indent}  if q > e: raise DecodeError(f'{field.name} claims {{n}} bytes, {{e - p}} are left')")
         if self.copies:
-            value = "b[p:q].decode('utf-8', 'replace')" if field.type_name == "String" else "b[p:q]"
+            value = "b[p:q].decode('utf-8', AS_JAVA)" if field.type_name == "String" else "b[p:q]"
         else:
-            value = {"String": "str(b[p:q], 'utf-8', 'replace')", "Bytes": "bytes(b[p:q])", "Records": "b[p:q]"}[field.type_name]
+            value = {"String": "str(b[p:q], 'utf-8', AS_JAVA)", "Bytes": "bytes(b[p:q])", "Records": "b[p:q]"}[field.type_name]
         add(f"{indent}  {target} = {value}; p = q")
 
     def array(self, field: Field, inner: type[Struct] | None, target: str, indent: str, nullable: bool) -> None:
@@ -242,7 +243,7 @@ class _Decoder(_Source):
         add = self.lines.append
         unknown, size, tag = self.fresh("u"), self.fresh("z"), self.fresh("t")
         add(f"{indent}if {count}:")
-        add(f"{indent}  if {count} > 127: {count}, p = uvarint(b, p - 1)")
+        add(f"{indent}  if {count} > 127: {count}, p = length(b, p - 1)")
         add(f"{indent}  {unknown} = []")
         add(f"{indent}  for _ in range({count}):")
         add(f"{indent}    {tag}, p = uvarint(b, p)")
@@ -266,7 +267,7 @@ class _Decoder(_Source):
 class _Encoder(_Source):
     def function(self) -> Callable[[Any, Callable[[bytes], object]], None]:
         self.run: list[tuple[str, str]] = []
-        self.names |= {"UV": _SMALL_UVARINTS, "uv": write_uvarint, "tags": _write_tags, "length_error": _length_error}
+        self.names |= {"UV": _SMALL_UVARINTS, "uv": write_uvarint, "tags": _write_tags, "length_error": _length_error, "uuid_error": _uuid_error}
         self.struct(self.cls, "m", "  ", "w")
         self.lines.append("  return")
         body = self.build("def run(m, w):")
@@ -335,7 +336,7 @@ class _Encoder(_Source):
     def field(self, owner: type[Struct], field: Field, value: str, indent: str, write: str) -> None:
         inner = struct_of(owner, field)
         if not field.is_array and field.type_name in _FORMATS:
-            self.run.append((_FORMATS[field.type_name], value))
+            self.fixed(field, value, indent)
             return
         if field.nullable <= self.version:
             self.flush(indent, write)
@@ -360,6 +361,11 @@ class _Encoder(_Source):
         if field.nullable <= self.version:
             self.flush(indent, write)
 
+    def fixed(self, field: Field, value: str, indent: str) -> None:
+        if field.type_name == "Uuid":  # struct would pad and cut
+            self.lines.append(f"{indent}if len({value}) != 16: uuid_error('{field.name}', {value})")
+        self.run.append((_FORMATS[field.type_name], value))
+
     def sized(self, field: Field, value: str, indent: str, write: str) -> None:
         name = self.fresh("s")
         self.flush(indent, write)
@@ -376,7 +382,7 @@ class _Encoder(_Source):
         self.length(field, f"len({name})", indent, write, fixed="i")
         if field.type_name == "Uuid":
             self.lines.append(f"{indent}for {item} in {name}:")
-            self.run.append(("16s", item))
+            self.fixed(field, item, indent + "  ")
             self.flush(indent + "  ", write)
             return
         if field.type_name in _FORMATS:
@@ -420,6 +426,10 @@ class _Encoder(_Source):
 
 def _length_error(name: str, value: bytes) -> None:
     raise EncodeError(f"{name} has {len(value)} bytes; a string has {_MAX_STRING_BYTES} at most")
+
+
+def _uuid_error(name: str, value: bytes) -> None:
+    raise EncodeError(f"{name} has {len(value)} bytes; a UUID has 16")
 
 
 def _write_tags(write: Callable[[bytes], object], found: Any) -> None:

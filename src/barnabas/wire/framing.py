@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from barnabas.wire.types import DecodeError, read_uvarint
+from barnabas.wire.types import AS_JAVA, DecodeError, read_length, read_uvarint
 
 if TYPE_CHECKING:
     from barnabas.wire.apis import Api
@@ -40,7 +40,7 @@ def read_request_header(buffer: bytes | bytearray | memoryview, flexible: bool) 
             position += length
             if position > len(buffer):
                 raise DecodeError(f"client id claims {length} bytes, {len(buffer) - 10} are left")
-            client_id = str(buffer[10:position], "utf-8", "replace")
+            client_id = str(buffer[10:position], "utf-8", AS_JAVA)
         if flexible:
             position = _skip_tags(buffer, position)
     except (IndexError, ValueError) as error:
@@ -51,7 +51,7 @@ def read_request_header(buffer: bytes | bytearray | memoryview, flexible: bool) 
 
 
 def _skip_tags(buffer: bytes | bytearray | memoryview, position: int) -> int:
-    count, position = read_uvarint(buffer, position)
+    count, position = read_length(buffer, position)
     for _ in range(count):
         _, position = read_uvarint(buffer, position)
         size, position = read_uvarint(buffer, position)

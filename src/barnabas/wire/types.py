@@ -7,6 +7,7 @@ encoding (`codec`). Source: the protocol guide, "Protocol Primitive Types"; KIP-
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
+from codecs import register_error
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ def write_uvarint(value: int) -> bytes:
     return bytes(out)
 
 
+def read_length(buffer: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
+    """An unsigned varint as Java holds it: from 2^31 on it is negative, and so means null, or none."""
+    value, position = read_uvarint(buffer, position)
+    return value if value < 1 << 31 else value - (1 << 32), position
+
+
 def read_varlong(buffer: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
     """Zigzag varint of up to ten bytes at `position`: (signed value, position behind it)."""
     value = shift = 0
@@ -85,6 +92,20 @@ def write_varlong(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def _replace_as_java(error: UnicodeError) -> tuple[str, int]:
+    """One mark for what Java replaces by one: as Python does, but a surrogate counts as a whole, not as three bytes."""
+    assert isinstance(error, UnicodeDecodeError)
+    start, end, data = error.start, error.end, error.object
+    if data[start] == 0xED and end < len(data) and 0xA0 <= data[end] <= 0xBF:
+        end += 2 if end + 1 < len(data) and 0x80 <= data[end + 1] <= 0xBF else 1
+    return "\ufffd", end
+
+
+AS_JAVA = "barnabas.as-java"
+"""How strings that aren't UTF-8 are read: `data.decode("utf-8", AS_JAVA)`."""
+register_error(AS_JAVA, _replace_as_java)
 
 
 def uuid_text(uuid: bytes) -> str:

@@ -11,8 +11,8 @@ import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
 
 /**
- * Decodes and encodes again: reads lines of class, version and bytes in hex; answers each with the bytes that the release makes of it, or with ! and its complaint.
- * Bytes that the message left unread follow after a space.
+ * Decodes and encodes again: reads lines of class, version and bytes in hex; answers each with the bytes that the release makes of it, or with its complaint, after
+ * ! when it can't be read and ? when it can't be written. Bytes that the message left unread follow after a space.
  */
 public class EchoMessages {
     public static void main(String[] arguments) throws Exception {
@@ -26,12 +26,14 @@ public class EchoMessages {
             if (!classes.containsKey(words[0])) classes.put(words[0], Class.forName(words[0]));
             Message message = (Message) classes.get(words[0]).getDeclaredConstructor().newInstance();
             ByteBuffer bytes = ByteBuffer.wrap(hex.parseHex(words[2]));
+            String doing = "!";
             try {
                 message.read(new ByteBufferAccessor(bytes), version);
+                doing = "?";
                 ByteBuffer again = MessageUtil.toByteBufferAccessor(message, version).buffer();
                 out.println(hex.formatHex(again.array(), again.position(), again.limit()) + (bytes.hasRemaining() ? " " + bytes.remaining() : ""));
             } catch (RuntimeException error) {
-                out.println("! " + String.valueOf(error).replace('\n', ' '));
+                out.println(doing + " " + String.valueOf(error).replace('\n', ' '));
             }
         }
         out.flush();
