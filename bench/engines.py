@@ -12,9 +12,9 @@ import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
-from tests import nodes
 
 from bench import build_load
+from tests import nodes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -60,7 +60,7 @@ class Values:
         if flexible and not self.tame and random.random() < 0.2:
             taken = {field.tag for field in cls.fields}
             tags = {random.choice((5, 100, 127, 128, 20_000, 2**31 - 2)) for _ in range(random.randint(1, 3))} - taken
-            made.unknown_tags = tuple((tag, random.randbytes(random.choice((0, 1, 5, 200)))) for tag in sorted(tags))
+            made.unknown_tags = tuple((tag, random.randbytes(random.choice((0, 1, 5, 200)))) for tag in sorted(tags))  # type: ignore[misc]
         return made
 
     def field(self, owner: type[Struct], field: Field, flexible: bool, version: int) -> Any:

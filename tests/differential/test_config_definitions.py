@@ -6,7 +6,6 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.apache import release
 
 from barnabas.core.configs.definitions.broker import BROKER, DYNAMIC_QUOTAS
 from barnabas.core.configs.definitions.client_metrics import CLIENT_METRICS
@@ -16,6 +15,7 @@ from barnabas.core.configs.error import ConfigError
 from barnabas.core.configs.resolution import default_text
 from barnabas.core.configs.topic_settings import ROWS as TOPIC
 from barnabas.core.configs.values import parse, to_text
+from tests.apache import release
 
 if TYPE_CHECKING:
     from pathlib import Path

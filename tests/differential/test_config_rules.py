@@ -6,7 +6,6 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.apache import release
 
 from barnabas.core.configs import describe
 from barnabas.core.configs.broker_alterations import validate_broker
@@ -19,6 +18,7 @@ from barnabas.core.configs.listeners import resolve
 from barnabas.core.configs.topic_rules import validate_topic
 from barnabas.core.configs.topic_settings import topic_defaults
 from barnabas.node.config.node_config import Given, NodeConfig, node_config, parse_given
+from tests.apache import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,8 +10,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.differential.transcript import Client
-from tests.unit.core.controller.cluster import Cluster
 
 from barnabas.core.controller import config_changes
 from barnabas.core.controller.broker_life import fence_stale_broker
@@ -40,14 +38,15 @@ from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterCon
 from barnabas.wire.messages.update_features import UpdateFeaturesRequest
 from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.records.record import decode_records
+from tests.differential.transcript import Client
+from tests.unit.core.controller.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.conftest import NodeFactory
-
     from barnabas.wire.schema import Message
+    from tests.conftest import NodeFactory
 
 pytestmark = [pytest.mark.apache]
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.apache.release import run_tool
 from tests.logs import NOW_MS, SMALL, Replica, batch, marker
 

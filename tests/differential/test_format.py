@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.apache import release
 
 from barnabas.cli.kafka.storage import run
 from barnabas.storage.meta_properties import read_meta_properties
 from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.records.record import decode_records
+from tests.apache import release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from tests.apache import release
-from tests.property.test_controller_histories import History
-from tests.unit.core.controller.cluster import image_of
 
 from barnabas.core.metadata.record_versions import decode_record, encode_record, record_version
 from barnabas.core.metadata.snapshot import image_records
 from barnabas.wire.logs.cluster_metadata import BeginTransactionRecord, EndTransactionRecord, RegisterBrokerRecord
+from tests.apache import release
+from tests.property.test_controller_histories import History
+from tests.unit.core.controller.cluster import image_of
 
 pytestmark = [pytest.mark.apache]
 

@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
 import pytest
-from tests import nodes
-from tests.conftest import SUBJECT
-from tests.differential.transcript import Client, Transcript, batches, wait_for_leaders
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_records import DeleteRecordsRequest
@@ -37,6 +34,9 @@ from barnabas.wire.messages.produce import ProduceRequest
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.compression import Codec
 from barnabas.wire.records.record import Record
+from tests import nodes
+from tests.conftest import SUBJECT
+from tests.differential.transcript import Client, Transcript, batches, wait_for_leaders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from tests.logs import Replica, batch
 
 from barnabas.storage.checkpoint_file import RECOVERY_POINT, read_offsets
 from barnabas.storage.log_config import LogConfig
+from tests.logs import Replica, batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import pytest
-from tests.apache import release
-from tests.messages import all_messages
 
 from barnabas.wire.apis import APIS, BROKER, CONTROLLER
 from barnabas.wire.errors import Error
 from barnabas.wire.schema import FRESH, NEVER, Field, Message, Struct, struct_of
+from tests.apache import release
+from tests.messages import all_messages
 
 if TYPE_CHECKING:
     from pathlib import Path

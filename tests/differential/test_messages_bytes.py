@@ -12,10 +12,10 @@ from zipfile import ZipFile
 
 import pytest
 from kio.serial import entity_reader, entity_writer
-from tests.apache import release
-from tests.messages import Values, all_versions
 
 from barnabas.wire.types import DecodeError, EncodeError
+from tests.apache import release
+from tests.messages import Values, all_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import nodes
-from tests.apache import release
 
 from barnabas.core.metadata.image import MetadataImage
 from barnabas.core.metadata.record_versions import record_version
@@ -36,6 +34,8 @@ from barnabas.wire.logs.cluster_metadata import (
     TopicRecord,
 )
 from barnabas.wire.schema import Message
+from tests import nodes
+from tests.apache import release
 
 if TYPE_CHECKING:
     NodeFactory = Callable[..., nodes.Node]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests import nodes
-from tests.apache import release
 
 from barnabas.node.router import SERVED
 from barnabas.storage.meta_properties import read_meta_properties
+from tests import nodes
+from tests.apache import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.apache import release
 
 from barnabas.core.controller.partition_change import PartitionChange
 from barnabas.core.metadata.partition import Partition
 from barnabas.core.metadata.record_versions import record_version
 from barnabas.wire.logs.cluster_metadata import PartitionChangeRecord
+from tests.apache import release
 
 pytestmark = [pytest.mark.apache]
 

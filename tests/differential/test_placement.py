@@ -8,10 +8,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.apache import release
 
 from barnabas.core.controller.placement import Dice, UsableBroker, place
 from barnabas.core.controller.result import ApiError
+from tests.apache import release
 
 pytestmark = [pytest.mark.apache]
 

@@ -6,12 +6,12 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.differential.transcript import Client, Transcript, assert_same, module_scripts, transcribe
 
 from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from barnabas.wire.messages.describe_cluster import DescribeClusterRequest
 from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
+from tests.differential.transcript import Client, Transcript, assert_same, module_scripts, transcribe
 
 if TYPE_CHECKING:
     from tests.nodes import Node

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
 from barnabas.wire.messages.describe_quorum import DescribeQuorumRequest
@@ -16,6 +15,7 @@ from barnabas.wire.messages.list_config_resources import ListConfigResourcesRequ
 from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
 from barnabas.wire.messages.unregister_broker import UnregisterBrokerRequest
 from barnabas.wire.messages.update_features import UpdateFeaturesRequest
+from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 if TYPE_CHECKING:
     from tests.nodes import Node

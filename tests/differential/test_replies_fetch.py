@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 from barnabas.wire.messages.delete_records import DeleteRecordsRequest
 from barnabas.wire.messages.fetch import FetchRequest
@@ -15,6 +14,7 @@ from barnabas.wire.messages.offset_for_leader_epoch import OffsetForLeaderEpochR
 from barnabas.wire.messages.produce import ProduceRequest
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record
+from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 if TYPE_CHECKING:
     from tests.nodes import Node

@@ -7,9 +7,9 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.differential.transcript import Client
 
 from barnabas.wire.messages.api_versions import ApiVersionsRequest
+from tests.differential.transcript import Client
 
 if TYPE_CHECKING:
     from tests.nodes import Node

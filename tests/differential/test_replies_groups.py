@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_groups import DeleteGroupsRequest
@@ -24,11 +23,11 @@ from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.sync_group import SyncGroupRequest
+from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 if TYPE_CHECKING:
-    from tests.nodes import Node
-
     from barnabas.wire.schema import Message
+    from tests.nodes import Node
 
 pytestmark = [pytest.mark.apache, pytest.mark.node]
 

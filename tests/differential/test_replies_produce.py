@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.differential.transcript import Transcript, assert_same, module_scripts, transcribe
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
@@ -19,6 +18,7 @@ from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.compression import Codec
 from barnabas.wire.records.native import crc32c
 from barnabas.wire.records.record import Record
+from tests.differential.transcript import Transcript, assert_same, module_scripts, transcribe
 
 if TYPE_CHECKING:
     from tests.nodes import Node

@@ -8,9 +8,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.differential.tools import by_apache, by_barnabas, by_both, by_each
 
 from barnabas.client.cluster import Cluster
+from tests.differential.tools import by_apache, by_barnabas, by_both, by_each
 
 if TYPE_CHECKING:
     from tests.nodes import Node

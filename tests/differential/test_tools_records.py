@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.differential.tools import by_apache, by_barnabas, by_both
 
 if TYPE_CHECKING:

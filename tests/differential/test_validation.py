@@ -10,8 +10,6 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from tests.apache import release
-from tests.unit.wire.records.sloppy import NOW_MS, Sloppy
 
 from barnabas.wire.errors import Error
 from barnabas.wire.records.batch import ATTRIBUTES_POSITION, CRC, CRC_POSITION, HEADER_SIZE, read_header, stamp
@@ -20,6 +18,8 @@ from barnabas.wire.records.compression import Codec, compress, decompress
 from barnabas.wire.records.native import crc32c
 from barnabas.wire.records.record import Record, encode_record
 from barnabas.wire.records.validation import AppendRules, InvalidBatch, validate
+from tests.apache import release
+from tests.unit.wire.records.sloppy import NOW_MS, Sloppy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

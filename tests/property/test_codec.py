@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.messages import Values, all_versions
 
 from barnabas.wire.schema import Message, Struct
 from barnabas.wire.types import DecodeError, EncodeError
+from tests.messages import Values, all_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

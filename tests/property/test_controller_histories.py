@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.core.controller.cluster import BOOTSTRAP, Cluster, create_request, image_of
 
 from barnabas.core.controller import config_changes
 from barnabas.core.controller.broker_life import fence_stale_broker
@@ -25,6 +24,7 @@ from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionR
 from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
 from barnabas.wire.messages.elect_leaders import ElectLeadersRequest
+from tests.unit.core.controller.cluster import BOOTSTRAP, Cluster, create_request, image_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.scenarios.groups.stage import MemoryLog, subscription, topic_id
 
 from barnabas.core.groups.classic_group import STABLE, ClassicGroup
 from barnabas.core.groups.context import Caller
@@ -25,6 +24,7 @@ from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.sync_group import SyncGroupRequest
+from tests.scenarios.groups.stage import MemoryLog, subscription, topic_id
 
 GROUP = "g"
 PARTITIONS = 4

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.logs import NOW_MS, Replica, batch, marker
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import crc32c
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.wire.records.sloppy import EXTREMES, NOW_MS, Sloppy
 
 from barnabas.wire.records import skim as twin
 from barnabas.wire.records.batch import iterate_headers, read_header
@@ -23,6 +22,7 @@ from barnabas.wire.records.native import IS_NATIVE
 from barnabas.wire.records.record import Record, decode_records, iterate_records, read_varint, read_varlong, varint
 from barnabas.wire.records.validation import AppendRules, InvalidBatch, Valid, examine, validate
 from barnabas.wire.types import DecodeError
+from tests.unit.wire.records.sloppy import EXTREMES, NOW_MS, Sloppy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.scenarios.groups.stage import Stage
 
 PLAYS = Path(__file__).parent / "plays"

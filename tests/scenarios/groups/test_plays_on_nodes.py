@@ -12,9 +12,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.nodes import APACHE, BARNABAS, Engine, Node
-from tests.scenarios.groups.stage import Actor, MemoryLog, Stage
-from tests.scenarios.groups.test_plays import PLAYS
 
 from barnabas.core.groups.settings import GroupSettings
 from barnabas.core.groups.shard import GroupShard
@@ -27,15 +24,17 @@ from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.list_groups import ListGroupsRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.records.batch import iterate_headers
+from tests.nodes import APACHE, BARNABAS, Engine, Node
+from tests.scenarios.groups.stage import Actor, MemoryLog, Stage
+from tests.scenarios.groups.test_plays import PLAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.conftest import NodeFactory
-
     from barnabas.core.groups.context import Caller
     from barnabas.wire.schema import Message
+    from tests.conftest import NodeFactory
 
 pytestmark = [pytest.mark.apache]
 

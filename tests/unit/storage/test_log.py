@@ -8,13 +8,13 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.logs import NOW_MS, SMALL, Replica, batch, content, marker
 
 from barnabas.storage.checkpoint_file import read_leader_epochs
 from barnabas.storage.errors import OffsetOutOfRange, StorageError
 from barnabas.storage.log_config import MAX_INT32, LogConfig
 from barnabas.storage.partition_metadata import read_topic_id
 from barnabas.storage.producer_snapshot import CorruptSnapshot, decode_snapshot, encode_snapshot
+from tests.logs import NOW_MS, SMALL, Replica, batch, content, marker
 
 if TYPE_CHECKING:
     from pathlib import Path

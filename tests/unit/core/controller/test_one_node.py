@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.core.controller.cluster import Cluster, create_request
 
 from barnabas.core.controller.result import ApiError
 from barnabas.core.controller.topic_changes import create_topics
 from barnabas.core.metadata.image import BROKER
 from barnabas.core.metadata.partition import NO_LEADER, RECOVERED, RECOVERING
 from barnabas.wire.errors import Error
+from tests.unit.core.controller.cluster import Cluster, create_request
 
 
 def names(cluster: Cluster, start: int = 0) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.core.controller.cluster import BOOTSTRAP, Cluster, create_request, directory_id
 
 from barnabas.core.controller.broker_life import assign_replicas_to_dirs, fence_broker, fence_stale_broker
 from barnabas.core.controller.elections import elect_preferred
@@ -21,6 +20,7 @@ from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionR
 from barnabas.wire.messages.assign_replicas_to_dirs import AssignReplicasToDirsRequest
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
+from tests.unit.core.controller.cluster import BOOTSTRAP, Cluster, create_request, directory_id
 
 if TYPE_CHECKING:
     from barnabas.wire.schema import Message

@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from tests.unit.core.controller.cluster import BOOTSTRAP, CLUSTER_ID
 
 from barnabas.core.controller.activation import activation_records
 from barnabas.core.controller.config_rules import KafkaConfigRules
@@ -20,6 +19,7 @@ from barnabas.wire.logs.cluster_metadata import (
     TopicRecord,
     ZkMigrationStateRecord,
 )
+from tests.unit.core.controller.cluster import BOOTSTRAP, CLUSTER_ID
 
 
 def standby() -> Controller:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenarios.groups.stage import MemoryLog, topic_id
 
 from barnabas.core.groups.context import Caller
 from barnabas.core.groups.records import GroupLogRecord, KeptRecord, Offset, OffsetRecord
@@ -18,6 +17,7 @@ from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record
 from barnabas.wire.schema import Message
 from barnabas.wire.types import DecodeError
+from tests.scenarios.groups.stage import MemoryLog, topic_id
 
 ASSIGNED = wire.ConsumerGroupCurrentMemberAssignmentValue
 
