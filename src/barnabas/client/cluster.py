@@ -101,7 +101,6 @@ class Cluster:
         self._connections: dict[tuple[int, str], Connection] = {}
         self._opening: dict[tuple[int, str], asyncio.Lock] = {}
         self._on_unreachable = on_unreachable or (lambda node, host, port: None)
-        self._refreshed_s = 0.0
         self.settings = settings
         self.controllers = controllers
         self.cluster_id: str | None = None
@@ -196,9 +195,10 @@ class Cluster:
                 if not error.retriable:
                     raise
                 failure = error
-            if time.monotonic() + pause_ms / 1000 > deadline_s:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
                 raise failure
-            await asyncio.sleep(pause_ms / 1000 * random.uniform(0.8, 1.2))
+            await asyncio.sleep(min(left_s, pause_ms / 1000 * random.uniform(0.8, 1.2)))
             pause_ms = min(pause_ms * 2, settings.retry_backoff_max_ms)
 
     async def call(self, request: Message, *, name: str, node_id: int | None = None, timeout_ms: int | None = None) -> Any:
@@ -228,7 +228,7 @@ class Cluster:
 
     # Metadata
 
-    async def refresh(self, topics: Iterable[str] | None = None, *, allow_creation: bool = False) -> None:
+    async def refresh(self, topics: Iterable[str] | None = None, *, allow_creation: bool = False, timeout_ms: int | None = None) -> None:
         """Asks for the brokers and these topics (None: all). What is wrong with a topic goes to `topic_errors`."""
         names = None if topics is None else list(topics)
 
@@ -237,11 +237,7 @@ class Cluster:
             wanted = None if names is None else [MetadataRequest.Topic(name=name) for name in names]
             self._take(await connection.call(MetadataRequest(topics=wanted, allow_auto_topic_creation=allow_creation)), everything=names is None)
 
-        await self.retrying("metadata", attempt)
-
-    async def refresh_if_old(self, topics: Iterable[str]) -> None:
-        if (time.monotonic() - self._refreshed_s) * 1000 > self.settings.metadata_max_age_ms:
-            await self.refresh(topics)
+        await self.retrying("metadata", attempt, timeout_ms=timeout_ms)
 
     def _take(self, reply: MetadataResponse, *, everything: bool) -> None:
         check(reply.error_code)
@@ -268,7 +264,6 @@ class Cluster:
                 for p in topic.partitions
             }
             self.topics[topic.name] = Topic(topic.name, topic.topic_id, topic.is_internal, partitions)
-        self._refreshed_s = time.monotonic()
 
     async def refresh_controllers(self) -> None:
         """The controllers and their active one, from any of them (KIP-919)."""

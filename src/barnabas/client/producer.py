@@ -182,14 +182,18 @@ class Producer:
             known = self._cluster.topics.get(topic)
             if known is not None and known.partitions:
                 return known.partitions
-            await self._cluster.refresh([topic], allow_creation=True)
+            missing = TimedOut(f"Topic {topic} not present in metadata after {self._settings.max_block_ms} ms.")
+            try:
+                await self._cluster.refresh([topic], allow_creation=True, timeout_ms=max(1, int((deadline_s - time.monotonic()) * 1000)))
+            except (ConnectionLost, TimedOut) as error:
+                raise missing from error
             failure = self._cluster.topic_errors.get(topic)
             if failure is None:
                 continue
             if failure in _NO_RETRY:
                 raise KafkaError(failure, f"Invalid topics: [{topic}]" if failure is Error.INVALID_TOPIC_EXCEPTION else None)
             if time.monotonic() > deadline_s:
-                raise TimedOut(f"Topic {topic} not present in metadata after {self._settings.max_block_ms} ms.")
+                raise missing
             await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
 
     def _ended(self, sender: asyncio.Task[None]) -> None:

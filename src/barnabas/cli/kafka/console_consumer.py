@@ -187,6 +187,8 @@ def main(argv: Sequence[str]) -> int:
         )
     except (InvalidBootstrap, ConfigException, formatters.SerializationError) as error:
         log_line("ERROR", "Unknown error when running consumer: ", LOGGER)
+        if isinstance(error, InvalidBootstrap):
+            sys.stderr.write("org.apache.kafka.common.KafkaException: Failed to construct kafka consumer\nCaused by: ")
         sys.stderr.write(f"{java_text(error)}\n")
         return 1
 

@@ -154,7 +154,9 @@ def main(argv: Sequence[str]) -> int:
         return run(_copy(options, reader, properties, settings))
     except OptionError as error:
         sys.stderr.write(f"{error}\n")
-    except (ReaderError, ConfigException, InvalidBootstrap, OSError) as error:
+    except InvalidBootstrap as error:
+        sys.stderr.write(f"org.apache.kafka.common.KafkaException: Failed to construct kafka producer\nCaused by: {java_text(error)}\n")
+    except (ReaderError, ConfigException, OSError) as error:
         sys.stdout.flush()
         sys.stderr.write(f"{java_text(error)}\n")
     except KafkaError as error:  # --sync

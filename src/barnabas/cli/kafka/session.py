@@ -49,7 +49,27 @@ def open_cluster(properties: Mapping[str, str], *, client_id: str = "adminclient
     controllers = properties.get("bootstrap.controllers")
     addresses = controllers or properties.get("bootstrap.servers") or ""
     settings = client_settings(properties, client_id)
-    return Cluster(addresses, settings, controllers=bool(controllers), on_unreachable=_warn(kind, settings.client_id or ""))
+    return Cluster(_resolvable(addresses), settings, controllers=bool(controllers), on_unreachable=_warn(kind, settings.client_id or ""))
+
+
+def _resolvable(addresses: str) -> str:
+    """The addresses whose hosts have one; the others are warned of. Raises InvalidBootstrap if none is left."""
+    import socket
+
+    from barnabas.client.cluster import parse_bootstrap
+    from barnabas.client.errors import InvalidBootstrap
+
+    found = []
+    for host, port in parse_bootstrap(addresses):
+        try:
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        except OSError:
+            message = f"Couldn't resolve server {host}:{port} from bootstrap.servers as DNS resolution failed for {host}"
+            log_line("WARN", message, "org.apache.kafka.clients.ClientUtils")
+    if not found:
+        raise InvalidBootstrap("No resolvable bootstrap urls given in bootstrap.servers")
+    return ",".join(found)
 
 
 def _warn(kind: str, client_id: str) -> Callable[[int, str, int], None]:
