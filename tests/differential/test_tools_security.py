@@ -1,0 +1,107 @@
+"""The client's TLS and SASL against Apache Kafka's listeners: SCRAM credentials that our tool set, PLAIN, PEM stores; and what is said when they are wrong."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests import nodes
+from tests.differential.tools import Outcome, by_apache, by_barnabas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.apache
+PLAIN_USERS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_ann="plain secret";'
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+
+
+class Secured(NamedTuple):
+    plaintext: str
+    sasl: str
+    tls: str
+    certificate: Path
+
+
+@pytest.fixture(scope="module")
+def secured(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    folder = tmp_path_factory.mktemp("secured")
+    key, certificate, store = folder / "key.pem", folder / "certificate.pem", folder / "store.pem"
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=barnabas-test",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
+    subprocess.run([*request, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=60)
+    store.write_text(key.read_text() + certificate.read_text())
+    ports = {name: nodes.free_port() for name in ("PLAINTEXT", "CONTROLLER", "SASL", "TLS")}
+    listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
+    node = nodes.new_node(
+        nodes.APACHE,
+        folder,
+        {
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL",
+            "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+            "listener.name.sasl.plain.sasl.jaas.config": PLAIN_USERS,
+            "listener.name.sasl.scram-sha-256.sasl.jaas.config": SCRAM,
+            "listener.name.sasl.scram-sha-512.sasl.jaas.config": SCRAM,
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(store),
+        },
+    ).start()
+    try:
+        for mechanism in ("SCRAM-SHA-256=[iterations=5000,password=s=ec,ret]", "SCRAM-SHA-512=[password=another]"):
+            done = by_barnabas("kafka-configs", "--bootstrap-server", node.bootstrap, "--alter", "--user", "bo,b=", "--add-config", mechanism)
+            assert done.status == 0, done
+        yield Secured(node.bootstrap, f"127.0.0.1:{ports['SASL']}", f"127.0.0.1:{ports['TLS']}", certificate)
+    finally:
+        node.kill()
+
+
+def listed(server: str, folder: Path, run: Callable[..., Outcome] = by_barnabas, **settings: str) -> Outcome:
+    path = folder / "client.properties"
+    path.write_text("".join(f"{key.replace('_', '.')}={value}\n" for key, value in settings.items()))
+    return run("kafka-topics", "--bootstrap-server", server, "--list", "--command-config", str(path))
+
+
+def jaas(module: str, user: str, password: str) -> str:
+    return f'org.apache.kafka.common.security.{module} required username="{user}" password="{password}";'
+
+
+@pytest.mark.parametrize(
+    "mechanism, module, user, password",
+    [
+        ("PLAIN", "plain.PlainLoginModule", "ann", "plain secret"),
+        ("SCRAM-SHA-256", "scram.ScramLoginModule", "bo,b=", "s=ec,ret"),
+        ("SCRAM-SHA-512", "scram.ScramLoginModule", "bo,b=", "another"),
+    ],
+)
+def test_sasl(secured: Secured, tmp_path: Path, mechanism: str, module: str, user: str, password: str) -> None:
+    settings = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": mechanism}
+    done = listed(secured.sasl, tmp_path, **settings, sasl_jaas_config=jaas(module, user, password))
+    assert done.status == 0, done
+    wrong = {**settings, "sasl_jaas_config": jaas(module, user, "guess")}
+    ours, theirs = listed(secured.sasl, tmp_path, **wrong), listed(secured.sasl, tmp_path, by_apache, **wrong)
+    assert (ours.status, ours.output) == (theirs.status, theirs.output)
+
+
+def test_tls(secured: Secured, tmp_path: Path) -> None:
+    trusted = {"security_protocol": "SSL", "ssl_truststore_type": "PEM", "ssl_truststore_location": str(secured.certificate)}
+    assert listed(secured.tls, tmp_path, **trusted).status == 0
+    pem = secured.certificate.read_text().strip().replace("\n", "\\n\\\n")
+    assert listed(secured.tls, tmp_path, security_protocol="SSL", ssl_truststore_type="PEM", ssl_truststore_certificates=pem).status == 0
