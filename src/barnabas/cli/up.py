@@ -89,6 +89,8 @@ def _prepare(terminal: Terminal, home: Home, wanted: int | None) -> bool:
         raise HomeError(f"{home.directory} can't be made: {error.strerror}. Choose another with --dir or BARNABAS_DATA.") from error
     if wanted is None and port != BROKER_PORT:
         terminal.note(f"Port {BROKER_PORT} is taken: this node gets {terminal.style(str(port), 'bold')}, and keeps it.")
+    if controller_port != CONTROLLER_PORT:
+        terminal.note(f"Port {CONTROLLER_PORT} is taken: its controller gets {controller_port}.")
     terminal.done(f"Wrote {home.properties_path}")
     return True
 
