@@ -23,6 +23,7 @@ _IDLE_SWEEP_MS = 30_000
 _ACCEPT_AT_ONCE = 64
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_PAUSE_MS = 100
+_EVERY_ADDRESS = ("", "0.0.0.0")  # both mean IPv6 too, as in Java
 _MOST_THREADS = 2  # beyond two, threads take turns at the interpreter's lock
 
 
@@ -33,16 +34,33 @@ class Listener:
         """Raises OSError when the address can't be bound."""
         self.name = name
         self.is_controller = is_controller
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind((host, port))
-        except OSError:
-            self.socket.close()
-            raise
+        self.socket = _bound("::" if host in _EVERY_ADDRESS and socket.has_dualstack_ipv6() else host, port)
         self.socket.setblocking(False)
         self.host, self.port = host, self.socket.getsockname()[1]
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket bound to `host`; to IPv4 as well where that is every address. Raises OSError."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::":
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _peer_text(address: str) -> str:
+    """A client's address as Apache Kafka shows it: IPv4 as such on sockets of both kinds, IPv6 in eight numbers."""
+    if ":" not in address:
+        return address
+    if address.startswith("::ffff:") and "." in address:
+        return address[7:]
+    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    return ":".join(f"{int.from_bytes(packed[at : at + 2]):x}" for at in range(0, 16, 2))
 
 
 class NetworkThread(Loop):
@@ -163,7 +181,7 @@ class Network:
                 if error.errno in _OUT_OF_FILES:
                     self._pause(listener, error)
                 return
-            peer = address[0]
+            peer = _peer_text(address[0])
             if (
                 self._by_peer.get(peer, 0) >= config.max_connections_per_ip_overrides.get(peer, config.max_connections_per_ip)
                 or self._open >= config.max_connections
