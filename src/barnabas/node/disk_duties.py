@@ -89,6 +89,15 @@ class DiskDuties:
         except (StorageError, OSError) as error:
             self._node.on_storage_error(partition, error if isinstance(error, StorageError) else StorageError(partition.log.directory, str(error)))
 
+    def checkpoint_log_starts(self, then: Callable[[], object]) -> None:
+        """Make moved log starts durable, then call back: deleted records don't return after a crash. From any thread."""
+
+        def checkpoint() -> None:
+            self._checkpoint()
+            then()
+
+        self.loop.call(checkpoint)
+
     def _checkpoint(self) -> None:
         for directory in self._node.replicas.directories:
             if directory.is_online:

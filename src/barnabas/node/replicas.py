@@ -145,7 +145,7 @@ class Replicas:
         now_ms = clock_ms()
         for entry in found:
             if entry.suffix == DELETE:
-                files.remove_later(entry.path, now_ms)
+                files.remove_later(entry.path, now_ms, self._delete_delay_ms())
             elif not entry.suffix:
                 self._load_partition(directory, entry, image, clean, now_ms)
 
@@ -158,6 +158,10 @@ class Replicas:
             return
         assert topic is not None
         self._add(self._open(directory, entry.path, topic, entry.partition, self._settings(image, topic.name), clean=clean, now_ms=now_ms))
+
+    def _delete_delay_ms(self) -> int:
+        """A topic's own file.delete.delay.ms is gone with it: log.segment.delete.delay.ms counts."""
+        return self._config().topic_settings({}).file_delete_delay_ms
 
     def _settings(self, image: MetadataImage, topic: str) -> TopicSettings:
         return self._config().topic_settings(image.config(2, topic))
@@ -269,7 +273,7 @@ class Replicas:
         directory = self.directory_of(partition)
         try:
             with partition.lock:
-                partition.log.rename_for_deletion(directory.files, topic.name, index, clock_ms())
+                partition.log.rename_for_deletion(directory.files, topic.name, index, clock_ms(), self._delete_delay_ms())
         except (OSError, StorageError) as error:
             self._fail(directory, error)
 

@@ -428,9 +428,9 @@ class Log:
         for segment in self._segments:
             segment.close()
 
-    def rename_for_deletion(self, files: LogDirectory, topic: str, partition: int, now_ms: int) -> None:
-        """Give the directory its -delete name (D109); `files` removes it later. Readers of open files aren't disturbed. Raises OSError."""
-        self.directory = files.mark_deleted(self.directory, topic, partition, now_ms)
+    def rename_for_deletion(self, files: LogDirectory, topic: str, partition: int, now_ms: int, delay_ms: int) -> None:
+        """Give the directory its -delete name (D109); `files` removes it after the delay. Readers of open files aren't disturbed. Raises OSError."""
+        self.directory = files.mark_deleted(self.directory, topic, partition, now_ms, delay_ms)
         self._deleted.forget()
         self._snapshots.directory = self._epochs.directory = self.directory
         for segment in self._segments:

@@ -22,14 +22,15 @@ Row = Result.PartitionResult
 TO_HIGH_WATERMARK = -1
 
 
-def handle(request: DeleteRecordsRequest, call: Call) -> DeleteRecordsResponse:
-    return DeleteRecordsResponse(
+def handle(request: DeleteRecordsRequest, call: Call) -> None:
+    response = DeleteRecordsResponse(
         throttle_time_ms=0,
         topics=[
             Result(name=topic.name, partitions=[_delete(call, topic.name, asked.partition_index, asked.offset) for asked in topic.partitions])
             for topic in request.topics
         ],
     )
+    call.node.disk.checkpoint_log_starts(lambda: call.reply(response))
 
 
 def _delete(call: Call, topic: str, index: int, offset: int) -> Row:
