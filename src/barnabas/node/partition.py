@@ -158,36 +158,40 @@ class Partition:
         """Write a group unless another thread has; on return it is written, or has an error."""
         if group.is_written:
             return
+        failure: StorageError | None = None
+        waiters: dict[object, Callable[[], object]] = {}
         with self.lock:
             if group.is_written:
                 return
-            group.is_written = True
             self.group = None
+            group.error = Error.KAFKA_STORAGE_ERROR  # until it is written: whatever ends this early, nobody takes it for an acknowledgement
             try:
                 self.log.append(group.batches)
+                group.error = None
             except (StorageError, OSError) as error:
-                group.error = Error.KAFKA_STORAGE_ERROR
-                self._take_back(error)
-                return
+                failure = self._take_back(error)
+            else:
+                self.high_watermark = self.log.end_offset
+                if self.waiters:
+                    waiters, self.waiters = self.waiters, {}
             finally:
                 group.batches = []
-            self.high_watermark = self.log.end_offset
-            waiters = self.waiters
-            if waiters:
-                self.waiters = {}
+                group.is_written = True  # last: those who see it don't take the lock
+        if failure is not None:  # without the lock: giving up the disk takes it
+            self.on_storage_error(self, failure)
         for waiter in waiters.values():
             waiter()
 
-    def _take_back(self, error: StorageError | OSError) -> None:
+    def _take_back(self, error: StorageError | OSError) -> StorageError:
         """The log is as it was before the group; so must be offsets and producers, or their disk is given up."""
         self.next_offset = self.log.end_offset
-        failure = error if isinstance(error, StorageError) else StorageError(self.log.directory, str(error))
+        failure = error if isinstance(error, StorageError) else StorageError.of(self.log.directory, "could not append", error)
         if not failure.offline:
             try:
                 self.log.reload_producers(clock_ms())
             except (StorageError, OSError) as worse:
                 failure = StorageError(self.log.directory, f"producers could not be read again after {error}: {worse}")
-        self.on_storage_error(self, failure)
+        return failure
 
     # Reading
 
