@@ -1,8 +1,8 @@
 """How a message is declared: one class a message, all its versions, as data.
 
 A declaration reads like the protocol guide: annotations name the types, `since`, `between`, `always` and `tagged` say in which versions a field
-stands, what its default is and whether it may be left out silently. Nothing about bytes: `codec` compiles an encoder and a decoder for a version
-when that version is first used. Constructors take keywords; what is left out has Kafka's default.
+stands, what its default is and whether it may be left out silently. Nothing about bytes: `encoder` and `decoder` are compiled for a version when it
+is first used. Constructors take keywords; what is left out has Kafka's default.
 
 Source: KIP-482 (flexible versions, tagged fields) and the message format that Kafka's own definitions use.
 """
@@ -178,7 +178,7 @@ class Message(Struct):
         """The message at `position`, and the position behind it. Fields of type Records are views into `buffer`. Raises DecodeError."""
         decoder = cls.decoders.get(version)
         if decoder is None:
-            from barnabas.wire.codec import compile_decoder
+            from barnabas.wire.decoder import compile_decoder
 
             decoder = cls.decoders[version] = compile_decoder(cls, version)
         return decoder(buffer, position, len(buffer))
@@ -193,7 +193,7 @@ class Message(Struct):
         """As `encode`, in pieces handed to `write`."""
         encoder = self.encoders.get(version)
         if encoder is None:
-            from barnabas.wire.codec import compile_encoder
+            from barnabas.wire.encoder import compile_encoder
 
             encoder = self.encoders[version] = compile_encoder(type(self), version)
         encoder(self, write)

@@ -65,9 +65,9 @@ def write_uvarint(value: int) -> bytes:
 
 
 def read_length(buffer: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
-    """An unsigned varint as Java holds it: from 2^31 on it is negative, and so means null, or none."""
+    """A compact length, or a count of tags. From 2^31 on Java holds a negative number, which means null, or none: here 0, which means the same."""
     value, position = read_uvarint(buffer, position)
-    return value if value < 1 << 31 else value - (1 << 32), position
+    return value if value < 1 << 31 else 0, position
 
 
 def read_varlong(buffer: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:

@@ -33,10 +33,10 @@ def test_an_unsigned_varint_has_five_bytes_at_most() -> None:
     assert read_uvarint(b"\xff\xff\xff\xff\x7f", 0) == (2**32 - 1, 5)  # what doesn't fit is cut
 
 
-def test_a_length_is_negative_from_2_to_the_31() -> None:
+def test_a_length_is_none_from_2_to_the_31() -> None:
     assert read_length(b"\xff\xff\xff\xff\x07", 0) == (2**31 - 1, 5)
-    assert read_length(b"\x80\x80\x80\x80\x08", 0) == (-(2**31), 5)
-    assert read_length(b"\xff\xff\xff\xff\x0f", 0) == (-1, 5)
+    assert read_length(b"\x80\x80\x80\x80\x08", 0) == (0, 5)
+    assert read_length(b"\xff\xff\xff\xff\x0f", 0) == (0, 5)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1, 63, 64, -64, -65, 2**31, -(2**31), 2**63 - 1, -(2**63)])
