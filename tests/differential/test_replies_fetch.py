@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 WHEN = 1_700_000_000_000
+TWICE = "one partition twice in a request"
+NONSENSE = "negative limits in Fetch, or an unknown isolation level"
 Topic = FetchRequest.Topic
 Part = FetchRequest.Topic.Partition
 
@@ -82,7 +84,7 @@ def sizes(script: Transcript) -> None:
     _fill(script, "fetch-sizes", size=400)
     _fill(script, "fetch-sizes", size=400, partition=1)
     for version in (4, 12):
-        for limit in (0, 1, 100, 900, 1800, 2000, 3000, 1 << 30, -1):
+        for limit in (0, 1, 100, 900, 1800, 2000, 3000, 1 << 30):
             script.call(_fetch("fetch-sizes", 0, partition_max_bytes=limit), version, f"partition limit {limit}")
             script.call(_fetch("fetch-sizes", 0, max_bytes=limit), version, f"limit {limit}")
             script.call(_fetch("fetch-sizes", 5, partition_max_bytes=limit), version, f"partition limit {limit} from inside")
@@ -115,6 +117,7 @@ def sizes(script: Transcript) -> None:
         ),
         12,
         "isolation level 9",
+        differs=NONSENSE,
     )
     script.call(
         FetchRequest(
@@ -124,6 +127,7 @@ def sizes(script: Transcript) -> None:
         ),
         12,
         "one partition twice",
+        differs=TWICE,
     )
 
 
@@ -205,7 +209,7 @@ def list_offsets(script: Transcript) -> None:
         script.call(request("offsets", -1, epoch=epoch), 11, f"epoch {epoch}")
     script.call(request("offsets", -1, isolation=1), 11, "read committed")
     twice = [ask.Partition(partition_index=0, timestamp=-1), ask.Partition(partition_index=0, timestamp=-2)]
-    script.call(ListOffsetsRequest(replica_id=-1, topics=[ask(name="offsets", partitions=twice)]), 11, "one partition twice")
+    script.call(ListOffsetsRequest(replica_id=-1, topics=[ask(name="offsets", partitions=twice)]), 11, "one partition twice", differs=TWICE)
 
 
 def offset_for_leader_epoch(script: Transcript) -> None:

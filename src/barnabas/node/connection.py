@@ -167,6 +167,14 @@ class Connection:
         if self.out:
             self.network.unsettled[self] = None
 
+    def refuse(self) -> None:
+        """End the connection over a request that can't be served; earlier requests are answered."""
+        self.correct()
+        if self.out:
+            self.flush()
+        if not self.closed:
+            self.close()
+
     def correct(self) -> None:
         """Groups are written: answers that were made on the assumption that this works are replaced where it didn't."""
         for index, route, correlation_id, group in self.produced:

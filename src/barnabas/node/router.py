@@ -101,7 +101,7 @@ class Router:
             if key == API_VERSIONS:
                 self._answer_unknown_version(connection, frame)
             else:
-                connection.close()
+                connection.refuse()
             return
         entry = self._entries.get(key) or self._load(api)
         try:
@@ -109,19 +109,18 @@ class Router:
             request = entry.request.decode_from(frame, version, header.body)[0]
         except DecodeError as error:
             connection.node.log_debug(f"closing {connection.peer}: {error}")
-            connection.close()
+            connection.refuse()
             return
         call = Call(connection, api, version, header.correlation_id, header.client_id)
         connection.muted = True
         try:
             response = entry.handle(request, call)
+            if response is not None:
+                connection.out.append(encode_response(api, version, header.correlation_id, response))
+                connection.muted = False
         except Exception as error:  # a bug of ours costs its client the connection, nobody else anything
             connection.node.on_network_error(error)
             connection.close()
-            return
-        if response is not None:
-            connection.muted = False
-            connection.out.append(encode_response(api, version, header.correlation_id, response))
 
     def _load(self, api: Api) -> Entry:
         entry = self._entries[api.key] = Entry(api)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from barnabas.wire.messages.fetch import FetchRequest
 
 _TOPIC_IDS = 13
+_UNKNOWN = (Error.UNKNOWN_TOPIC_OR_PARTITION, Error.UNKNOWN_TOPIC_ID, Error.INCONSISTENT_TOPIC_ID)
 _ERRORS_WITH_LEADER = (Error.NOT_LEADER_OR_FOLLOWER, Error.FENCED_LEADER_EPOCH)
 
 
@@ -199,7 +200,7 @@ class Fetch:
         leader = None
         if partition is not None and error in _ERRORS_WITH_LEADER and self.call.version >= 16:
             leader = (self.call.node.config.node_id, partition.leader_epoch)
-        return PartitionData(wanted.index, error, aborted=[] if self.committed else None, current_leader=leader)
+        return PartitionData(wanted.index, error, aborted=[] if self.committed or error in _UNKNOWN else None, current_leader=leader)
 
     def _answer(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
         self.is_done = True

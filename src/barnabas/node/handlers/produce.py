@@ -134,11 +134,11 @@ def _append(
     try:
         view = memoryview(records or b"")
         if version < _FIRST_ZSTD and len(view) > 22 and view[22] & 7 == _ZSTD:
-            raise InvalidBatch(Error.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7 or later")
+            raise InvalidBatch(Error.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7 or later", is_early=True)
         if request.transactional_id is not None:
             raise InvalidBatch(Error.INVALID_TXN_STATE, "transactions aren't served yet")
         if len(view) > 22 and view[22] & 0x10:
-            raise InvalidBatch(Error.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "a transactional batch in a request without transactional id")
+            raise InvalidBatch(Error.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "a transactional batch without transactional id", is_early=True)
         row.base_offset, row.log_append_time_ms, group = partition.append(view, now_ms)
         row.log_start_offset = partition.log.start_offset
         return group
@@ -148,10 +148,10 @@ def _append(
         row.record_errors = [
             Row.BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=message) for index, message in refused.record_errors
         ]
-        row.log_start_offset = partition.log.start_offset if refused.record_errors else -1
+        row.log_start_offset = partition.log.start_offset if refused.tells_log_start else -1
     except ProducerError as refused:
         row.error_code = refused.error
-        row.error_message = str(refused)
+        row.log_start_offset = partition.log.start_offset
     return None
 
 

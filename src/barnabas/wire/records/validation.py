@@ -32,21 +32,30 @@ SPARE_MOST = 4
 MOST_INT64 = 0x7FFF_FFFF_FFFF_FFFF
 
 
+_WITHOUT_LOG_START = (Error.CORRUPT_MESSAGE, Error.MESSAGE_TOO_LARGE, Error.RECORD_LIST_TOO_LARGE)
+
+
 class InvalidBatch(Exception):
     """A partition's records were refused. `record_errors` are (index, message) of each refused record.
 
-    `reply_message` is what goes into the response: Apache Kafka sends a text only along with record errors.
+    `is_early`: what came is no single batch, which Apache Kafka sees before it turns to the log. `reply_message` is what goes into the response: it sends
+    a text only along with record errors, and for corruption that it sees early; `tells_log_start`: it names the log's start offset, or -1.
     """
 
-    def __init__(self, error: Error, message: str, record_errors: tuple[tuple[int, str], ...] = ()) -> None:
+    def __init__(self, error: Error, message: str, record_errors: tuple[tuple[int, str], ...] = (), *, is_early: bool = False) -> None:
         super().__init__(message)
         self.error = error
         self.message = message
         self.record_errors = record_errors
+        self.is_early = is_early
 
     @property
     def reply_message(self) -> str | None:
-        return self.message if self.record_errors else None
+        return self.message if self.record_errors or (self.is_early and self.error == Error.CORRUPT_MESSAGE) else None
+
+    @property
+    def tells_log_start(self) -> bool:
+        return not self.is_early and self.error not in _WITHOUT_LOG_START
 
 
 class AppendRules:
@@ -171,14 +180,18 @@ def refuse(error: Error, message: str) -> NoReturn:
     raise InvalidBatch(error, message)
 
 
+def _refuse_early(error: Error, message: str) -> NoReturn:
+    raise InvalidBatch(error, message, is_early=True)
+
+
 def _size_of_only_batch(view: memoryview) -> int:
     size = _size_of_batch(view, 0)
     if size is None:
-        refuse(Error.INVALID_RECORD, "no whole record batch for a partition; send exactly one")
+        _refuse_early(Error.INVALID_RECORD, "no whole record batch for a partition; send exactly one")
     if view[layout.MAGIC_POSITION] != 2:
-        refuse(Error.INVALID_RECORD, f"record batches of magic {view[layout.MAGIC_POSITION]} can't be produced any more; send magic 2")
+        _refuse_early(Error.INVALID_RECORD, f"record batches of magic {view[layout.MAGIC_POSITION]} can't be produced any more; send magic 2")
     if _size_of_batch(view, size) is not None:
-        refuse(Error.INVALID_RECORD, "more than one record batch for a partition; send exactly one")
+        _refuse_early(Error.INVALID_RECORD, "more than one record batch for a partition; send exactly one")
     return size
 
 
@@ -189,14 +202,14 @@ def _size_of_batch(view: memoryview, position: int) -> int | None:
         return None
     (length,) = layout.LENGTH.unpack_from(view, position + 8)
     if length < SMALLEST_LENGTH:
-        refuse(Error.CORRUPT_MESSAGE, f"a record batch of length {length}; the least is {SMALLEST_LENGTH}")
+        _refuse_early(Error.CORRUPT_MESSAGE, f"a record batch of length {length}; the least is {SMALLEST_LENGTH}")
     if left <= layout.MAGIC_POSITION:
         return None
     if view[position + layout.MAGIC_POSITION] > 2:
-        refuse(Error.CORRUPT_MESSAGE, f"record batch magic {view[position + layout.MAGIC_POSITION]}; 2 is the newest")
+        _refuse_early(Error.CORRUPT_MESSAGE, f"record batch magic {view[position + layout.MAGIC_POSITION]}; 2 is the newest")
     size: int = length + layout.LENGTH_END
     if size > 0x7FFFFFFF:
-        refuse(Error.UNKNOWN_SERVER_ERROR, f"a record batch of length {length}")
+        _refuse_early(Error.UNKNOWN_SERVER_ERROR, f"a record batch of length {length}")
     return size if size <= left else None
 
 
