@@ -109,7 +109,10 @@ class Transcript:
         self.client = Client(self.node.port)
 
     def call(self, request: Message, version: int, note: str = "", differs: str = "") -> Any:
-        """`differs` quotes docs/differences.md where the engines differ on purpose: then the reply isn't compared. Sends, notes the normalised reply (or that there was none), returns the reply as it came (None without one)."""
+        """Sends, notes the normalised reply (or that there was none), returns the reply as it came (None without one).
+
+        `differs` quotes docs/differences.md where the engines differ on purpose: then the reply isn't compared.
+        """
         title = f"{type(request).__name__.removesuffix('Request')} {version} {note}".rstrip()
         try:
             reply = self.client.call(request, version)

@@ -40,8 +40,10 @@ class DiskDuties:
 
     def _every(self, interval_ms: float, duty: Callable[[], None], first_ms: float | None = None) -> None:
         def again() -> None:
-            duty()
-            self.loop.call_later(interval_ms, again)
+            try:
+                duty()
+            finally:  # a duty that failed once is reported by the loop, and tried again
+                self.loop.call_later(interval_ms, again)
 
         self.loop.call(self.loop.call_later, interval_ms if first_ms is None else first_ms, again)
 
