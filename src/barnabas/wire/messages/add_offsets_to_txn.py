@@ -1,4 +1,7 @@
-"""AddOffsetsToTxn (25): versions 0-4, flexible from 3."""
+"""AddOffsetsToTxn (25): versions 0-4, flexible from 3. A group whose offsets a transaction is going to commit (KIP-98).
+
+2 PRODUCER_FENCED (KIP-588); 4 TRANSACTION_ABORTABLE (KIP-890).
+"""
 
 from __future__ import annotations
 

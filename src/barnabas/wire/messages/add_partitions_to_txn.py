@@ -1,4 +1,7 @@
-"""AddPartitionsToTxn (24): versions 0-5, flexible from 3."""
+"""AddPartitionsToTxn (24): versions 0-5, flexible from 3. Partitions that a transaction is going to write to (KIP-98).
+
+2 PRODUCER_FENCED (KIP-588); 4, between brokers, several transactions at once, also only to verify; 5 TRANSACTION_ABORTABLE (both KIP-890).
+"""
 
 from __future__ import annotations
 

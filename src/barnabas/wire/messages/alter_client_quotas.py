@@ -1,4 +1,4 @@
-"""AlterClientQuotas (49): versions 0-1, flexible from 1."""
+"""AlterClientQuotas (49): versions 0-1, flexible from 1. Sets and removes quotas of users, client ids and addresses (KIP-546)."""
 
 from __future__ import annotations
 

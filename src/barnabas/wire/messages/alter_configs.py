@@ -1,4 +1,7 @@
-"""AlterConfigs (33): versions 0-2, flexible from 2."""
+"""AlterConfigs (33): versions 0-2, flexible from 2. Replaces a resource's configuration whole (KIP-133).
+
+1 the reply comes before its throttling (KIP-219). IncrementalAlterConfigs is what clients should use.
+"""
 
 from __future__ import annotations
 

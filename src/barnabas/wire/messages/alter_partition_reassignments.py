@@ -1,4 +1,7 @@
-"""AlterPartitionReassignments (45): versions 0-1."""
+"""AlterPartitionReassignments (45): versions 0-1. Starts, changes or cancels moves of replicas (KIP-455).
+
+1 may forbid a change of the replication factor (KIP-860).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AlterReplicaLogDirs (34): versions 1-2, flexible from 2."""
+"""AlterReplicaLogDirs (34): versions 1-2, flexible from 2. Moves replicas between a broker's disks (KIP-113)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""ApiVersions (18): versions 0-4, flexible from 3."""
+"""ApiVersions (18): versions 0-4, flexible from 3. What a node understands.
+
+3 the client's name and version; an unknown version is answered in version 0 with error 35 and this API's own range (KIP-511); features,
+tagged (KIP-584); 4 features whose lowest version is 0. The reply's header never has tags: whoever asks doesn't know yet what is understood.
+"""
 
 from __future__ import annotations
 

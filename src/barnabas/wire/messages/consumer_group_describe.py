@@ -1,4 +1,7 @@
-"""ConsumerGroupDescribe (69): versions 0-1."""
+"""ConsumerGroupDescribe (69): versions 0-1. Consumer groups and their members (KIP-848).
+
+1 the kind of each member (KIP-1099).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ConsumerGroupHeartbeat (68): versions 0-1."""
+"""ConsumerGroupHeartbeat (68): versions 0-1. Joins, keeps alive and leaves a consumer group; brings its assignment (KIP-848).
+
+1 subscription by a regular expression; members choose their own ids (KIP-1082).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""CreateAcls (30): versions 1-3, flexible from 2."""
+"""CreateAcls (30): versions 1-3, flexible from 2. New ACLs (KIP-140).
+
+1 literal and prefixed patterns (KIP-290); 3 the resource type user (KIP-373).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""CreatePartitions (37): versions 0-3, flexible from 2."""
+"""CreatePartitions (37): versions 0-3, flexible from 2. More partitions for topics (KIP-195).
+
+3 THROTTLING_QUOTA_EXCEEDED (KIP-599).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""CreateTopics (19): versions 2-7, flexible from 5."""
+"""CreateTopics (19): versions 2-7, flexible from 5. Topics with their partitions, configuration and, if wanted, replicas.
+
+4 partition count and replication factor may be left to the broker (KIP-464); 5 the resulting configuration (KIP-525); 6
+THROTTLING_QUOTA_EXCEEDED (KIP-599); 7 topic ids (KIP-516).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DeleteAcls (31): versions 1-3, flexible from 2."""
+"""DeleteAcls (31): versions 1-3, flexible from 2. Deletes the ACLs that match filters and says which (KIP-140).
+
+1 literal and prefixed patterns (KIP-290); 3 the resource type user (KIP-373).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DeleteGroups (42): versions 0-2, flexible from 2."""
+"""DeleteGroups (42): versions 0-2, flexible from 2. Deletes empty groups with their offsets (KIP-229).
+
+1 the reply comes before its throttling (KIP-219).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DeleteRecords (21): versions 0-2, flexible from 2."""
+"""DeleteRecords (21): versions 0-2, flexible from 2. Moves the start of partitions forward (KIP-107).
+
+1 the reply comes before its throttling (KIP-219).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DeleteTopics (20): versions 1-6, flexible from 4."""
+"""DeleteTopics (20): versions 1-6, flexible from 4. Topics by name or id.
+
+3 TOPIC_DELETION_DISABLED; 5 messages and THROTTLING_QUOTA_EXCEEDED (KIP-599); 6 topics by id (KIP-516).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DescribeAcls (29): versions 1-3, flexible from 2."""
+"""DescribeAcls (29): versions 1-3, flexible from 2. ACLs that match a filter (KIP-140).
+
+1 literal and prefixed patterns (KIP-290); 3 the resource type user (KIP-373).
+"""
 
 from __future__ import annotations
 

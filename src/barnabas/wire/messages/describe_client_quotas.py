@@ -1,4 +1,4 @@
-"""DescribeClientQuotas (48): versions 0-1, flexible from 1."""
+"""DescribeClientQuotas (48): versions 0-1, flexible from 1. Quotas of users, client ids and addresses (KIP-546)."""
 
 from __future__ import annotations
 

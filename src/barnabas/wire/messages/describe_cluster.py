@@ -1,4 +1,7 @@
-"""DescribeCluster (60): versions 0-2."""
+"""DescribeCluster (60): versions 0-2. Cluster id, controller and brokers (KIP-700).
+
+1 the same of controllers, MISMATCHED_ENDPOINT_TYPE (KIP-919); 2 fenced brokers too, if asked for (KIP-1073).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DescribeConfigs (32): versions 1-4, flexible from 4."""
+"""DescribeConfigs (32): versions 1-4, flexible from 4. Configuration of topics, brokers, groups ... (KIP-133).
+
+1 where a value comes from, and what it would be otherwise (KIP-226); 3 types and documentation (KIP-569).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""DescribeGroups (15): versions 0-6, flexible from 5."""
+"""DescribeGroups (15): versions 0-6, flexible from 5. Classic groups and their members.
+
+3 authorized operations (KIP-430); 4 static members (KIP-345); 6 GROUP_ID_NOT_FOUND and a message where before a dead group was made up
+(KIP-1043).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DescribeLogDirs (35): versions 1-5, flexible from 2."""
+"""DescribeLogDirs (35): versions 1-5, flexible from 2. A broker's disks and what lies on them (KIP-113).
+
+3 an error for the whole reply; 4 size and free bytes of each disk (KIP-827); 5 whether a disk takes no more partitions.
+"""
 
 from __future__ import annotations
 

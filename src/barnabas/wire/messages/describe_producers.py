@@ -1,4 +1,4 @@
-"""DescribeProducers (61): version 0."""
+"""DescribeProducers (61): version 0. Producers that a leader knows, with open transactions (KIP-664)."""
 
 from __future__ import annotations
 

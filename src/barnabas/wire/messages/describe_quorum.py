@@ -1,4 +1,7 @@
-"""DescribeQuorum (55): versions 0-2."""
+"""DescribeQuorum (55): versions 0-2. The controllers' leader, voters and observers (KIP-595).
+
+1 when each last fetched and caught up (KIP-836); 2 messages, directories and addresses (KIP-853).
+"""
 
 from __future__ import annotations
 

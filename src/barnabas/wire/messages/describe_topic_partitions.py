@@ -1,4 +1,4 @@
-"""DescribeTopicPartitions (75): version 0."""
+"""DescribeTopicPartitions (75): version 0. Topics a page at a time, with eligible leader replicas (KIP-966)."""
 
 from __future__ import annotations
 

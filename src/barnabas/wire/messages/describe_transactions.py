@@ -1,4 +1,4 @@
-"""DescribeTransactions (65): version 0."""
+"""DescribeTransactions (65): version 0. State of transactions, asked of their coordinator (KIP-664)."""
 
 from __future__ import annotations
 

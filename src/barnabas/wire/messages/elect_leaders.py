@@ -1,4 +1,7 @@
-"""ElectLeaders (43): versions 0-2, flexible from 2."""
+"""ElectLeaders (43): versions 0-2, flexible from 2. Makes preferred replicas leaders (KIP-183).
+
+1 unclean elections, and an error for the whole reply (KIP-460).
+"""
 
 from __future__ import annotations
 

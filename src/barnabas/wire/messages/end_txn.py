@@ -1,4 +1,8 @@
-"""EndTxn (26): versions 0-5, flexible from 3."""
+"""EndTxn (26): versions 0-5, flexible from 3. Commits or aborts a transaction (KIP-98).
+
+2 PRODUCER_FENCED (KIP-588); 4 TRANSACTION_ABORTABLE; 5 each transaction has an epoch of its own, so the reply brings id and epoch for the
+next one (both KIP-890).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Fetch (1): versions 4-18, flexible from 12."""
+"""Fetch (1): versions 4-18, flexible from 12. Records from an offset on, for consumers and followers alike.
+
+4 isolation level and aborted transactions (KIP-98); 5 log start offset; 6 KAFKA_STORAGE_ERROR; 7 sessions, which send only what changed
+(KIP-227); 8 the reply comes before its throttling; 9 leader epochs (KIP-320); 10 zstd (KIP-110); 11 the consumer's rack and a nearer
+replica (KIP-392); 12 diverging epochs and the current leader (KIP-595); 13 topics by id (KIP-516); 14 OFFSET_MOVED_TO_TIERED_STORAGE
+(KIP-405); 15 a follower's broker epoch (KIP-903); 16 addresses of new leaders (KIP-951); 17 a voter's directory (KIP-853); 18 a follower's
+high watermark (KIP-1166).
+"""
 
 from __future__ import annotations
 

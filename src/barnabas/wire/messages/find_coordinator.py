@@ -1,4 +1,8 @@
-"""FindCoordinator (10): versions 0-6, flexible from 3."""
+"""FindCoordinator (10): versions 0-6, flexible from 3. Which broker coordinates a group, a transaction or a share partition.
+
+1 transactional ids beside groups (KIP-98); 4 several keys at once (KIP-699); 5 TRANSACTION_ABORTABLE (KIP-890); 6 share partitions, keyed
+group:topic id:partition (KIP-932).
+"""
 
 from __future__ import annotations
 

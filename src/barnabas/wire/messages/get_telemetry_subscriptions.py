@@ -1,4 +1,4 @@
-"""GetTelemetrySubscriptions (71): version 0."""
+"""GetTelemetrySubscriptions (71): version 0. Which metrics a client is to push (KIP-714)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Heartbeat (12): versions 0-4, flexible from 4."""
+"""Heartbeat (12): versions 0-4, flexible from 4. A classic group's member is alive.
+
+3 static members (KIP-345).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IncrementalAlterConfigs (44): versions 0-1, flexible from 1."""
+"""IncrementalAlterConfigs (44): versions 0-1, flexible from 1. Sets, deletes, appends to or subtracts from single configuration values (KIP-339)."""
 
 from __future__ import annotations
 

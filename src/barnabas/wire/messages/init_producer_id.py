@@ -1,4 +1,8 @@
-"""InitProducerId (22): versions 0-6, flexible from 2."""
+"""InitProducerId (22): versions 0-6, flexible from 2. An id and an epoch for an idempotent or transactional producer (KIP-98).
+
+3 a producer may bring its id to have the epoch bumped (KIP-360); 4 PRODUCER_FENCED (KIP-588); 5 TRANSACTION_ABORTABLE (KIP-890); 6,
+unstable, two-phase commit (KIP-939).
+"""
 
 from __future__ import annotations
 

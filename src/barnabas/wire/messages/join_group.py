@@ -1,4 +1,8 @@
-"""JoinGroup (11): versions 0-9, flexible from 6."""
+"""JoinGroup (11): versions 0-9, flexible from 6. A classic group's member joins, or says that it is still in.
+
+1 a rebalance timeout of its own (KIP-62); 4 a first join is sent back with a member id (KIP-394); 5 static members (KIP-345); 7 the reply
+names the protocol type (KIP-559); 8 a reason (KIP-800); 9 the leader may be told not to assign (KIP-814).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""LeaveGroup (13): versions 0-5, flexible from 4."""
+"""LeaveGroup (13): versions 0-5, flexible from 4. Members leave a classic group.
+
+3 several members at once, by member or instance id (KIP-345); 5 a reason (KIP-800).
+"""
 
 from __future__ import annotations
 

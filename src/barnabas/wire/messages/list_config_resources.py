@@ -1,4 +1,7 @@
-"""ListConfigResources (74): versions 0-1."""
+"""ListConfigResources (74): versions 0-1. Resources that have configuration.
+
+0 client metrics only (KIP-714); 1 any type (KIP-1142).
+"""
 
 from __future__ import annotations
 

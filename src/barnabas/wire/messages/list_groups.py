@@ -1,4 +1,7 @@
-"""ListGroups (16): versions 0-5, flexible from 3."""
+"""ListGroups (16): versions 0-5, flexible from 3. The groups that a broker coordinates.
+
+4 filtered by state, which the reply names (KIP-518); 5 by type likewise (KIP-848).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""ListOffsets (2): versions 1-11, flexible from 6."""
+"""ListOffsets (2): versions 1-11, flexible from 6. The offset at a time, or at a named place, of each partition.
+
+1 one offset a partition, with its timestamp (KIP-79); 2 isolation level (KIP-98); 4 leader epochs (KIP-320); 5 OFFSET_NOT_AVAILABLE
+(KIP-207); then further names for places: 7 -3 the largest timestamp (KIP-734), 8 -4 the earliest local offset (KIP-405), 9 -5 the last
+tiered one (KIP-1005), 11 -6 the earliest that waits for upload (KIP-1023). 10 brings a timeout, for lookups in remote storage (KIP-1075).
+"""
 
 from __future__ import annotations
 

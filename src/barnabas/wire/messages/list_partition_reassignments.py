@@ -1,4 +1,4 @@
-"""ListPartitionReassignments (46): version 0."""
+"""ListPartitionReassignments (46): version 0. Moves of replicas under way (KIP-455)."""
 
 from __future__ import annotations
 

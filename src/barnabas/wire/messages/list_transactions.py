@@ -1,4 +1,7 @@
-"""ListTransactions (66): versions 0-2."""
+"""ListTransactions (66): versions 0-2. Transactions that a broker coordinates (KIP-664).
+
+1 only those older than a duration (KIP-994); 2 only ids that match a pattern (KIP-1152).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Metadata (3): versions 0-13, flexible from 9."""
+"""Metadata (3): versions 0-13, flexible from 9. Brokers, controller, topics and partitions as a client sees them.
+
+From 1 on null asks for all topics and an empty array for none (0: empty is all); 1 racks, controller, internal topics; 2 cluster id
+(KIP-78); 4 may ask not to create topics; 5 offline replicas (KIP-112); 7 leader epochs (KIP-320); 8 authorized operations (KIP-430); 10
+topic ids in the reply (KIP-516); 11 no more operations on the cluster, DescribeCluster has them (KIP-700); 12 topics asked for by id; 13 an
+error for the whole reply.
+"""
 
 from __future__ import annotations
 

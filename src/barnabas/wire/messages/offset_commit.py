@@ -1,4 +1,8 @@
-"""OffsetCommit (8): versions 2-10, flexible from 8."""
+"""OffsetCommit (8): versions 2-10, flexible from 8. A group's positions, to be kept.
+
+2 the baseline, with a retention time until 4; 5 leaves retention to the broker (KIP-211); 6 leader epochs (KIP-320); 7 static members
+(KIP-345); 9 consumer groups: the generation is a member epoch, STALE_MEMBER_EPOCH and GROUP_ID_NOT_FOUND; 10 topics by id (both KIP-848).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OffsetDelete (47): version 0, never flexible."""
+"""OffsetDelete (47): version 0, never flexible. Deletes a group's offsets of topics that it doesn't subscribe to (KIP-496)."""
 
 from __future__ import annotations
 

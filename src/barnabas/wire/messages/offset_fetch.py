@@ -1,4 +1,8 @@
-"""OffsetFetch (9): versions 1-10, flexible from 6."""
+"""OffsetFetch (9): versions 1-10, flexible from 6. A group's kept positions.
+
+2 null asks for all topics, and an error for the whole group; 5 leader epochs (KIP-320); 7 waits for open transactions if asked to
+(KIP-447); 8 several groups at once (KIP-709); 9 a consumer group's member and its epoch, 10 topics by id (both KIP-848).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""OffsetForLeaderEpoch (23): versions 2-4, flexible from 4."""
+"""OffsetForLeaderEpoch (23): versions 2-4, flexible from 4. Where an epoch ends in the leader's log (KIP-101).
+
+2 the caller's own leader epoch (KIP-320); 3 replica id, -2 for a debugging consumer that sees beyond the high watermark.
+"""
 
 from __future__ import annotations
 

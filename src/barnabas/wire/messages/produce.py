@@ -1,4 +1,9 @@
-"""Produce (0): versions 3-13, flexible from 9."""
+"""Produce (0): versions 3-13, flexible from 9. Record batches to append, a partition at a time.
+
+3 brings the transactional id and batches of format 2; 4 KAFKA_STORAGE_ERROR; 5 the log start offset in the reply; 7 zstd (KIP-110); 8 which
+records were at fault (KIP-467); 10 the current leader and its address, tagged (KIP-951); 11 TRANSACTION_ABORTABLE and 12 partitions that
+join the transaction by being written to (KIP-890); 13 topics by id (KIP-516). ApiVersions claims 0-13 for the sake of librdkafka.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PushTelemetry (72): version 0."""
+"""PushTelemetry (72): version 0. A client's metrics (KIP-714)."""
 
 from __future__ import annotations
 

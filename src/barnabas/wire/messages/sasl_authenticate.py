@@ -1,4 +1,7 @@
-"""SaslAuthenticate (36): versions 0-2, flexible from 2."""
+"""SaslAuthenticate (36): versions 0-2, flexible from 2. One step of a SASL exchange (KIP-152).
+
+1 how long the session lasts before the client must authenticate again (KIP-368).
+"""
 
 from __future__ import annotations
 

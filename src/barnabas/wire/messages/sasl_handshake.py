@@ -1,4 +1,7 @@
-"""SaslHandshake (17): versions 0-1, never flexible."""
+"""SaslHandshake (17): versions 0-1, never flexible. Which SASL mechanism is to be used.
+
+0 is followed by bare SASL frames, 1 by SaslAuthenticate requests (KIP-152).
+"""
 
 from __future__ import annotations
 

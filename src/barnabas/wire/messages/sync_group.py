@@ -1,4 +1,7 @@
-"""SyncGroup (14): versions 0-5, flexible from 4."""
+"""SyncGroup (14): versions 0-5, flexible from 4. The leader hands in the assignment, each member takes its own.
+
+3 static members (KIP-345); 5 protocol type and name on both sides, which must agree (KIP-559).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""TxnOffsetCommit (28): versions 0-5, flexible from 3."""
+"""TxnOffsetCommit (28): versions 0-5, flexible from 3. Offsets of a group that become visible when the transaction commits (KIP-98).
+
+2 leader epochs (KIP-320); 3 member, instance and generation, which fence as in OffsetCommit (KIP-447); 4 TRANSACTION_ABORTABLE; 5 the group
+joins the transaction by this request (both KIP-890).
+"""
 
 from __future__ import annotations
 

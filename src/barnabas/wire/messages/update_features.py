@@ -1,4 +1,7 @@
-"""UpdateFeatures (57): versions 0-2."""
+"""UpdateFeatures (57): versions 0-2. Finalizes feature levels (KIP-584).
+
+1 downgrades by kind, dry runs (KIP-778); 2 no results for single features.
+"""
 
 from __future__ import annotations
 

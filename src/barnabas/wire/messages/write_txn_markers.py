@@ -1,4 +1,7 @@
-"""WriteTxnMarkers (27): versions 1-2."""
+"""WriteTxnMarkers (27): versions 1-2. A coordinator has commit or abort markers written by the leaders (KIP-98).
+
+2 the transaction version, by which a leader judges epochs (KIP-1228).
+"""
 
 from __future__ import annotations
 
