@@ -27,7 +27,7 @@ def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopic
         if cursor.partition_index < 0:
             return _invalid(names)
         start = cursor.partition_index if names and names[0] == cursor.topic_name else 0
-    left = min(request.response_partition_limit, call.node.config.replication.max_partitions_per_request)
+    left = min(max(request.response_partition_limit, 1), call.node.config.replication.max_partitions_per_request)
     response = DescribeTopicPartitionsResponse(topics=[], next_cursor=None)
     for name in names:
         found = image.topics.by_name.get(name)
@@ -35,6 +35,8 @@ def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopic
             if request.topics:
                 error = Error.UNKNOWN_TOPIC_OR_PARTITION if is_topic_name(name) else Error.INVALID_TOPIC_EXCEPTION
                 response.topics.append(Topic(error_code=error, name=name, is_internal=name in INTERNAL_TOPICS, partitions=[]))
+                if error == Error.UNKNOWN_TOPIC_OR_PARTITION:
+                    response.topics[-1].topic_authorized_operations = TOPIC_OPERATIONS
             continue
         indexes = [index for index in sorted(found.partitions) if index >= start]
         start = 0

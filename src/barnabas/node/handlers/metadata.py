@@ -46,7 +46,7 @@ def _refuse(request: MetadataRequest, response: MetadataResponse) -> MetadataRes
         MetadataResponse.Topic(error_code=Error.INVALID_REQUEST, name=topic.name or "", topic_id=topic.topic_id, partitions=[])
         for topic in request.topics or ()
     ]
-    response.brokers = []
+    response.brokers, response.cluster_id, response.controller_id = [], None, -1
     return response
 
 
