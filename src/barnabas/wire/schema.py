@@ -175,7 +175,10 @@ class Message(Struct):
 
     @classmethod
     def decode_from(cls, buffer: bytes | bytearray | memoryview, version: int, position: int = 0) -> tuple[Self, int]:
-        """The message at `position`, and the position behind it. Fields of type Records are views into `buffer`. Raises DecodeError."""
+        """The message at `position`, and the position behind it. Raises DecodeError.
+
+        Fields of type Records are views into `buffer`. A message without them copies a buffer that isn't bytes: hand in a frame, not a file.
+        """
         decoder = cls.decoders.get(version)
         if decoder is None:
             from barnabas.wire.decoder import compile_decoder

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+
 import pytest
 
 from barnabas.wire.errors import Error
@@ -17,6 +21,15 @@ def test_a_code_is_a_number_with_a_name() -> None:
     assert Error["NONE"] is Error.NONE
     assert not Error.NONE
     assert hash(error) == hash(3)
+    assert Error(error) is error
+
+
+def test_as_text_and_copied() -> None:
+    assert repr(Error.INVALID_CONFIG) == "<Error.INVALID_CONFIG: 40>"
+    assert f"{Error.INVALID_CONFIG} {Error.INVALID_CONFIG!s}" == "40 40"
+    assert copy.deepcopy(Error.INVALID_CONFIG) is Error.INVALID_CONFIG
+    assert pickle.loads(pickle.dumps(Error.INVALID_CONFIG)) is Error.INVALID_CONFIG
+    assert json.dumps([Error.INVALID_CONFIG]) == "[40]"
 
 
 def test_what_is_no_code() -> None:
