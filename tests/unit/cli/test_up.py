@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -143,3 +144,21 @@ def test_a_command_answers_at_once() -> None:
         kafka("kafka-topics", "--version")
         times.append(time.monotonic() - began)
     assert min(times) < 0.3
+
+
+def test_ctrl_c_sends_what_was_typed_and_ends_at_once(home: Path) -> None:
+    server = ("--bootstrap-server", outcome(home, "up", "--port", str(free_port(0)))["address"])
+    kafka("kafka-topics", *server, "--create", "--topic", "typed")
+    with subprocess.Popen([SCRIPTS / "kafka-console-producer", *server, "--topic", "typed"], stdin=subprocess.PIPE) as producer:
+        assert producer.stdin is not None
+        producer.stdin.write(b"typed\n")
+        producer.stdin.flush()
+        time.sleep(1)
+        producer.send_signal(signal.SIGINT)
+        assert producer.wait(5) == 130
+    with open(home / "lines", "w+b") as file:
+        file.write(b"from a file\n")
+        file.seek(0)
+        subprocess.run([SCRIPTS / "kafka-console-producer", *server, "--topic", "typed"], stdin=file, check=True, timeout=30)
+    read = kafka("kafka-console-consumer", *server, "--topic", "typed", "--from-beginning", "--max-messages", "2")
+    assert sorted(read.splitlines()) == ["from a file", "typed"]

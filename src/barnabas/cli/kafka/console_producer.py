@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -198,8 +199,6 @@ def producer_settings(properties: Mapping[str, str]) -> ProducerSettings:
 
 
 async def _copy(options: ProducerOptions, reader: LineReader, properties: Mapping[str, str], settings: ProducerSettings) -> int:
-    import asyncio
-
     from barnabas.client.errors import KafkaError
     from barnabas.client.producer import Producer
 
@@ -214,7 +213,7 @@ async def _copy(options: ProducerOptions, reader: LineReader, properties: Mappin
                 if prompt:
                     sys.stdout.write(">")
                     sys.stdout.flush()
-                chunk = await loop.run_in_executor(None, os.read, 0, CHUNK_BYTES)
+                chunk = await _read_input(loop)
                 ended = not chunk
                 for line in reader.feed(chunk):
                     try:
@@ -226,6 +225,21 @@ async def _copy(options: ProducerOptions, reader: LineReader, properties: Mappin
         finally:
             await producer.close()
     return 0
+
+
+async def _read_input(loop: asyncio.AbstractEventLoop) -> bytes:
+    """What standard input has next, empty at its end. No thread: one that waits for a terminal would outlive Ctrl-C."""
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(0, ready.set)
+    except PermissionError:  # a plain file: always ready, and not for epoll
+        await asyncio.sleep(0)
+        return os.read(0, CHUNK_BYTES)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(0)
+    return os.read(0, CHUNK_BYTES)
 
 
 async def _write(producer: Producer, topic: str, line: Line, sync: bool) -> None:
