@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from bench import build_load
 from bench.engines import ENGINES, Server
 from bench.figures import FIGURES, IDLE, LOADED, ROWS, START, Figure, Row
+from tests.apache.release import ReleaseMissing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,4 +171,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (build_load.CannotBuild, ReleaseMissing) as missing:
+        sys.exit(f"bench: {missing}")
