@@ -9,13 +9,14 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from barnabas.wire.types import AS_JAVA, DecodeError, read_length, read_uvarint
+from barnabas.wire.types import AS_JAVA, DecodeError, EncodeError, read_length, read_uvarint
 
 if TYPE_CHECKING:
     from barnabas.wire.apis import Api
     from barnabas.wire.schema import Message
 
 _REQUEST_START = Struct(">hhih")  # key, version, correlation id, client id's length
+_MAX_CLIENT_ID_BYTES = 0x7FFF
 _SIZE = Struct(">i")
 _SIZE_AND_CORRELATION = Struct(">ii")
 
@@ -63,7 +64,9 @@ def _skip_tags(buffer: bytes | bytearray | memoryview, position: int) -> int:
 
 def encode_request(api: Api, version: int, correlation_id: int, client_id: str | None, request: Message) -> bytes:
     """A whole frame. Raises EncodeError."""
-    name = b"" if client_id is None else client_id.encode()
+    name = b"" if client_id is None else client_id.encode("utf-8", "replace")
+    if len(name) > _MAX_CLIENT_ID_BYTES:
+        raise EncodeError(f"client id has {len(name)} bytes; {_MAX_CLIENT_ID_BYTES} are the most")
     tags = b"\0" if version >= api.flexible_since else b""
     body = request.encode(version)
     size = _REQUEST_START.size + len(name) + len(tags) + len(body)

@@ -190,7 +190,12 @@ class Message(Struct):
         """This message in `version`. Raises EncodeError where a value doesn't fit, or a field that the version lacks isn't at its default."""
         parts: list[bytes] = []
         self.encode_to(parts.append, version)
-        return b"".join(parts)
+        try:
+            return b"".join(parts)
+        except TypeError as error:  # a str where bytes should be
+            from barnabas.wire.types import EncodeError
+
+            raise EncodeError(f"{type(self).__name__} version {version}: {error}") from None
 
     def encode_to(self, write: Callable[[bytes], object], version: int) -> None:
         """As `encode`, in pieces handed to `write`."""

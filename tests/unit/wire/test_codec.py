@@ -9,6 +9,7 @@ from barnabas.wire.messages.api_versions import ApiVersionsRequest
 from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatRequest
 from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
 from barnabas.wire.messages.fetch import FetchRequest, FetchResponse
+from barnabas.wire.messages.join_group import JoinGroupRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from barnabas.wire.messages.produce import ProduceRequest
 from barnabas.wire.types import DecodeError, EncodeError
@@ -93,6 +94,11 @@ def test_what_does_not_fit_is_refused() -> None:
     ):
         with pytest.raises(EncodeError, match=r"OffsetCommitKey version 0|at most"):
             bad.encode(0)
+
+
+def test_bytes_are_no_text() -> None:
+    with pytest.raises(EncodeError, match="JoinGroupRequest version 5.*str found"):
+        JoinGroupRequest(protocols=[JoinGroupRequest.Protocol(metadata="text")]).encode(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("uuid", [b"", b"short", b"x" * 17])

@@ -9,7 +9,7 @@ from barnabas.wire.framing import RequestHeader, encode_request, encode_response
 from barnabas.wire.messages import header as declared
 from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
-from barnabas.wire.types import DecodeError
+from barnabas.wire.types import DecodeError, EncodeError
 
 METADATA = APIS[3]
 
@@ -31,6 +31,11 @@ def test_unknown_tags_of_a_header_are_skipped() -> None:
     header.unknown_tags = ((0, b"abc"), (300, b"x" * 200))  # type: ignore[misc]
     data = header.encode(2)
     assert read_request_header(data + b"body", True) == RequestHeader(3, 9, 1, "c", len(data))
+
+
+def test_a_client_id_that_is_too_long() -> None:
+    with pytest.raises(EncodeError, match="client id has 32768 bytes"):
+        encode_request(METADATA, 9, 1, "c" * 32768, MetadataRequest())
 
 
 def test_a_negative_client_id_length_is_null() -> None:
