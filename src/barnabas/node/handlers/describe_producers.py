@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.node.topic_views import is_topic_name
+from barnabas.core.controller.topic_names import problem
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.describe_producers import DescribeProducersResponse
 
@@ -26,11 +26,13 @@ def handle(request: DescribeProducersRequest, call: Call) -> DescribeProducersRe
 
 
 def _describe(call: Call, topic: str, index: int) -> Row:
-    if not is_topic_name(topic):
-        return Row(partition_index=index, error_code=Error.INVALID_TOPIC_EXCEPTION, active_producers=[])
+    why = problem(topic)
+    if why is not None:
+        return Row(partition_index=index, error_code=Error.INVALID_TOPIC_EXCEPTION, error_message=why, active_producers=[])
     partition = call.node.partition_by_name(topic, index)
     if isinstance(partition, Error):
-        return Row(partition_index=index, error_code=partition, active_producers=[])
+        why = None if call.node.topic_exists(topic) else f"There is no topic {topic}."
+        return Row(partition_index=index, error_code=partition, error_message=why, active_producers=[])
     with partition.lock:
         active = [
             Row.ProducerState(

@@ -23,9 +23,9 @@ def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopic
     names = sorted({topic.name for topic in request.topics} or set(image.topics.by_name))
     start = 0
     if cursor is not None:
+        if cursor.partition_index < 0 or (request.topics and cursor.topic_name not in names):
+            return _invalid(request)
         names = [name for name in names if name >= cursor.topic_name]
-        if cursor.partition_index < 0:
-            return _invalid(names)
         start = cursor.partition_index if names and names[0] == cursor.topic_name else 0
     left = min(max(request.response_partition_limit, 1), call.node.config.replication.max_partitions_per_request)
     response = DescribeTopicPartitionsResponse(topics=[], next_cursor=None)
@@ -61,7 +61,8 @@ def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopic
     return response
 
 
-def _invalid(names: list[str]) -> DescribeTopicPartitionsResponse:
+def _invalid(request: DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse:
+    """The cursor names no partition that there could be, or none of the topics asked for."""
     return DescribeTopicPartitionsResponse(
-        topics=[Topic(error_code=Error.INVALID_REQUEST, name=name, partitions=[]) for name in names], next_cursor=None
+        topics=[Topic(error_code=Error.INVALID_REQUEST, name=topic.name, partitions=[]) for topic in request.topics], next_cursor=None
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from barnabas.core.groups.partitioning import partition_for
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.find_coordinator import FindCoordinatorResponse
+from barnabas.wire.types import uuid_from_text
 
 if TYPE_CHECKING:
     from barnabas.node.call import Call
@@ -42,8 +43,11 @@ def handle(request: FindCoordinatorRequest, call: Call) -> FindCoordinatorRespon
 def _find(key: str, key_type: int, call: Call) -> FindCoordinatorResponse.Coordinator:
     if key_type == GROUP:
         return _group_coordinator(key, call)
-    if key_type == TRANSACTION or (key_type == SHARE and call.version >= _SHARE_SINCE):
+    if key_type == TRANSACTION:
         return _none(key, Error.COORDINATOR_NOT_AVAILABLE)
+    if key_type == SHARE:
+        served = call.version >= _SHARE_SINCE and _names_share_partition(key)
+        return _none(key, Error.COORDINATOR_NOT_AVAILABLE if served else Error.INVALID_REQUEST)
     kinds = "0 is a group, 1 a transactional id, 2 a share partition (from version 6)"
     return _none(key, Error.INVALID_REQUEST, f"coordinator type {key_type} is unknown: {kinds}")
 
@@ -60,6 +64,16 @@ def _group_coordinator(group_id: str, call: Call) -> FindCoordinatorResponse.Coo
     if partition is None or endpoint is None:
         return _none(group_id, Error.COORDINATOR_NOT_AVAILABLE)
     return Coordinator(key=group_id, node_id=partition.leader, host=endpoint.host, port=endpoint.port, error_code=Error.NONE)
+
+
+def _names_share_partition(key: str) -> bool:
+    """Whether the key is a group's name, a topic's id and a partition's number, with colons between."""
+    group_id, topic_id, partition = ["", "", *key.rsplit(":", 2)][-3:]
+    try:
+        uuid_from_text(topic_id)
+    except ValueError:
+        return False
+    return bool(group_id.strip()) and partition.isdecimal()
 
 
 def _none(key: str, error: Error, message: str = "") -> FindCoordinatorResponse.Coordinator:
