@@ -12,6 +12,8 @@ from __future__ import annotations
 from sys import modules
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from barnabas.wire.types import EncodeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self, dataclass_transform
@@ -193,8 +195,6 @@ class Message(Struct):
         try:
             return b"".join(parts)
         except TypeError as error:  # a str where bytes should be
-            from barnabas.wire.types import EncodeError
-
             raise EncodeError(f"{type(self).__name__} version {version}: {error}") from None
 
     def encode_to(self, write: Callable[[bytes], object], version: int) -> None:

@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_bytes_are_no_text() -> None:
-    with pytest.raises(EncodeError, match="JoinGroupRequest version 5.*str found"):
+    with pytest.raises(EncodeError, match=r"JoinGroupRequest version 5.*str found"):
         JoinGroupRequest(protocols=[JoinGroupRequest.Protocol(metadata="text")]).encode(5)  # type: ignore[arg-type]
 
 
