@@ -108,9 +108,11 @@ def table(samples: Samples) -> list[str]:
     for row in ROWS:
         apache, barnabas = (samples.get(name, {}).get(row.key) for name in ("apache", "barnabas"))
         ratio = statistics.median(barnabas) / statistics.median(apache) if apache and barnabas else None
-        verdict = "" if ratio is None else "aim" if row.reached(ratio, row.aim) else "must" if row.reached(ratio, row.must) else "**missed**"
+        bounds = ["" if bound is None else f"{bound}x" for bound in (row.must, row.aim)]
         cells = [row.title, row.unit, *(spread(values, row) if values else "-" for values in (apache, barnabas))]
-        lines.append("| " + " | ".join([*cells, "-" if ratio is None else f"{ratio:.2f}x", f"{row.must}x", f"{row.aim}x", verdict]) + " |")
+        lines.append(
+            "| " + " | ".join([*cells, "-" if ratio is None else f"{ratio:.2f}x", *bounds, "" if ratio is None else row.verdict(ratio)]) + " |"
+        )
     return lines
 
 
