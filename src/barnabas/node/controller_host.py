@@ -313,6 +313,10 @@ class ControllerHost:
         self.loop.call(self._shut_down_step, done)
 
     def _shut_down_step(self, done: Callable[[], object]) -> None:
+        if self.broker_id not in self.controller.brokers.registrations:  # unregistered while it ran: nothing to give up
+            done()
+            return
+
         def answered(reply: HeartbeatReply) -> None:
             if reply.should_shut_down:
                 done()

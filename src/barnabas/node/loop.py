@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
+_LONGEST_WAIT_S = 86_400.0  # epoll takes no more than 2^31 ms; a timer may be due in 2^63
 _SWEEP_AT = 256  # cancelled timers are swept out once they outnumber half of this many
 
 
@@ -104,7 +105,7 @@ class Loop:
         handlers, timers, inbox = self._handlers, self._timers, self._inbox
         while self._running:
             self._asleep = True
-            timeout = 0.0 if inbox else max(0.0, timers[0].due - time.monotonic()) if timers else None
+            timeout = 0.0 if inbox else min(max(0.0, timers[0].due - time.monotonic()), _LONGEST_WAIT_S) if timers else None
             events = poll(timeout)
             self._asleep = False
             for fd, mask in events:
@@ -118,7 +119,7 @@ class Loop:
                 self._guard(fn, args)
             if timers:
                 self._fire_timers()
-            self.settle()
+            self._guard(self.settle, ())
         self._epoll.close()
         os.close(self._wake)
 
