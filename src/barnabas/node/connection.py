@@ -31,6 +31,8 @@ _START = Struct(">iii")  # size, key and version, correlation id
 _SIZE = Struct(">i")
 _FIRST_BUFFER = 4096
 _SPARE = 4096
+_MOST_REPLIES = 128  # and _LARGE_REPLY: what a client that pipelines but never reads can make a node keep
+_LARGE_REPLY = 16 * 1024
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
 _LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
 
@@ -45,6 +47,7 @@ class Connection:
         "events",
         "fd",
         "is_bulky",
+        "is_paused",
         "is_placed",
         "listener",
         "muted",
@@ -73,6 +76,7 @@ class Connection:
         self.start = self.end = 0  # the unread part of the buffer
         self.out: list[bytes | tuple[LogFile, int, int]] = []  # a tuple: file, position, size of a log segment
         self.muted = False  # a request is being processed
+        self.is_paused = False  # there are frames left to serve once the replies so far are taken
         self.events = READ
         self.closed = False
         self.active_s = time.monotonic()
@@ -94,7 +98,7 @@ class Connection:
             self.close()
 
     def receive(self) -> None:
-        if self.muted:
+        if self.muted or self.is_paused:
             self.watch(self.events & ~READ)  # what else the client sends stays in its socket
             return
         view = self._room()
@@ -133,7 +137,14 @@ class Connection:
         return self.view[self.end :]
 
     def process(self) -> None:
-        """Serve whole frames until the buffer has none, or one must be waited for."""
+        """Serve whole frames until the buffer has none, or one must be waited for, or replies pile up."""
+        try:
+            self._process()
+        except Exception as error:  # a bug of ours costs its client the connection, nobody else anything
+            self.node.on_network_error(error)
+            self.close()
+
+    def _process(self) -> None:
         view, end = self.view, self.end
         largest = self.node.config.network.request_max_bytes
         while not self.muted:
@@ -164,6 +175,10 @@ class Connection:
                 self.is_bulky = True
             if self.closed:
                 return
+            out = self.out
+            if out and (len(out) > _MOST_REPLIES or len(out[-1]) > _LARGE_REPLY) and not self.muted:
+                self.is_paused = True
+                break
         if self.out:
             self.network.unsettled[self] = None
 
@@ -186,7 +201,12 @@ class Connection:
         """The reply to a request that was waited for."""
         if self.closed:
             return
-        self.out.append(encode_response(call.api, call.version, call.correlation_id, response))
+        try:
+            self.out.append(encode_response(call.api, call.version, call.correlation_id, response))
+        except Exception as error:
+            self.node.on_network_error(error)
+            self.close()
+            return
         self.unmute()
 
     def unmute(self) -> None:
@@ -199,6 +219,7 @@ class Connection:
         """Go on after a reply was taken. False if the connection ended."""
         if self.muted or self.closed:
             return not self.closed
+        self.is_paused = False
         self.watch(self.events | READ)
         if self.end - self.start >= 4:
             self.process()

@@ -101,8 +101,9 @@ class NetworkThread(Loop):
             for connection in connections:
                 if connection.produced:
                     connection.correct()
-                connection.flush()
-                if connection.is_bulky and not connection.is_placed:
+                if connection.flush() and connection.is_paused:
+                    self.call(connection.resume)  # others have their turn first
+                elif connection.is_bulky and not connection.is_placed:
                     self._place(connection)
         self.write_groups()
 

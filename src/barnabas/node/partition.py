@@ -168,7 +168,7 @@ class Partition:
             try:
                 self.log.append(group.batches)
                 group.error = None
-            except (StorageError, OSError) as error:
+            except Exception as error:
                 failure = self._take_back(error)
             else:
                 self.high_watermark = self.log.end_offset
@@ -182,10 +182,15 @@ class Partition:
         for waiter in waiters.values():
             waiter()
 
-    def _take_back(self, error: StorageError | OSError) -> StorageError:
+    def _take_back(self, error: Exception) -> StorageError:
         """The log is as it was before the group; so must be offsets and producers, or their disk is given up."""
         self.next_offset = self.log.end_offset
-        failure = error if isinstance(error, StorageError) else StorageError.of(self.log.directory, "could not append", error)
+        if isinstance(error, StorageError):
+            failure = error
+        elif isinstance(error, OSError):
+            failure = StorageError.of(self.log.directory, "could not append", error)
+        else:  # a broken invariant: nobody knows what the log has
+            failure = StorageError(self.log.directory, f"could not append: {error!r}")
         if not failure.offline:
             try:
                 self.log.reload_producers(clock_ms())

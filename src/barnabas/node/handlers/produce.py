@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from barnabas.node.partition import InvalidBatch, ProducerError
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.produce import ProduceResponse
-from barnabas.wire.types import read_uvarint, write_uvarint
+from barnabas.wire.types import DecodeError, read_uvarint, write_uvarint
 
 if TYPE_CHECKING:
     from barnabas.node.call import Call
@@ -71,7 +71,10 @@ def shortcut(connection: Connection, start: int, size: int, version: int, correl
     if prefix_end + 8 > frame_end:
         return False
     if version >= _FLEXIBLE:
-        length, position = read_uvarint(view, prefix_end)
+        try:
+            length, position = read_uvarint(view, prefix_end)
+        except DecodeError:
+            return False
         records_end = position + length - 1
         if records_end + 3 != frame_end or view[records_end] or view[records_end + 1] or view[records_end + 2]:
             return False
