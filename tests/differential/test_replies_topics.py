@@ -1,4 +1,4 @@
-"""The same requests about topics and configuration to both engines: CreateTopics, DeleteTopics, CreatePartitions, configs, ElectLeaders, auto-creation; errors above all."""
+"""The same requests about topics and configuration to both engines: create, delete, grow, describe, alter, elect, auto-create; errors above all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 from barnabas.wire.messages.alter_configs import AlterConfigsRequest
 from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
@@ -17,6 +16,7 @@ from barnabas.wire.messages.elect_leaders import ElectLeadersRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.list_config_resources import ListConfigResourcesRequest
 from barnabas.wire.messages.metadata import MetadataRequest
+from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -108,10 +108,10 @@ def create_topics_shows_configs(script: Transcript) -> None:
 
 
 def delete_topics(script: Transcript) -> None:
+    state = DeleteTopicsRequest.DeleteTopicState
     for version in range(1, 7):
         name = f"deleted-{version}"
         topic_id = script.create_topic(name)
-        state = DeleteTopicsRequest.DeleteTopicState
 
         def request(names: list[str], version: int = version) -> DeleteTopicsRequest:
             if version < 6:
