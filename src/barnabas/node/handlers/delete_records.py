@@ -45,9 +45,12 @@ def _delete(call: Call, topic: str, index: int, offset: int) -> Row:
         target = partition.high_watermark if offset == TO_HIGH_WATERMARK else offset
         if not 0 <= target <= partition.high_watermark:
             return Row(partition_index=index, low_watermark=-1, error_code=Error.OFFSET_OUT_OF_RANGE)
+        failure: StorageError | None = None
         try:
             partition.log.set_start_offset(target)
         except StorageError as error:
-            call.node.on_storage_error(partition, error)
-            return Row(partition_index=index, low_watermark=-1, error_code=Error.KAFKA_STORAGE_ERROR)
+            failure = error
+    if failure is not None:  # without the lock: giving up the disk takes it
+        call.node.on_storage_error(partition, failure)
+        return Row(partition_index=index, low_watermark=-1, error_code=Error.KAFKA_STORAGE_ERROR)
     return Row(partition_index=index, low_watermark=partition.log.start_offset, error_code=0)

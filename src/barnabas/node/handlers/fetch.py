@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from barnabas.core.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchSession
 from barnabas.node.connection import KEEP_BUFFER
 from barnabas.node.partition import READ_COMMITTED, Partition
+from barnabas.storage.errors import OffsetOutOfRange, StorageError
 from barnabas.storage.page_cache import is_old, is_resident, read_ahead
 from barnabas.wire.errors import Error
 from barnabas.wire.fetch_path import PartitionData, encode_fetch_response
@@ -190,10 +191,16 @@ class Fetch:
                 return place._replace(diverging=(epoch, end_offset))
         if not log.start_offset <= offset <= log.end_offset:
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
-        found = partition.read(offset, min(wanted.max_bytes, max(left, 0)), committed=committed, min_one=min_one)
-        if found is None or not found.size:
-            return place
-        aborted = partition.aborted_transactions(offset, found) if committed else None
+        try:
+            found = partition.read(offset, min(wanted.max_bytes, max(left, 0)), committed=committed, min_one=min_one)
+            if found is None or not found.size:
+                return place
+            aborted = partition.aborted_transactions(offset, found) if committed else None
+        except OffsetOutOfRange:  # let go of between the look and the read
+            return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
+        except (StorageError, OSError) as failure:
+            self.call.node.log_warning(f"{partition!r} can't be read at offset {offset}: {failure}")
+            return self._error(wanted, Error.KAFKA_STORAGE_ERROR, None)
         return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=is_old(found, log.segments[-1]))
 
     def _error(self, wanted: FetchPartition, error: Error, partition: Partition | None) -> PartitionData:

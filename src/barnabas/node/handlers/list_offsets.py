@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.node.partition import READ_COMMITTED, Partition
+from barnabas.storage.errors import StorageError
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.list_offsets import ListOffsetsResponse
+from barnabas.wire.types import DecodeError
 
 if TYPE_CHECKING:
     from barnabas.node.call import Call
@@ -43,7 +45,7 @@ def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
             elif isinstance(partition, Error):
                 row = Row(partition_index=asked.partition_index, error_code=partition)
             else:
-                row = _find(partition, asked.partition_index, asked.current_leader_epoch, asked.timestamp, request)
+                row = _find(call, partition, asked.partition_index, asked.current_leader_epoch, asked.timestamp, request)
                 if call.version < 4:
                     row.leader_epoch = -1  # not said before version 4
             rows.append(row)
@@ -51,7 +53,7 @@ def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
     return response
 
 
-def _find(partition: Partition, index: int, epoch: int, timestamp: int, request: ListOffsetsRequest) -> Row:
+def _find(call: Call, partition: Partition, index: int, epoch: int, timestamp: int, request: ListOffsetsRequest) -> Row:
     error = partition.check_epoch(epoch)
     if error:
         return Row(partition_index=index, error_code=error)
@@ -65,7 +67,11 @@ def _find(partition: Partition, index: int, epoch: int, timestamp: int, request:
         return _row(partition, index, -1, start, partition.epochs.epoch_of(start))
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return _row(partition, index, -1, -1, -1)
-    found = partition.log.max_timestamp_offset() if timestamp == MAX_TIMESTAMP else partition.log.find_offset_by_timestamp(timestamp)
+    try:
+        found = partition.log.max_timestamp_offset() if timestamp == MAX_TIMESTAMP else partition.log.find_offset_by_timestamp(timestamp)
+    except (StorageError, OSError, DecodeError) as failure:
+        call.node.log_warning(f"{partition!r} can't be searched: {failure}")
+        return Row(partition_index=index, error_code=Error.KAFKA_STORAGE_ERROR)
     if found is None or found.offset >= upper:
         return _row(partition, index, -1, -1, -1)
     return _row(partition, index, found.timestamp, found.offset, partition.epochs.epoch_of(found.offset))
