@@ -194,8 +194,9 @@ class Partition:
         if not failure.offline:
             try:
                 self.log.reload_producers(clock_ms())
-            except (StorageError, OSError) as worse:
-                failure = StorageError(self.log.directory, f"producers could not be read again after {error}: {worse}")
+            except StorageError as worse:  # on a full disk they have been read again, only their snapshot isn't there
+                if worse.offline:
+                    failure = StorageError(self.log.directory, f"producers could not be read again after {error}: {worse}")
         return failure
 
     # Reading
