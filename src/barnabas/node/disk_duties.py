@@ -12,7 +12,7 @@ from barnabas.node.loop import Loop
 from barnabas.storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from barnabas.node.partition import Partition
     from barnabas.node.server import Node
@@ -47,9 +47,13 @@ class DiskDuties:
 
         self.loop.call(self.loop.call_later, interval_ms if first_ms is None else first_ms, again)
 
+    def _online(self) -> Iterator[Partition]:
+        replicas = self._node.replicas
+        return (partition for partition in replicas if replicas.directory_of(partition).is_online)
+
     def _on_each(self, work: Callable[[Partition], object]) -> None:
         """`work` on every partition, under its lock; a failing disk is reported."""
-        for partition in self._node.replicas:
+        for partition in self._online():
             try:
                 with partition.lock:
                     if not partition.retired:
@@ -57,7 +61,7 @@ class DiskDuties:
             except StorageError as error:
                 self._node.on_storage_error(partition, error)
             except OSError as error:
-                self._node.on_storage_error(partition, StorageError(partition.log.directory, str(error)))
+                self._node.on_storage_error(partition, StorageError.of(partition.log.directory, "could not be tended", error))
 
     def _apply_retention(self) -> None:
         now_ms = clock_ms()
@@ -69,18 +73,24 @@ class DiskDuties:
 
     def _remove_deleted(self) -> None:
         now_ms = clock_ms()
-        for partition in self._node.replicas:
+        for partition in self._online():
             if partition.log.has_deleted_files:
                 settings = self._node.topic_settings(partition.topic)
-                partition.log.remove_deleted_files(now_ms - settings.file_delete_delay_ms)
+                try:
+                    partition.log.remove_deleted_files(now_ms - settings.file_delete_delay_ms)
+                except StorageError as error:
+                    self._node.on_storage_error(partition, error)
         for directory in self._node.replicas.directories:
             if directory.is_online:
-                directory.files.remove_due(now_ms)
+                try:
+                    directory.files.remove_due(now_ms)
+                except OSError as error:
+                    self._node.on_directory_error(directory, error)
         self._flush_by_time(now_ms)
 
     def _flush_by_time(self, now_ms: int) -> None:
         """Rolled segments are synced behind the roll (D98); flush.ms beside that, where a topic has it."""
-        for partition in self._node.replicas:
+        for partition in self._online():
             if partition.log.needs_flush(now_ms):
                 self.sync(partition)
 
@@ -89,7 +99,9 @@ class DiskDuties:
         try:
             partition.log.flush_in_background(partition.lock)
         except (StorageError, OSError) as error:
-            self._node.on_storage_error(partition, error if isinstance(error, StorageError) else StorageError(partition.log.directory, str(error)))
+            self._node.on_storage_error(
+                partition, error if isinstance(error, StorageError) else StorageError.of(partition.log.directory, "could not be synced", error)
+            )
 
     def checkpoint_log_starts(self, then: Callable[[], object]) -> None:
         """Make moved log starts durable, then call back: deleted records don't return after a crash. From any thread."""

@@ -6,6 +6,7 @@ Owns sockets. One thread more than `num.network.threads` isn't needed for accept
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -24,7 +25,17 @@ _ACCEPT_AT_ONCE = 64
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_PAUSE_MS = 100
 _EVERY_ADDRESS = ("", "0.0.0.0")  # both mean IPv6 too, as in Java
+_LEAST_BACKLOG = 1024  # who finds the queue full tries again after a second
 _MOST_THREADS = 2  # beyond two, threads take turns at the interpreter's lock
+
+
+def most_descriptors() -> int:
+    """How many files this process may have open: what the system gives at most, as a JVM takes it too."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
 
 
 class Listener:
@@ -159,6 +170,7 @@ class Network:
         self._next = 0
         self._by_peer: dict[str, int] = {}
         self._open = 0
+        self._first_reserved = most_descriptors() * 7 // 8  # the lowest free number is given out: beyond it hardly any are left
 
     def start(self) -> None:
         for thread in self.threads:
@@ -166,7 +178,7 @@ class Network:
 
     def listen(self, listener: Listener, backlog: int) -> None:
         """Let clients in by `listener`. From any thread."""
-        listener.socket.listen(backlog)
+        listener.socket.listen(max(backlog, _LEAST_BACKLOG))
         self.listeners.append(listener)
         first = self.threads[0]
         first.call(first.register, listener.socket.fileno(), READ, lambda _mask: self._accept(listener))
@@ -180,7 +192,11 @@ class Network:
                 return
             except OSError as error:
                 if error.errno in _OUT_OF_FILES:
-                    self._pause(listener, error)
+                    self._pause(listener, error.strerror or str(error))
+                return
+            if accepted.fileno() >= self._first_reserved:
+                accepted.close()
+                self._pause(listener, "the descriptors that are left are kept for files")
                 return
             peer = _peer_text(address[0])
             if (
@@ -205,12 +221,16 @@ class Network:
         self._next += 1
         return self.threads[self._next % len(self.threads)]
 
-    def _pause(self, listener: Listener, error: OSError) -> None:
+    def _pause(self, listener: Listener, problem: str) -> None:
         """Out of descriptors: the kernel keeps newcomers in its queue, a busy loop on accept would help nobody."""
         first = self.threads[0]
-        self.node.log_warning(f"Cannot accept on {listener.name}: {error.strerror}. Raise the limit of open files (ulimit -n).")
+        self.node.warn_seldom(listener.name, f"Cannot accept on {listener.name}: {problem}. Raise the limit of open files (ulimit -n).")
         first.modify(listener.socket.fileno(), 0)
-        first.call_later(_ACCEPT_PAUSE_MS, first.modify, listener.socket.fileno(), READ)
+        first.call_later(_ACCEPT_PAUSE_MS, self._accept_again, listener)
+
+    def _accept_again(self, listener: Listener) -> None:
+        if listener in self.listeners:  # not closed meanwhile
+            self.threads[0].modify(listener.socket.fileno(), READ)
 
     def closed(self, peer: str) -> None:
         """A connection ended. Called on its network thread."""

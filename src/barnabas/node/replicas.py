@@ -250,6 +250,8 @@ class Replicas:
 
     def _fail(self, directory: Directory, error: Exception) -> None:
         failure = error if isinstance(error, StorageError) else StorageError(directory.path, str(error))
+        if isinstance(error, OSError):
+            failure = StorageError.of(directory.path, "could not be changed", error)
         partition = next(iter(self.partitions_in(directory.path)), None)
         if partition is not None:
             self._on_storage_error(partition, failure)

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from barnabas.core.fetch_sessions import SessionCache
 from barnabas.core.metadata.image import BROKER, EMPTY, TOPIC
 from barnabas.node.auto_topics import AutoTopics
+from barnabas.node.call import clock_ms
 from barnabas.node.console_log import DEBUG, ERROR, INFO, WARN, ConsoleLog
 from barnabas.node.topic_views import INTERNAL_TOPICS
+from barnabas.storage.errors import FULL
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from barnabas.node.replicas import Directory, Replicas
     from barnabas.storage.errors import StorageError
 
+_WARN_AGAIN_MS = 10_000
 _SESSION_EVICTION_MS = 120_000
 _ADMIN_CLIENT = "__admin_client"  # the name under which Kafka's own tools may write internal topics
 
@@ -58,6 +61,7 @@ class Node:
         )
         self.auto_topics = AutoTopics(self)
         self._settings: dict[str, TopicSettings] = {}
+        self._warned_ms: dict[str, int] = {}
 
     # Partitions
 
@@ -146,11 +150,15 @@ class Node:
         if error.offline:
             self.on_directory_error(self.replicas.directory_of(partition), error)
         else:
-            self.log_warning(f"{error}. Producers get KAFKA_STORAGE_ERROR until there is room again.")
+            directory = self.replicas.directory_of(partition).path
+            self.warn_seldom(directory, f"{error}. Producers get KAFKA_STORAGE_ERROR until there is room again.")
 
     def on_directory_error(self, directory: Directory, error: Exception) -> None:
         """Take a directory offline; without any, or without the metadata log's, the node ends."""
         if not directory.is_online:
+            return
+        if isinstance(error, OSError) and error.errno in FULL:
+            self.warn_seldom(directory.path, f"{error}. It is tried again.")
             return
         self.log.write(ERROR, f"Taking {directory.path} offline: {error}")
         self.groups.lost(self.replicas.take_offline(directory))
@@ -176,6 +184,13 @@ class Node:
 
     def log_info(self, text: str) -> None:
         self.log.write(INFO, text)
+
+    def warn_seldom(self, subject: str, text: str) -> None:
+        """Warn, but of one subject (a directory, a listener) not for every request that meets the same trouble."""
+        now_ms = clock_ms()
+        if now_ms - self._warned_ms.get(subject, 0) >= _WARN_AGAIN_MS:
+            self._warned_ms[subject] = now_ms
+            self.log.write(WARN, text)
 
     def log_warning(self, text: str) -> None:
         self.log.write(WARN, text)

@@ -199,7 +199,7 @@ class Fetch:
         except OffsetOutOfRange:  # let go of between the look and the read
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
         except (StorageError, OSError) as failure:
-            self.call.node.log_warning(f"{partition!r} can't be read at offset {offset}: {failure}")
+            self.call.node.warn_seldom(log.directory, f"{partition!r} can't be read at offset {offset}: {failure}")
             return self._error(wanted, Error.KAFKA_STORAGE_ERROR, None)
         return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=is_old(found, log.segments[-1]))
 

@@ -70,7 +70,7 @@ def _find(call: Call, partition: Partition, index: int, epoch: int, timestamp: i
     try:
         found = partition.log.max_timestamp_offset() if timestamp == MAX_TIMESTAMP else partition.log.find_offset_by_timestamp(timestamp)
     except (StorageError, OSError, DecodeError) as failure:
-        call.node.log_warning(f"{partition!r} can't be searched: {failure}")
+        call.node.warn_seldom(partition.log.directory, f"{partition!r} can't be searched: {failure}")
         return Row(partition_index=index, error_code=Error.KAFKA_STORAGE_ERROR)
     if found is None or found.offset >= upper:
         return _row(partition, index, -1, -1, -1)
