@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _REGISTRATION_VERSION = 4
 _SHUTDOWN_POLL_MS = 10
+_COMPLETE_MS = 1_000
 
 
 class LocalBroker:
@@ -89,6 +90,7 @@ class ControllerHost:
         self._answers: deque[tuple[int, OnReply, Any]] = deque()
         self._failed_directories: list[bytes] = []
         self._started = False
+        self._completes = False
 
     @property
     def leader_id(self) -> int:
@@ -201,6 +203,21 @@ class ControllerHost:
         unassigned = self._node.publish(delta, image, self.broker_id)
         if unassigned:
             self.report_directories([(p.topic_id, p.index, p.directory_id) for p in unassigned])
+        self._complete_later()
+
+    def _complete_later(self) -> None:
+        """Replicas that a full disk had no room for are tried again, until they are there."""
+        if self._node.replicas.is_incomplete and not self._completes:
+            self._completes = True
+            self.loop.call_later(_COMPLETE_MS, self._complete)
+
+    def _complete(self) -> None:
+        self._completes = False
+        unassigned = self._node.replicas.catch_up(self._node.image, self.broker_id)
+        self._node.groups.catch_up(self._node.image, self.broker_id)
+        if unassigned:
+            self.report_directories([(p.topic_id, p.index, p.directory_id) for p in unassigned])
+        self._complete_later()
 
     def report_directories(self, replicas: list[tuple[bytes, int, bytes]]) -> None:
         """Tell where replicas (topic id, partition, directory id) are that the metadata has elsewhere or nowhere (C26)."""
@@ -294,6 +311,7 @@ class ControllerHost:
         self.quorum.run(config.max_idle_interval_ms)
         self.loop.start()
         self.loop.call(self._beat_again, config.broker_heartbeat_interval_ms)
+        self.loop.call(self._complete_later)
 
     def _beat_again(self, interval_ms: int) -> None:
         if self.controller.is_active:

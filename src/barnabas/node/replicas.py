@@ -97,6 +97,7 @@ class Replicas:
         self.by_name: dict[str, TopicTable] = {}
         self.by_id: dict[bytes, TopicTable] = {}
         self.strays: list[str] = []
+        self.is_incomplete = False  # a replica could not be made for want of room: `catch_up` tries again
 
     # Looking up
 
@@ -206,6 +207,7 @@ class Replicas:
 
     def catch_up(self, image: MetadataImage, broker_id: int) -> list[Partition]:
         """At start: create what is missing and lead what this broker leads. Returns replicas whose directory the metadata doesn't know."""
+        self.is_incomplete = False
         changes = (
             PartitionChange(topic, index, None, partition)
             for topic in image.topics.by_id.values()
@@ -222,7 +224,11 @@ class Replicas:
             if partition is None:
                 return None
         if current.leader == broker_id:
-            partition.lead(current.leader_epoch)
+            try:
+                partition.lead(current.leader_epoch)
+            except StorageError as error:
+                self.is_incomplete = True
+                self._on_storage_error(partition, error)
         return partition if partition.directory_id != current.directory_of(broker_id) else None
 
     def _create(self, topic: Topic, index: int, wanted_directory: bytes, image: MetadataImage) -> Partition | None:
@@ -243,6 +249,7 @@ class Replicas:
             path = directory.files.create_partition(topic.name, index)
             partition = self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
         except (OSError, StorageError) as error:
+            self.is_incomplete = True
             self._fail(directory, error)
             return None
         self._add(partition)
@@ -294,8 +301,11 @@ class Replicas:
             rules, config = append_rules(settings), log_config(settings, expiration_ms)
             for partition in table.values():
                 partition.rules = rules
-                with partition.lock:
-                    partition.log.reconfigure(config)
+                try:
+                    with partition.lock:
+                        partition.log.reconfigure(config)
+                except (OSError, StorageError) as error:
+                    self._fail(self.directory_of(partition), error)
 
     # The end
 
