@@ -81,7 +81,10 @@ class Running:
         node.network.stop()
         node.groups.stop()
         node.disk.stop()
-        node.controller.stop()
+        try:
+            node.controller.stop()
+        except (StorageError, OSError) as error:  # on a full disk, for instance; everything else is closed all the same
+            node.log_warning(f"{error}. The metadata log is checked at the next start.")
         node.replicas.close(node.controller.broker_epoch)
         if self._metadata_lock is not None:
             self._metadata_lock.release()
