@@ -22,6 +22,7 @@ from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import TooManyRecords
 from barnabas.node.metadata_loader import MetadataLoader
 from barnabas.node.metadata_start import bootstrap_records
+from barnabas.storage.errors import StorageError
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatRequest
 from barnabas.wire.messages.broker_registration import BrokerRegistrationRequest
@@ -122,6 +123,12 @@ class ControllerHost:
             return
         except TooManyRecords as error:
             on_error(Error.POLICY_VIOLATION, str(error))
+            return
+        except StorageError as error:
+            if error.offline:
+                raise
+            self._node.warn_seldom(self._metadata_directory, f"{error}. The metadata can't be changed until there is room again.")
+            on_error(Error.KAFKA_STORAGE_ERROR, None)
             return
         if offset <= self._committed_offset:
             on_reply(result.response)
@@ -297,11 +304,12 @@ class ControllerHost:
             cordoned_log_dirs=[],
         )
 
-    def _beat(self, *, want_shut_down: bool, on_reply: OnReply) -> None:
+    def _beat(self, *, want_shut_down: bool, on_reply: OnReply, on_refusal: Callable[[], object] = lambda: None) -> None:
         request = self._heartbeat(want_shut_down=want_shut_down)
 
         def failed(error: Error, message: str | None) -> None:
-            self._node.log_warning(f"Heartbeat refused: {error.name} {message or ''}")
+            self._node.warn_seldom("heartbeat", f"Heartbeat refused: {error.name} {message or ''}")
+            on_refusal()
 
         self._run(lambda controller, now_ms: process_broker_heartbeat(controller, request, now_ms), on_reply, failed)
 
@@ -331,17 +339,14 @@ class ControllerHost:
         self.loop.call(self._shut_down_step, done)
 
     def _shut_down_step(self, done: Callable[[], object]) -> None:
-        if self.broker_id not in self.controller.brokers.registrations:  # unregistered while it ran: nothing to give up
-            done()
-            return
-
         def answered(reply: HeartbeatReply) -> None:
             if reply.should_shut_down:
                 done()
             else:
                 self.loop.call_later(_SHUTDOWN_POLL_MS, self._shut_down_step, done)
 
-        self._beat(want_shut_down=True, on_reply=answered)
+        # Unregistered while it ran, or no room to write it down: the others find out by the end of its session.
+        self._beat(want_shut_down=True, on_reply=answered, on_refusal=done)
 
     def stop(self) -> None:
         """End the thread, then the log. On the main thread."""

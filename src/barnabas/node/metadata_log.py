@@ -36,6 +36,7 @@ from barnabas.node.metadata_snapshots import MetadataSnapshots, SnapshotRules
 from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused
 from barnabas.storage.atomic_file import sync_directory
 from barnabas.storage.checkpoint_file import LEADER_EPOCH, write_leader_epochs
+from barnabas.storage.errors import StorageError
 from barnabas.storage.log import Log
 from barnabas.storage.log_config import LogConfig
 from barnabas.storage.metadata_snapshot import SnapshotReader, recover_snapshots
@@ -326,7 +327,11 @@ class MetadataLog:
 
     def _write_no_op(self, interval_ms: int) -> None:
         if not self._is_closed and self.quorum.leader_id >= 0:
-            self.append([NoOpRecord()], lambda record: 0)
+            try:
+                self.append([NoOpRecord()], lambda record: 0)
+            except StorageError as error:  # a full disk: this can wait
+                if error.offline:
+                    raise
             self._loop.call_later(interval_ms, self._write_no_op, interval_ms)
 
     def _clean_again(self) -> None:
