@@ -65,7 +65,9 @@ class Load:
 
 def read_all(bootstrap: str) -> dict[int, list[tuple[int, int]]]:
     """(offset, number) of every record, by partition."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False, "enable.partition.eof": True, "check.crcs": True})
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False, "enable.partition.eof": True, "check.crcs": True}
+    )
     consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in range(PARTITIONS)])
     found: dict[int, list[tuple[int, int]]] = {partition: [] for partition in range(PARTITIONS)}
     ended: set[int] = set()
