@@ -1,0 +1,264 @@
+"""Clients that mean harm, or are broken, on raw sockets: what they do costs them their connection, the others nothing. W8-W12, W15."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from barnabas.wire.messages.api_versions import ApiVersionsRequest
+from barnabas.wire.messages.join_group import JoinGroupRequest
+from barnabas.wire.messages.metadata import MetadataRequest
+from tests.differential.transcript import Client, Closed
+from tests.system.hostile import resident_bytes
+from tests.system.requests import create_topics, fetch, frame, produce, put, read_all, records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import NodeFactory
+    from tests.nodes import Node
+
+    Connect = Callable[[Node], Client]
+
+pytestmark = pytest.mark.node
+
+ALL_TOPICS = frame(MetadataRequest(topics=None), 12)
+NO_TOPICS = frame(MetadataRequest(topics=[]), 12)
+
+
+def descriptors(node: Node) -> int:
+    return len(os.listdir(f"/proc/{node.pid}/fd"))
+
+
+def wait_until(what: object, timeout_s: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def silent(node: Node) -> None:
+    """The node raised nothing, and serves."""
+    assert "Traceback" not in node.tail(1 << 20)
+    client = Client(node.port)
+    assert client.call(MetadataRequest(topics=[]), 12).brokers
+    client.close()
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes clients that are closed when the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda node: stack.enter_context(contextlib.closing(Client(node.port)))
+
+
+@contextlib.contextmanager
+def connections(node: Node, count: int) -> Iterator[list[socket.socket]]:
+    made = [socket.create_connection(("127.0.0.1", node.port), timeout=10) for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for one in made:
+            one.close()
+
+
+def test_shortcut_with_a_broken_length(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    """A producer's second request starts as its first did, and goes on as none should."""
+    node = barnabas_nodes()
+    create_topics(node.port, "t")
+    data = records(b"x")
+    sound = frame(produce("t", 0, data), 9)
+    place = sound.index(data) - 1
+    for broken in (b"\xff" * 6, b"\x00", b"\x01", b"\x80" * 4, b"\xff\xff\xff\xff\x0f"):
+        client = connect(node)
+        client.send(sound)
+        client.read_frame()
+        damaged = sound[4:place] + broken + sound[place + 1 :]
+        client.send(struct.pack(">i", len(damaged)) + damaged)
+        with contextlib.suppress(Closed):
+            client.read_frame()
+        client.close()
+    silent(node)
+    client = connect(node)
+    assert all(value == b"x" for value in read_all(client, "t", 0).values())
+
+
+def test_one_byte_at_a_time(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    node = barnabas_nodes()
+    create_topics(node.port, "t")
+    client = connect(node)
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in frame(produce("t", 0, records(b"a", b"b")), 9, 5) + frame(MetadataRequest(topics=[]), 12, 6):
+        client.send(bytes((byte,)))
+    assert [client.read_frame()[:4] for _ in range(2)] == [b"\0\0\0\5", b"\0\0\0\6"]
+    assert read_all(client, "t", 0) == {0: b"a", 1: b"b"}
+
+
+def test_claims_are_not_allocated(barnabas_nodes: NodeFactory) -> None:
+    node = barnabas_nodes()
+    before = resident_bytes(node)
+    with connections(node, 100) as claiming:
+        for one in claiming:
+            one.sendall(struct.pack(">i", 100 << 20) + b"x" * 100)
+        silent(node)
+        assert resident_bytes(node) - before < 8 << 20
+
+
+def test_replies_in_order_of_all_kinds(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    """Produce by the shortcut, fetches that wait, group requests and metadata in one segment (W11)."""
+    node = barnabas_nodes()
+    create_topics(node.port, "t", "empty")
+    join = JoinGroupRequest(group_id="g", session_timeout_ms=10_000, rebalance_timeout_ms=10_000, protocol_type="consumer")
+    join.protocols = [JoinGroupRequest.Protocol(name="range", metadata=b"")]
+    data = records(b"x" * 100)
+    requests = []
+    for turn in range(40):
+        requests += [(produce("t", 0, data), 9)] * 3 + [(fetch("t", 0, turn), 12), (join, 2), (MetadataRequest(topics=None), 12)]
+        if turn % 10 == 0:
+            requests.append((fetch("empty", 0, 0, wait_ms=30), 12))
+        if turn % 7 == 0:
+            requests.append((produce("t", 0, records(b"y" * 40_000)), 9))  # a large one: the connection moves to another thread
+        requests.append((ApiVersionsRequest(), 0))
+    client = connect(node)
+    client.socket.settimeout(20)
+    client.send(b"".join(frame(request, version, correlation) for correlation, (request, version) in enumerate(requests)))
+    assert [struct.unpack_from(">i", client.read_frame())[0] for _ in requests] == list(range(len(requests)))
+    assert sorted(read_all(client, "t", 0)) == list(range(40 * 3 + 6))
+    silent(node)
+
+
+def test_who_never_reads_is_not_waited_for(barnabas_nodes: NodeFactory) -> None:
+    """Small requests with large replies, thousands in one buffer, none of the replies read: few are kept."""
+    node = barnabas_nodes()
+    create_topics(node.port, "t", *(f"topic-{number}" for number in range(50)), partitions=10)
+    with connections(node, 2) as (small, large):
+        large.sendall(
+            frame(produce("t", 1, records(b"x" * 900_000)), 9) + frame(fetch("t", 1, 1, wait_ms=300), 12)
+        )  # a large buffer, and time to fill it
+        before = resident_bytes(node)
+        for one in (small, large):
+            one.setblocking(False)
+        deadline = time.monotonic() + 1.5
+        while time.monotonic() < deadline:
+            for one in (small, large):
+                with contextlib.suppress(BlockingIOError):
+                    one.send(ALL_TOPICS * 5000)
+            time.sleep(0.01)
+        began = time.monotonic()
+        silent(node)
+        assert time.monotonic() - began < 0.5
+        assert resident_bytes(node) - before < 16 << 20
+
+
+def test_waiters_of_gone_clients(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    """Clients that close, or reset, in the middle of a fetch or a join leave nothing behind."""
+    node = barnabas_nodes()
+    create_topics(node.port, "t")
+    before = descriptors(node)
+    join = JoinGroupRequest(group_id="g", session_timeout_ms=6_000, rebalance_timeout_ms=300, protocol_type="consumer")
+    join.protocols = [JoinGroupRequest.Protocol(name="range", metadata=b"")]
+    with connections(node, 60) as waiting:
+        for number, one in enumerate(waiting):
+            one.sendall(frame(join, 2) if number % 3 == 0 else frame(fetch("t", 0, 0, wait_ms=400), 12))
+            if number % 2:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.1)
+    client = connect(node)
+    assert put(client, "t", 0, records(b"x")).error_code == 0
+    client.close()
+    wait_until(lambda: descriptors(node) <= before + 8, 12)  # __consumer_offsets has four logs
+    silent(node)
+
+
+def test_two_thousand_idle_connections(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    node = barnabas_nodes()
+    create_topics(node.port, "t")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4096:
+        pytest.skip("too few descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    before = resident_bytes(node)
+    began = time.monotonic()
+    with connections(node, 2000) as idle:
+        for one in idle:
+            one.sendall(NO_TOPICS)
+        for one in idle:
+            assert one.recv(4096)
+        assert time.monotonic() - began < 5
+        assert resident_bytes(node) - before < 2000 / 5000 * 40 * (1 << 20)
+        for one in idle:
+            one.sendall(frame(fetch("t", 0, 0, wait_ms=30_000), 12))
+        client = connect(node)
+        began = time.monotonic()
+        assert put(client, "t", 0, records(b"x")).error_code == 0
+        for one in idle:
+            assert one.recv(4096)
+        assert time.monotonic() - began < 5
+    wait_until(lambda: descriptors(node) < 100)
+    silent(node)
+
+
+def test_descriptors_run_out(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    """Clients don't get the last descriptors: logs need them."""
+    node = barnabas_nodes(start=False)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    process = node.spawn()
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (256, 256))
+    wait_until(lambda: "started" in node.tail())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096) if hard > 0 else 4096), hard))
+    create_topics(node.port, "t")
+    client = connect(node)
+    with connections(node, 300):
+        time.sleep(0.3)
+        assert put(client, "t", 0, records(b"x")).error_code == 0
+        assert descriptors(node) < 256
+    wait_until(lambda: descriptors(node) < 100)
+    create_topics(node.port, "t2", partitions=10)
+    assert put(client, "t2", 9, records(b"x")).error_code == 0
+    assert node.tail().count("Cannot accept") == 1, "told once, not ten times a second"
+    assert node.stop() == 0
+
+
+def test_limits_of_connections(barnabas_nodes: NodeFactory) -> None:
+    """W12: over max.connections.per.ip, or an override of it, closed after the accept."""
+    node = barnabas_nodes({"max.connections.per.ip": "3", "max.connections.per.ip.overrides": "127.0.0.2:1", "connections.max.idle.ms": "1000"})
+
+    def served(count: int, source: str) -> int:
+        found = 0
+        made = [socket.create_connection(("127.0.0.1", node.port), timeout=5, source_address=(source, 0)) for _ in range(count)]
+        for one in made:
+            with contextlib.suppress(ConnectionError):
+                one.sendall(NO_TOPICS)
+                found += bool(one.recv(4096))
+        for one in made:
+            one.close()
+        return found
+
+    assert served(5, "127.0.0.2") == 1
+    wait_until(lambda: served(5, "127.0.0.1") == 3)
+    wait_until(lambda: served(3, "127.0.0.1") == 3)  # those that ended are counted out
+    with connections(node, 1) as (idle,):
+        began = time.monotonic()
+        assert idle.recv(1) == b""
+        assert 0.9 < time.monotonic() - began < 4
+
+
+def test_unregistered_while_it_runs(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    """A node that was unregistered has nobody to hand its partitions to: it stops at once all the same."""
+    from barnabas.wire.messages.unregister_broker import UnregisterBrokerRequest
+
+    node = barnabas_nodes()
+    client = connect(node)
+    assert client.call(UnregisterBrokerRequest(broker_id=1), 0).error_code == 0
+    began = time.monotonic()
+    assert node.stop() == 0
+    assert time.monotonic() - began < 2
+    node.start()
+    silent(node)

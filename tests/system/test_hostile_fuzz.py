@@ -1,0 +1,18 @@
+"""Ten thousand requests with plausible and absurd fields, whole and damaged: the node answers or closes, in order, and goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.hostile import fuzz
+
+if TYPE_CHECKING:
+    from tests.conftest import NodeFactory
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("damaged", [False, True])
+def test_fuzz(barnabas_nodes: NodeFactory, damaged: bool) -> None:
+    fuzz(barnabas_nodes({"group.min.session.timeout.ms": "1"}), seed=2 + damaged, count=5_000, damaged=damaged)
