@@ -1,0 +1,236 @@
+"""Disks that fill up or fail, and nodes that are stopped in the middle: nothing acknowledged is lost, and the node goes on where it can. O14, O15, D7.
+
+A full disk is a small file system in memory, which takes root's rights to mount; a disk that fails is a directory that is no longer where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.create_topics import CreateTopicsRequest
+from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsRequest
+from barnabas.wire.messages.metadata import MetadataRequest
+from tests.differential.transcript import Client
+from tests.system import crash
+from tests.system.requests import create_topics, fetch, frame, put, read_all, records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import NodeFactory
+    from tests.nodes import Node
+
+    Connect = Callable[[Node], Client]
+
+pytestmark = pytest.mark.node
+
+OFTEN = {
+    "log.flush.offset.checkpoint.interval.ms": "50",
+    "replica.high.watermark.checkpoint.interval.ms": "50",
+    "log.retention.check.interval.ms": "50",
+    "log.segment.bytes": "1048576",
+    "log.index.size.max.bytes": "131072",
+}
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes clients that are closed when the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda node: stack.enter_context(contextlib.closing(Client(node.port)))
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="barnabas-", dir="/dev/shm"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def small_disk(scratch: Path) -> Iterator[Path]:
+    disk = scratch / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("mounting a small file system takes root's rights")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+class Writer:
+    """Idempotent producers of one topic, one a partition, that note what was acknowledged."""
+
+    def __init__(self, client: Client, topic: str, partitions: int) -> None:
+        self.client = client
+        self.topic = topic
+        self.sequences = dict.fromkeys(range(partitions), 0)
+        self.acknowledged: dict[int, dict[int, bytes]] = {partition: {} for partition in range(partitions)}
+
+    def write(self, count: int, size: int = 9000) -> Counter[int]:
+        """Put `count` records in each partition: how often each error was answered (0: none)."""
+        codes: Counter[int] = Counter()
+        for _ in range(count):
+            for partition, sequence in self.sequences.items():
+                value = os.urandom(size)
+                row = put(self.client, self.topic, partition, records(value, producer=(100 + partition, 0, sequence)))
+                codes[row.error_code] += 1
+                if not row.error_code:
+                    self.acknowledged[partition][row.base_offset] = value
+                    self.sequences[partition] += 1
+        return codes
+
+    def check(self, client: Client) -> None:
+        """What is read is what was acknowledged, no more and no less."""
+        for partition, known in self.acknowledged.items():
+            found = read_all(client, self.topic, partition)
+            assert list(found) == list(known)
+            assert found == known
+
+
+def test_full_disk(barnabas_nodes: NodeFactory, small_disk: Path, connect: Connect) -> None:
+    """Everything on one disk, which fills up: producers get KAFKA_STORAGE_ERROR, what there is can be read, and room makes everything well."""
+    node = barnabas_nodes({**OFTEN, "log.dirs": str(small_disk / "log")})
+    create_topics(node.port, "t", partitions=4)
+    client = connect(node)
+    writer = Writer(client, "t", 4)
+    codes = writer.write(150)
+    assert set(codes) == {0, Error.KAFKA_STORAGE_ERROR}
+    assert codes[0] > 300
+    writer.check(client)
+    topics = [CreateTopicsRequest.CreatableTopic(name=f"new-{number}", num_partitions=1, replication_factor=1) for number in range(60)]
+    created = {
+        topic.name: client.call(CreateTopicsRequest(topics=[topic], timeout_ms=1000), 7).topics[0].error_code for topic in topics
+    }  # until the metadata log finds no room either
+    assert set(created.values()) == {0, Error.KAFKA_STORAGE_ERROR}
+    time.sleep(1.2)  # no-ops, checkpoints, retention, heartbeats
+    writer.check(client)
+    assert len(node.tail(1 << 20)) < 20_000, "what is wrong is told once, not for every request"
+    assert "Traceback" not in node.tail(1 << 20)
+
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert set(writer.write(20)) == {0}
+    time.sleep(1.2)
+    for name, error in created.items():
+        if not error:
+            assert put(client, name, 0, records(b"x")).error_code == 0
+    node.kill()
+    node.start()
+    again = connect(node)
+    writer.check(again)
+    writer.client = again
+    assert set(writer.write(5)) == {0}
+    assert node.stop() == 0
+
+
+def test_stop_on_a_full_disk(barnabas_nodes: NodeFactory, small_disk: Path, connect: Connect) -> None:
+    node = barnabas_nodes({**OFTEN, "log.dirs": str(small_disk / "log")})
+    create_topics(node.port, "t", partitions=2)
+    writer = Writer(connect(node), "t", 2)
+    while set(writer.write(10)) == {0}:
+        pass
+    for number in range(60):  # fill the metadata log's last page too
+        topic = CreateTopicsRequest.CreatableTopic(name=f"new-{number}", num_partitions=1, replication_factor=1)
+        writer.client.call(CreateTopicsRequest(topics=[topic], timeout_ms=1000), 7)
+    began = time.monotonic()
+    assert node.stop() == 0
+    assert time.monotonic() - began < 2
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    node.start()
+    writer.check(connect(node))
+
+
+def test_one_of_two_disks_fails(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:
+    good, bad = scratch / "good", scratch / "bad"
+    node = barnabas_nodes({**OFTEN, "log.dirs": f"{good},{bad}", "metadata.log.dir": str(good)})
+    create_topics(node.port, "t", partitions=4)
+    client = connect(node)
+    writer = Writer(client, "t", 4)
+    assert set(writer.write(1)) == {0}
+    lost = {partition for partition in range(4) if (bad / f"t-{partition}").is_dir()}
+    assert len(lost) == 2
+    parked = []
+    for partition in range(4):
+        parked.append(connect(node))
+        parked[-1].socket.settimeout(20)
+        parked[-1].send(frame(fetch("t", partition, 1, wait_ms=15_000), 12))
+    bad.rename(scratch / "gone")
+    writer.write(150)  # beyond a segment's end
+    for partition, known in writer.acknowledged.items():
+        assert (len(known) == 151) == (partition not in lost)
+    for client_waiting in parked:
+        client_waiting.read_frame()  # told at once, whichever disk
+    rows = client.call(MetadataRequest(topics=[MetadataRequest.Topic(name="t")]), 12).topics[0].partitions
+    assert {row.partition_index for row in rows if row.leader_id < 0} == lost
+    assert all(row.offline_replicas == [1] for row in rows if row.partition_index in lost)
+    dirs = {row.log_dir: row.error_code for row in client.call(DescribeLogDirsRequest(topics=None), 4).results}
+    assert dirs == {str(good): 0, str(bad): Error.KAFKA_STORAGE_ERROR}
+    for partition in lost:
+        row = client.call(fetch("t", partition, 0), 11).responses[0].partitions[0]
+        assert row.error_code == Error.KAFKA_STORAGE_ERROR
+    create_topics(node.port, "t2", partitions=2)
+    assert set(Writer(client, "t2", 2).write(1)) == {0}
+    assert "Traceback" not in node.tail(1 << 20)
+    assert node.stop() == 0
+
+    (scratch / "gone").rename(bad)
+    node.start()
+    writer.check(connect(node))
+
+
+def test_last_disk_fails(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:
+    """The node ends with 1; with the disk back it has everything that it acknowledged."""
+    node = barnabas_nodes({**OFTEN, "log.dirs": str(scratch / "log")})
+    create_topics(node.port, "t")
+    writer = Writer(connect(node), "t", 1)
+    writer.write(2)
+    (scratch / "log").rename(scratch / "gone")
+    with contextlib.suppress(Exception):  # it ends in the middle
+        writer.write(1000)
+    assert node.process is not None
+    assert node.process.wait(10) == 1
+    assert "Shutting down" in node.tail()
+    node.process = None
+    shutil.rmtree(scratch / "log", ignore_errors=True)
+    (scratch / "gone").rename(scratch / "log")
+    node.start()
+    writer.check(connect(node))
+
+
+def test_stopped_under_load(barnabas_nodes: NodeFactory) -> None:
+    """SIGTERM: a clean stop within half a second, again and again; SIGSTOP and SIGCONT: as if nothing had been."""
+    node = barnabas_nodes()
+    create_topics(node.port, crash.TOPIC, partitions=crash.PARTITIONS)
+    load = crash.Load(node.bootstrap)
+    try:
+        for _ in range(3):
+            load.wait_for_more(300)
+            began = time.monotonic()
+            assert node.stop() == 0
+            assert time.monotonic() - began < 1.0  # half a second of it is for a machine that does other things too
+            assert (node.log_dir / ".kafka_cleanshutdown").exists()
+            node.start()
+        os.kill(node.pid, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(node.pid, signal.SIGCONT)
+        load.wait_for_more(300)
+    finally:
+        load.stop()
+    assert not load.failed
+    found = crash.read_all(node.bootstrap)
+    for rows in found.values():
+        assert [number for _, number in rows] == sorted({number for _, number in rows})
+    there = {(partition, offset): number for partition, rows in found.items() for offset, number in rows}
+    assert all(there.get((partition, offset)) == number for partition, offset, number in load.acknowledged)
+    assert "Traceback" not in node.tail(1 << 20)
