@@ -58,9 +58,24 @@ class Home:
     def create(self, port: int, controller_port: int) -> None:
         """The directory and its server.properties: a combined node for one machine."""
         os.makedirs(self.directory, exist_ok=True)
-        text = "".join(f"{line}\n" for line in _properties_lines(port, controller_port, self.default_log_dir))
-        with open(self.properties_path, "x", encoding="ascii", errors="backslashreplace") as file:
-            file.write(text)
+        with open(self.properties_path, "xb") as file:
+            file.write(self._text(port, controller_port))
+
+    def rewrite(self, port: int, controller_port: int) -> None:
+        """server.properties with these ports, in place of what is there."""
+        temporary = self.properties_path + ".new"
+        with open(temporary, "wb") as file:
+            file.write(self._text(port, controller_port))
+        os.replace(temporary, self.properties_path)
+
+    def is_as_written(self, port: int, controller_port: int) -> bool:
+        """Whether nobody has edited server.properties since it was written with these ports."""
+        with open(self.properties_path, "rb") as file:
+            return file.read() == self._text(port, controller_port)
+
+    def _text(self, port: int, controller_port: int) -> bytes:
+        lines = _properties_lines(port, controller_port, self.default_log_dir)
+        return "".join(f"{line}\n" for line in lines).encode("ascii", "backslashreplace")
 
     @staticmethod
     def address(settings: Mapping[str, str]) -> tuple[str, int]:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ def up(terminal: Terminal, directory: str, port: int | None) -> int:
             return _already_up(terminal, home, pid)
         created = _prepare(terminal, home, port)
         settings = home.settings()
+        if not created and port is None and _leave_taken_ports(terminal, home, settings):
+            settings = home.settings()
         host, client_port = home.address(settings)
         _check_ports(home, settings, client_port)
         formatted = not home.is_formatted(settings)
@@ -92,6 +95,18 @@ def _prepare(terminal: Terminal, home: Home, wanted: int | None) -> bool:
     if controller_port != CONTROLLER_PORT:
         terminal.note(f"Port {CONTROLLER_PORT} is taken: its controller gets {controller_port}.")
     terminal.done(f"Wrote {home.properties_path}")
+    return True
+
+
+def _leave_taken_ports(terminal: Terminal, home: Home, settings: Mapping[str, str]) -> bool:
+    """Other ports for a home whose own are taken by now, if nobody has edited its server.properties. Raises HomeError."""
+    port, controller_port = home.address(settings)[1], home.controller_port(settings)
+    if controller_port is None or (is_free(port) and is_free(controller_port)) or not home.is_as_written(port, controller_port):
+        return False
+    new_port = free_port(port)
+    home.rewrite(new_port, free_port(controller_port, avoid=new_port))
+    taken = port if new_port != port else controller_port
+    terminal.note(f"Port {taken} is taken: this node moves to {terminal.style(str(new_port), 'bold')}, and keeps it.")
     return True
 
 
@@ -206,10 +221,20 @@ async def _round_trip(address: str) -> float:
 
 def _say_next(terminal: Terminal, home: Home, address: str, directory: str) -> None:
     where = f" --dir {directory}" if os.path.abspath("data") != home.directory else ""
+    scripts = _scripts()
     terminal.line()
     terminal.line("Next:")
-    terminal.command(f"kafka-topics --bootstrap-server {address} --create --topic first")
-    terminal.command(f"kafka-console-producer --bootstrap-server {address} --topic first", "type lines, end with Ctrl-D")
-    terminal.command(f"kafka-console-consumer --bootstrap-server {address} --topic first --from-beginning")
-    terminal.command(f"barnabas status{where}")
-    terminal.command(f"barnabas down{where}", "the data stays")
+    terminal.command(f"{scripts}kafka-topics --bootstrap-server {address} --create --topic first")
+    terminal.command(f"{scripts}kafka-console-producer --bootstrap-server {address} --topic first", "type lines, end with Ctrl-D")
+    terminal.command(f"{scripts}kafka-console-consumer --bootstrap-server {address} --topic first --from-beginning")
+    terminal.command(f"{scripts}barnabas status{where}")
+    terminal.command(f"{scripts}barnabas down{where}", "the data stays")
+
+
+def _scripts() -> str:
+    """What to type before a command's name: nothing where the shell finds it, else the way to this environment's scripts."""
+    folder = os.path.dirname(sys.executable)
+    if folder in os.environ.get("PATH", "").split(os.pathsep):
+        return ""
+    below = os.path.relpath(folder)
+    return os.path.join(folder if below.startswith(os.pardir) else below, "")

@@ -86,7 +86,22 @@ def test_a_taken_port_is_said_with_what_to_do(home: Path) -> None:
         port = taken.getsockname()[1]
         assert f"Something already listens on port {port}" in barnabas(home, "up", "--port", str(port), status=1)
         Home(str(home)).create(port, free_port(0))
+        with (home / "server.properties").open("a") as file:
+            file.write("num.partitions=3\n")
         assert "is taken by another process" in barnabas(home, "up", status=1)
+
+
+def test_an_unedited_home_leaves_a_port_that_is_taken_by_now(home: Path) -> None:
+    before = outcome(home, "up", "--port", str(free_port(0)))["address"]
+    kafka("kafka-topics", "--bootstrap-server", before, "--create", "--topic", "kept")
+    barnabas(home, "down")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", int(before.rpartition(":")[2])))
+        taken.listen()
+        after = outcome(home, "up")["address"]
+    assert after != before
+    assert kafka("kafka-topics", "--bootstrap-server", after, "--list") == "kept\n"
 
 
 def test_a_node_that_cant_start_says_why(home: Path) -> None:
