@@ -92,10 +92,10 @@ class Hostile(Values):
         return bytes(batch) * random.choice((1, 1, 1, 2))
 
 
-def frames(values: Hostile, leave_out: frozenset[str], *, damaged: bool) -> Iterator[tuple[Api, int, bytes]]:
+def frames(values: Hostile, leave_out: frozenset[str], *, damaged: bool, listener: int = BROKER) -> Iterator[tuple[Api, int, bytes]]:
     """(API, version, frame) without end, correlation ids ascending: every served API in every version as likely as any other."""
     random = values.random
-    pairs = [(api, version) for api in served_apis(BROKER) if api.name not in leave_out for version in range(api.first, api.last + 1)]
+    pairs = [(api, version) for api in served_apis(listener) if api.name not in leave_out for version in range(api.first, api.last + 1)]
     for correlation in counted(random.choice((-(2**31), -10, 0))):
         api, version = random.choice(pairs)
         request = values.message(api.request(), version)
@@ -153,15 +153,16 @@ def exchange(port: int, data: bytes, timeout_s: float = 10.0) -> list[int] | Non
     return found
 
 
-def fuzz(node: Node, *, seed: int, count: int, damaged: bool) -> None:
+def fuzz(node: Node, *, seed: int, count: int, damaged: bool, listener: int = BROKER) -> None:
     """Send `count` frames in small groups. Asserts that answers come in order, all but those to acks=0; that nothing was raised in the node, which
     serves and stops afterwards as if nothing had been; and that it keeps nothing of it."""
     values = Hostile(Random(seed), create_topics(node.port, "fuzz-a", "fuzz-b", partitions=3))
-    source = frames(values, frozenset({"UnregisterBroker"}), damaged=damaged)
+    source = frames(values, frozenset({"UnregisterBroker"}), damaged=damaged, listener=listener)
+    port = node.port if listener == BROKER else int(node.properties["listeners"].rsplit(":", 1)[1])
     for _ in range(count // _TOGETHER):
         sent = list(islice(source, _TOGETHER))
         try:
-            answers = exchange(node.port, b"".join(frame for _, _, frame in sent), 0.2 if damaged else 20)
+            answers = exchange(port, b"".join(frame for _, _, frame in sent), 0.2 if damaged else 20)
         except TimeoutError:
             assert damaged, f"seed {seed}: no answer to one of {[(api.name, version) for api, version, _ in sent]}"
             continue  # it may say that there is more to come, or wait long

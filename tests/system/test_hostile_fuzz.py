@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from barnabas.wire.apis import CONTROLLER
 from tests.system.hostile import fuzz
 
 if TYPE_CHECKING:
@@ -16,3 +17,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("damaged", [False, True])
 def test_fuzz(barnabas_nodes: NodeFactory, damaged: bool) -> None:
     fuzz(barnabas_nodes({"group.min.session.timeout.ms": "1"}), seed=2 + damaged, count=5_000, damaged=damaged)
+
+
+@pytest.mark.node
+def test_fuzz_the_controller(barnabas_nodes: NodeFactory) -> None:
+    fuzz(barnabas_nodes(), seed=4, count=2_000, damaged=False, listener=CONTROLLER)
