@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time_ns
 from typing import TYPE_CHECKING
 
 from barnabas.wire.apis import APIS
@@ -27,8 +28,9 @@ def frame(request: Message, version: int, correlation: int = 1) -> bytes:
     return encode_request(APIS[request.api_key], version, correlation, "hostile", request)
 
 
-def records(*values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), timestamp: int = 1_700_000_000_000) -> bytes:
-    """One batch; `producer` is (id, epoch, base sequence)."""
+def records(*values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), timestamp: int | None = None) -> bytes:
+    """One batch of now, or of `timestamp` in ms; `producer` is (id, epoch, base sequence)."""
+    timestamp = time_ns() // 1_000_000 if timestamp is None else timestamp
     return build_batch(
         [Record(timestamp=timestamp, value=value) for value in values], producer_id=producer[0], producer_epoch=producer[1], base_sequence=producer[2]
     )

@@ -39,6 +39,7 @@ pytestmark = pytest.mark.node
 OFTEN = {
     "log.flush.offset.checkpoint.interval.ms": "50",
     "replica.high.watermark.checkpoint.interval.ms": "50",
+    "log.initial.task.delay.ms": "10",
     "log.retention.check.interval.ms": "50",
     "log.segment.bytes": "1048576",
     "log.index.size.max.bytes": "131072",

@@ -4,7 +4,6 @@ nothing acknowledged is lost or answered with a wrong offset, nothing is given o
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
@@ -99,8 +98,7 @@ class Storm:
                 values = [b"%d-%d-%d%s" % (who, number, index, b" " * size) for index in range(random.choice((1, 3)))]
                 sent.append((random.randrange(PARTITIONS), values))
                 number += 1
-            now_ms = time.time_ns() // 1_000_000
-            client.send(b"".join(frame(produce("t", partition, records(*values, timestamp=now_ms)), 9) for partition, values in sent))
+            client.send(b"".join(frame(produce("t", partition, records(*values)), 9) for partition, values in sent))
             for partition, values in sent:
                 row = ProduceResponse.decode_from(client.read_frame(), 9, 5)[0].responses[0].partition_responses[0]
                 with self.lock:
@@ -189,7 +187,12 @@ class Storm:
 @pytest.mark.node
 def test_everything_at_once(barnabas_nodes: NodeFactory) -> None:
     node = barnabas_nodes(
-        {"log.retention.check.interval.ms": "50", "log.segment.delete.delay.ms": "10", "log.flush.offset.checkpoint.interval.ms": "100"}
+        {
+            "log.initial.task.delay.ms": "10",
+            "log.retention.check.interval.ms": "50",
+            "log.segment.delete.delay.ms": "10",
+            "log.flush.offset.checkpoint.interval.ms": "100",
+        }
     )
     create_topics(node.port, "t", partitions=PARTITIONS, configs={"segment.bytes": "1048576"})
     storm = Storm(node)
