@@ -37,6 +37,14 @@ def descriptors(node: Node) -> int:
     return len(os.listdir(f"/proc/{node.pid}/fd"))
 
 
+def open_sockets(node: Node) -> int:
+    found = 0
+    for name in os.listdir(f"/proc/{node.pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found += os.readlink(f"/proc/{node.pid}/fd/{name}").startswith("socket:")
+    return found
+
+
 def wait_until(what: object, timeout_s: float = 5.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not what():  # type: ignore[operator]
@@ -248,6 +256,20 @@ def test_limits_of_connections(barnabas_nodes: NodeFactory) -> None:
         began = time.monotonic()
         assert idle.recv(1) == b""
         assert 0.9 < time.monotonic() - began < 4
+
+
+def test_who_never_reads_is_idle(barnabas_nodes: NodeFactory) -> None:
+    node = barnabas_nodes({"connections.max.idle.ms": "700"})
+    create_topics(node.port, *(f"topic-{number}" for number in range(50)), partitions=10)
+    wait_until(lambda: open_sockets(node) == 2)  # the listeners
+    with connections(node, 1) as (one,):
+        wait_until(lambda: open_sockets(node) == 3)
+        one.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one.send(ALL_TOPICS * 1000)
+        wait_until(lambda: open_sockets(node) == 2)
+    silent(node)
 
 
 def test_unregistered_while_it_runs(barnabas_nodes: NodeFactory, connect: Connect) -> None:

@@ -90,8 +90,10 @@ class Connection:
         self.produced: list[tuple[int, Route, int, WriteGroup]] = []
 
     def on_event(self, mask: int) -> None:
-        if mask & WRITE and not (self.flush() and self.resume()):
-            return
+        if mask & WRITE:
+            self.active_s = time.monotonic()  # it takes what it was sent
+            if not (self.flush() and self.resume()):
+                return
         if mask & READ and self.events & READ:
             self.receive()
         elif mask & ~(READ | WRITE):  # hung up or broken while nothing is awaited

@@ -149,13 +149,13 @@ class NetworkThread(Loop):
             connection.close()
 
     def _sweep(self) -> None:
-        """Close connections that said nothing for connections.max.idle.ms; busy ones don't count as idle."""
+        """Close connections that neither said nor took anything for connections.max.idle.ms; those whose request is being served don't count."""
         limit_ms = self.node.config.network.connections_max_idle_ms
         now, limit = time.monotonic(), limit_ms / 1000 if limit_ms >= 0 else float("inf")
         for connection in list(self.connections.values()):
             if now - connection.active_s > min(limit, _IDLE_SWEEP_MS / 1000):
                 connection.shrink()
-            if now - connection.active_s > limit and not connection.muted and not connection.out:
+            if now - connection.active_s > limit and not connection.muted:
                 connection.close()
         self.call_later(min(_IDLE_SWEEP_MS, abs(limit_ms) / 2 + 1), self._sweep)
 
