@@ -252,6 +252,7 @@ def test_limits_of_connections(barnabas_nodes: NodeFactory) -> None:
     assert served(5, "127.0.0.2") == 1
     wait_until(lambda: served(5, "127.0.0.1") == 3)
     wait_until(lambda: served(3, "127.0.0.1") == 3)  # those that ended are counted out
+    wait_until(lambda: open_sockets(node) == 2)
     with connections(node, 1) as (idle,):
         began = time.monotonic()
         assert idle.recv(1) == b""
