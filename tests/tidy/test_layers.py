@@ -95,6 +95,12 @@ def test_the_project_speaks_of_itself_alone() -> None:
     suffixes = {".py", ".md", ".toml", ".c", ".java", ".sh", ".properties", ".xml", ".yaml", ".txt", ""}
     for folder in ("src", "tests", "bench", "docs", ".ci"):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and path.suffix in suffixes and path != Path(__file__) and "__pycache__" not in path.parts and "build" not in path.parts:
+            if (
+                path.is_file()
+                and path.suffix in suffixes
+                and path != Path(__file__)
+                and "__pycache__" not in path.parts
+                and "build" not in path.parts
+            ):
                 found = banned.search(path.read_text(errors="replace"))
                 assert not found, f"{path}: {found and found.group()}"
