@@ -52,7 +52,7 @@ bench: setup
 
 # Longer than a test may take: kill -9 under load again and again.
 soak: setup tools
-	@$(BIN)/python -m pytest tests/soak --timeout 3600 -o testpaths=tests/soak
+	@$(BIN)/python -m pytest tests/soak --timeout 3600
 
 clean:
 	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -39,7 +39,8 @@ def apache_libs() -> Path:
     return release.apache_libs()
 
 
-def _factory(engine: nodes.Engine, request: pytest.FixtureRequest) -> Iterator[NodeFactory]:
+def factory(engine: nodes.Engine, request: pytest.FixtureRequest) -> Iterator[NodeFactory]:
+    """Makes nodes until it is closed; then they are killed and their folders removed."""
     started: list[nodes.Node] = []
     folders: list[Path] = []
 
@@ -63,24 +64,17 @@ def _factory(engine: nodes.Engine, request: pytest.FixtureRequest) -> Iterator[N
 @pytest.fixture
 def apache_nodes(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[NodeFactory]:
     """Makes Apache nodes of their own for a test: apache_nodes({"num.partitions": "3"}); they end with it."""
-    yield from _factory(nodes.APACHE, request)
+    yield from factory(nodes.APACHE, request)
 
 
 @pytest.fixture
 def barnabas_nodes(request: pytest.FixtureRequest) -> Iterator[NodeFactory]:
     """Makes Barnabas nodes of their own for a test; they end with it."""
-    yield from _factory(SUBJECT, request)
-
-
-@pytest.fixture(scope="session")
-def apache_node(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
-    """One Apache node for the whole session, started when first asked for. Tests on it use topics and groups of their own."""
-    for make in _factory(nodes.APACHE, request):
-        yield make()
+    yield from factory(SUBJECT, request)
 
 
 @pytest.fixture(scope="session")
 def barnabas_node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
     """One Barnabas node for the whole session, started when first asked for. Tests on it use topics and groups of their own."""
-    for make in _factory(SUBJECT, request):
+    for make in factory(SUBJECT, request):
         yield make()

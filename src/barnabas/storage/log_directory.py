@@ -136,7 +136,7 @@ class LogDirectory:
         """Remove the -delete directories whose time has come; their paths. Call every few seconds. Raises OSError."""
         from shutil import rmtree  # with its archives it is slow to import
 
-        due = [path for path, at_ms in self._doomed.items() if at_ms <= now_ms]
+        due = [path for path, at_ms in list(self._doomed.items()) if at_ms <= now_ms]
         for path in due:
             rmtree(path)
             del self._doomed[path]

@@ -192,10 +192,10 @@ class ClassicGroup:
         self.pending_sync.discard(member_id)
 
     def rename(self, member: Member, new_id: str) -> Member:
-        """Give a static member's place to its next incarnation: a new id, no parked requests, everything else the same."""
+        """Give a static member's place to its next incarnation: a new id, everything else the same. Nothing of `member` may be parked."""
+        assert member.awaiting_join is None
+        assert member.awaiting_sync is None
         old_id = member.member_id
-        if member.awaiting_join is not None:
-            self.awaiting_join_count -= 1
         limits = (member.rebalance_timeout_ms, member.session_timeout_ms)
         successor = Member(new_id, member.instance_id, member.client_id, member.client_host, *limits, member.protocols, member.assignment)
         del self.members[old_id]
@@ -204,6 +204,7 @@ class ClassicGroup:
         self.static_members[member.instance_id] = new_id
         if self.leader_id == old_id:
             self.leader_id = new_id
+        self.pending_sync.discard(old_id)
         return successor
 
     def update(self, member: Member, protocols: Protocols, rebalance_timeout_ms: int, session_timeout_ms: int, waiter: Waiter | None) -> None:

@@ -15,6 +15,7 @@ from barnabas.core.groups.writes import Waiter, Write, client_error
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
 from barnabas.wire.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponse
+from barnabas.wire.records.record import wrap64
 
 if TYPE_CHECKING:
     from barnabas.core.groups.context import Context, Group
@@ -33,7 +34,7 @@ def commit_offsets(context: Context, request: OffsetCommitRequest, version: int,
         return
     now_ms = context.now_ms
     retention_ms = request.retention_time_ms
-    expire_ms = NO_EXPIRY if retention_ms == NO_RETENTION_TIME else now_ms + retention_ms
+    expire_ms = NO_EXPIRY if retention_ms == NO_RETENTION_TIME else wrap64(now_ms + retention_ms)
     longest = context.settings.offset_metadata_max_length
     group_id = request.group_id
     records = []

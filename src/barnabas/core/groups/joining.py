@@ -187,14 +187,15 @@ def _store_replacement(
     context: Context, group: ClassicGroup, caller: Caller, old: Member, member: Member, leader_before: str | None, waiter: Waiter
 ) -> None:
     def done(error: Error) -> None:
+        if group.take_join(member) is not waiter:
+            return  # another rebalance has answered it meanwhile, or a later incarnation has taken its place
         if error is not Error.NONE:
-            _undo_replacement(context, group, old, member)
+            if error is not Error.REQUEST_TIMED_OUT:  # the record may still be committed: its new id stays
+                _undo_replacement(context, group, old, member)
             answer = rebalancing.generation_response(group, "", members=[])
             answer.leader = leader_before or ""
             answer.error_code = client_error(error)
             context.reply(waiter, answer)
-            return
-        if group.take_join(member) is None:
             return
         if caller.version >= SKIP_ASSIGNMENT_SINCE:
             leads = group.leader_id == member.member_id
@@ -210,17 +211,15 @@ def _store_replacement(
 
 
 def _undo_replacement(context: Context, group: ClassicGroup, old: Member, member: Member) -> None:
-    if group.members.get(member.member_id) is not member:
-        return
     group.update(member, old.protocols, old.rebalance_timeout_ms, old.session_timeout_ms, None)
     restored = group.rename(member, old.member_id)
     rebalancing.expect_heartbeat(context, group, restored)
 
 
 def _fence(context: Context, group: ClassicGroup, member: Member) -> None:
-    if member.awaiting_join is not None:
-        fenced = join_error(Error.FENCED_INSTANCE_ID, member.member_id, None)
-        context.reply(member.awaiting_join, fenced)
+    parked = group.take_join(member)
+    if parked is not None:
+        context.reply(parked, join_error(Error.FENCED_INSTANCE_ID, member.member_id, None))
     if member.awaiting_sync is not None:
         context.reply(member.awaiting_sync, sync_error(Error.FENCED_INSTANCE_ID))
         member.awaiting_sync = None
