@@ -182,9 +182,6 @@ class TimelineSet(Generic[K]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._members.current)
 
-    def contains_at(self, member: K, offset: int) -> bool:
-        return self._members.get_at(member, offset) is not None
-
     def at(self, offset: int) -> set[K]:
         return set(self._members.at(offset))
 

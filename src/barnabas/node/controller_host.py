@@ -315,10 +315,10 @@ class ControllerHost:
 
     def run(self) -> None:
         """Start the thread, syncing, no-ops and heartbeats."""
-        config = self._node.config.quorum
-        self.quorum.run(config.max_idle_interval_ms)
+        quorum = self._node.config.quorum
+        self.quorum.run(quorum.max_idle_interval_ms)
         self.loop.start()
-        self.loop.call(self._beat_again, config.broker_heartbeat_interval_ms)
+        self.loop.call(self._beat_again, quorum.broker_heartbeat_interval_ms)
         self.loop.call(self._complete_later)
 
     def _beat_again(self, interval_ms: int) -> None:

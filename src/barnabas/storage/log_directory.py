@@ -114,10 +114,6 @@ class LogDirectory:
         sync_directory(self.path)
         return path
 
-    def promote_future(self, path: str, topic: str, partition: int) -> str:
-        """Give a -future directory its plain name, after the old replica became -delete (D110). Raises OSError."""
-        return self._rename(path, partition_directory_name(topic, partition))
-
     def mark_stray(self, path: str, topic: str, partition: int) -> str:
         """Rename a replica that the cluster doesn't know (D72). Never deleted by the node (D111). Raises OSError."""
         return self._rename(path, suffixed_name(topic, partition, STRAY))
@@ -161,10 +157,6 @@ class LogDirectory:
     def write_high_watermarks(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Every 5 s and at a stop (D80). Raises OSError."""
         checkpoint_file.write_offsets(os.path.join(self.path, REPLICATION_OFFSET), offsets)
-
-    def write_cleaner_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """The first dirty offset of each compacted log (D83). Raises OSError."""
-        checkpoint_file.write_offsets(os.path.join(self.path, CLEANER_OFFSET), offsets)
 
     # --- the end
 

@@ -197,10 +197,6 @@ class Controller:
         self.brokers.check_epoch(broker_id, broker_epoch)
         return self.producer_ids.allocate(broker_id, broker_epoch)
 
-    def no_op(self) -> Result:
-        """Periodic, every metadata.max.idle.interval.ms: lets followers, and lag monitors, see that the controller lives."""
-        return Result([records.NoOpRecord()], None)
-
     def check_record_count(self, made: Sequence[Message]) -> None:
         """C10: what one user may cause by one request is bounded."""
         if len(made) > MAX_RECORDS_PER_USER_OPERATION:

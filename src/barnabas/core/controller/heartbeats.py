@@ -74,10 +74,6 @@ class Heartbeats:
                 return key
         return None
 
-    def next_expiry_ms(self) -> int | None:
-        """When the first session runs out if nothing more is heard."""
-        return min(self._contacts.values()) + self.session_timeout_ms if self._contacts else None
-
     def touch(self, broker_id: int, fenced: bool, metadata_offset: int) -> None:
         broker = self._brokers[broker_id]
         broker.metadata_offset = metadata_offset

@@ -104,10 +104,6 @@ class MetadataDelta:
     # What changed, for publishers.
 
     @property
-    def features_changed(self) -> bool:
-        return (self._metadata_version, self._levels) != tuple(self.image.features)
-
-    @property
     def brokers_changed(self) -> set[int]:
         return _changed_keys(self.image.cluster.brokers, self._brokers)
 
@@ -121,22 +117,6 @@ class MetadataDelta:
         if self.from_snapshot:
             return _changed_keys(self.image.configs, self._configs)
         return self._touched_configs
-
-    @property
-    def client_quotas_changed(self) -> bool:
-        return self._client_quotas is not self.image.client_quotas
-
-    @property
-    def acls_changed(self) -> bool:
-        return self._acls is not self.image.acls
-
-    @property
-    def scram_changed(self) -> bool:
-        return self._scram is not self.image.scram
-
-    @property
-    def delegation_tokens_changed(self) -> bool:
-        return self._delegation_tokens is not self.image.delegation_tokens
 
     @property
     def topics_changed(self) -> bool:

@@ -21,7 +21,7 @@ from barnabas.core.configs.values import Values, parse
 from barnabas.storage.properties_file import PropertiesError, read_properties
 
 from .gone import why_gone
-from .sections import Groups, Logs, Network, Quorum, Quotas, Replication, Topics, Transactions
+from .sections import Groups, Logs, Network, Quorum, Replication, Topics, Transactions
 from .unsupported import ignored, refused
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ class NodeConfig:
         "network",
         "node_id",
         "quorum",
-        "quotas",
         "rack",
         "replication",
         "roles",
@@ -105,7 +104,6 @@ class NodeConfig:
         self.replication = Replication(values)
         self.groups = Groups(values)
         self.transactions = Transactions(values)
-        self.quotas = Quotas(values)
         self.topic_defaults: dict[str, Value] = topic_defaults(values)
         """What a topic has that sets nothing itself."""
 
