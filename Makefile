@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.made
 
-.PHONY: setup up down status test lint types tidy bench soak clean
+.PHONY: setup up down status test lint types bench bench-scale soak clean
 
 setup: $(STAMP)
 
@@ -47,8 +47,17 @@ lint: setup
 types: setup
 	@$(BIN)/mypy
 
-bench: setup
+# Side by side with Apache Kafka: a node under load; a node of many topics, groups and connections.
+bench: setup tools bench-tools
 	@$(BIN)/python -m bench.run
+
+bench-scale: setup tools bench-tools
+	@$(BIN)/python -m bench.scale
+
+.PHONY: bench-tools
+bench-tools:
+	@test -e /usr/include/librdkafka/rdkafka.h || { test "$$(id -u)" = 0 && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install librdkafka-dev >/dev/null; } || \
+	{ echo "The benchmark needs this Debian package: apt-get install librdkafka-dev"; exit 1; }
 
 # Longer than a test may take: kill -9 under load again and again.
 soak: setup tools

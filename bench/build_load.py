@@ -1,4 +1,4 @@
-"""Builds the compiled load generators into bench/build: load.c (no libraries) and rdkafka_produce.c (librdkafka's headers)."""
+"""Builds the compiled load generators into bench/build: load.c and scale.c (no libraries), rdkafka_produce.c (librdkafka's headers)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class CannotBuild(RuntimeError):
 
 
 def build(name: str, *libraries: str) -> Path:
-    """Compiles bench/NAME.c unless the program is newer than its source; returns the program."""
+    """Compiles bench/NAME.c unless the program is newer than its sources; returns the program."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise CannotBuild("cc isn't on PATH: install a C compiler (Debian: gcc libc6-dev).")
     source, program = HERE / f"{name}.c", BUILD / name
-    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+    if program.exists() and program.stat().st_mtime > max(file.stat().st_mtime for file in (source, HERE / "protocol.h")):
         return program
     BUILD.mkdir(exist_ok=True)
     command = [compiler, "-O2", "-Wall", "-Wextra", "-std=c11", "-o", str(program), str(source), *(f"-l{library}" for library in libraries)]
@@ -32,6 +32,10 @@ def build(name: str, *libraries: str) -> Path:
 
 def load() -> Path:
     return build("load")
+
+
+def scale() -> Path:
+    return build("scale")
 
 
 def rdkafka_produce() -> Path:

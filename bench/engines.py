@@ -6,6 +6,7 @@ Owns: what is asked of the server's process and of its topics. Doesn't own: how 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -17,6 +18,7 @@ from bench import build_load
 from tests import nodes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 PARTITIONS = 8
@@ -26,10 +28,11 @@ ENGINES = (nodes.APACHE, nodes.BARNABAS)
 class Server:
     """One node of an engine in a folder of its own, with deleted data really gone after 100 ms."""
 
-    def __init__(self, engine: nodes.Engine, directory: Path) -> None:
+    def __init__(self, engine: nodes.Engine, directory: Path, overrides: Mapping[str, str] | None = None) -> None:
         self.name = engine.name
         self.directory = directory / engine.name
-        self.node = nodes.new_node(engine, self.directory, {"num.partitions": str(PARTITIONS), "log.segment.delete.delay.ms": "100"})
+        usual = {"num.partitions": str(PARTITIONS), "log.segment.delete.delay.ms": "100"}
+        self.node = nodes.new_node(engine, self.directory, {**usual, **(overrides or {})})
 
     def start(self) -> float:
         """Starts the process; returns the seconds from exec to the first Metadata reply that lists the broker."""
@@ -54,6 +57,16 @@ class Server:
             fields = dict(line.split(":", 1) for line in status)
         return int(fields["VmRSS"].split()[0]) * 1024 / 1e6
 
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far."""
+        with open(f"/proc/{self.node.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def scale(self, *arguments: object, timeout_s: float = 180) -> dict[str, float]:
+        """Asks this server for much at once (scale.c)."""
+        return self._run([build_load.scale(), *arguments, "--port", self.node.port, "--pid", self.node.pid], timeout_s)
+
     def load(self, *arguments: object, timeout_s: float = 180) -> dict[str, float]:
         """Runs the load generator against this server, with the server's CPU time beside."""
         command = [build_load.load(), *arguments, "--port", self.node.port, "--pid", self.node.pid]
@@ -70,9 +83,13 @@ class Server:
         return figures
 
     def create_topic(self, name: str) -> None:
-        admin = self._admin()  # kept until the result is there
-        admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(30)
+        self.create_topics([NewTopic(name, PARTITIONS, 1)])
         time.sleep(0.5)  # Apache lists a topic a moment before its partitions take writes
+
+    def create_topics(self, topics: Sequence[NewTopic]) -> None:
+        admin = self._admin()  # kept until the results are there
+        for future in admin.create_topics(list(topics), request_timeout=60).values():
+            future.result(60)
 
     def delete_topic(self, name: str) -> None:
         """Returns when the topic's files are gone, so that the next round finds the memory or disk that this one found."""

@@ -11,28 +11,18 @@
  * Latency is open-loop: records are sent by the clock, whether earlier ones are acknowledged or not.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <endian.h>
+#include "protocol.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { MAX_CONNECTIONS = 4096, MAX_PARTITIONS = 1024, IN_SIZE = 1 << 18, OUT_SIZE = 1 << 17, PIECE = 512, BATCH_HEADER = 61 };
 
 static const char *mode, *topic = "bench";
-static long port, connections = 4, inflight = 1, batch_bytes = 0, record_bytes = 100, count, warmup, server_pid, rate = 2000, max_bytes = 1 << 20;
+static long connections = 4, inflight = 1, batch_bytes = 0, record_bytes = 100, count, warmup, rate = 2000, max_bytes = 1 << 20;
 static long by_names = 0, seconds = 60;
 
 static int partitions, produce_version, fetch_version;
@@ -42,63 +32,6 @@ static size_t batch_size;
 static uint8_t head[256];       /* a Produce request up to its records; size, correlation id and partition are patched */
 static size_t head_size, head_partition_at;
 static const uint8_t tail[3];   /* empty tags of partition, topic and request */
-
-static void fail(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("load: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static int64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-/* ---- primitive types ---- */
-
-static uint8_t *put16(uint8_t *p, int v) { uint16_t x = htobe16((uint16_t)v); memcpy(p, &x, 2); return p + 2; }
-static uint8_t *put32(uint8_t *p, int32_t v) { uint32_t x = htobe32((uint32_t)v); memcpy(p, &x, 4); return p + 4; }
-static uint8_t *put64(uint8_t *p, int64_t v) { uint64_t x = htobe64((uint64_t)v); memcpy(p, &x, 8); return p + 8; }
-static uint8_t *put_uvarint(uint8_t *p, uint64_t v) {
-    while (v >= 0x80) { *p++ = (uint8_t)(v | 0x80); v >>= 7; }
-    *p++ = (uint8_t)v;
-    return p;
-}
-static uint8_t *put_varint(uint8_t *p, int64_t v) { return put_uvarint(p, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63)); }
-static uint8_t *put_compact(uint8_t *p, const char *s) {
-    size_t n = strlen(s);
-    p = put_uvarint(p, n + 1);
-    memcpy(p, s, n);
-    return p + n;
-}
-static int get16(const uint8_t *p) { uint16_t x; memcpy(&x, p, 2); return (int16_t)be16toh(x); }
-static int32_t get32(const uint8_t *p) { uint32_t x; memcpy(&x, p, 4); return (int32_t)be32toh(x); }
-static int64_t get64(const uint8_t *p) { uint64_t x; memcpy(&x, p, 8); return (int64_t)be64toh(x); }
-static uint64_t get_uvarint(const uint8_t **p) {
-    uint64_t v = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-        uint8_t b = *(*p)++;
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80)) return v;
-    }
-    fail("a varint of the server doesn't end");
-    return 0;
-}
-static void skip_tags(const uint8_t **p) {
-    for (uint64_t n = get_uvarint(p); n > 0; n--) {
-        get_uvarint(p);
-        uint64_t size = get_uvarint(p);
-        *p += size;
-    }
-}
-static void skip_compact(const uint8_t **p) {
-    uint64_t n = get_uvarint(p);
-    if (n) *p += n - 1;
-}
 
 static uint32_t crc32c(const uint8_t *p, size_t n) {
     static uint32_t table[256];
@@ -154,16 +87,6 @@ static void build_batch(void) {
     put32(crc, (int32_t)crc32c(crc + 4, batch_size - 21));
 }
 
-static uint8_t *put_header(uint8_t *p, int key, int version, int flexible) {
-    p = put16(put16(p + 4, key), version);
-    p = put32(p, 0);
-    p = put16(p, 5);
-    memcpy(p, "bench", 5);
-    p += 5;
-    if (flexible) *p++ = 0;
-    return p;
-}
-
 static void build_produce_head(void) {
     uint8_t *p = put_header(head, 0, produce_version, 1);
     *p++ = 0;                                  /* no transactional id */
@@ -179,25 +102,6 @@ static void build_produce_head(void) {
 }
 
 /* ---- blocking calls, for the start ---- */
-
-static int connect_once(void) {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0) { close(fd); return -1; }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return fd;
-}
-
-/* Sends the request in [buffer, end) and returns the body behind the correlation id; NULL when the connection fails. */
-static const uint8_t *call(int fd, uint8_t *buffer, uint8_t *end, uint8_t *reply, size_t reply_size) {
-    put32(buffer, (int32_t)(end - buffer - 4));
-    if (write(fd, buffer, (size_t)(end - buffer)) != end - buffer) return NULL;
-    if (recv(fd, reply, 4, MSG_WAITALL) != 4) return NULL;
-    int32_t size = get32(reply);
-    if (size < 4 || (size_t)size > reply_size) return NULL;
-    if (recv(fd, reply, (size_t)size, MSG_WAITALL) != size) return NULL;
-    return reply + 4;
-}
 
 static int version_of(const uint8_t *body, int key) {
     int32_t n = get32(body + 2);
@@ -319,20 +223,6 @@ static uint32_t *latencies, *late;              /* microseconds * 10: from send,
 static size_t ring_size;
 
 /* CPU time of the server so far, in ms. */
-static int64_t server_cpu_ms(void) {
-    if (!server_pid) return 0;
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", server_pid);
-    int fd = open(path, O_RDONLY);
-    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
-    if (n <= 0) fail("no process %ld", server_pid);
-    close(fd);
-    line[n] = 0;
-    unsigned long user, system;
-    if (sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) fail("can't read %s", path);
-    return (int64_t)(user + system) * 1000 / sysconf(_SC_CLK_TCK);
-}
-
 static void count_done(long more) {
     if (done < warmup && done + more >= warmup) {
         window_start_ns = now_ns();

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from barnabas.node.connection import Connection
+    from barnabas.wire.framing import EncodedResponse
     from barnabas.wire.schema import Message
 
 _KEY_AND_VERSION = Struct(">hh")
@@ -58,6 +59,8 @@ SERVED = frozenset(
         "OffsetFetch",
         "OffsetForLeaderEpoch",
         "Produce",
+        "SaslAuthenticate",
+        "SaslHandshake",
         "SyncGroup",
         "UnregisterBroker",
         "UpdateFeatures",
@@ -76,7 +79,7 @@ class Entry:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.request: type[Message] = api.request()
-        self.handle: Callable[[Any, Call], Message | None] = import_module(f"barnabas.node.handlers.{api.stem}").handle
+        self.handle: Callable[[Any, Call], Message | EncodedResponse | None] = import_module(f"barnabas.node.handlers.{api.stem}").handle
 
 
 def served_apis(listener: int) -> list[Api]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from barnabas.node.controller_host import ControllerHost
     from barnabas.node.coordinator import GroupCoordinators
     from barnabas.node.disk_duties import DiskDuties
+    from barnabas.node.handlers.metadata import AllTopics
     from barnabas.node.network import Network
     from barnabas.node.partition import Partition
     from barnabas.node.producer_ids import ProducerIds
@@ -60,6 +61,7 @@ class Node:
             config.replication.fetch_session_slots, _SESSION_EVICTION_MS, lambda: int.from_bytes(os.urandom(4), "big") & 0x7FFFFFFF
         )
         self.auto_topics = AutoTopics(self)
+        self.all_topics: AllTopics | None = None
         self._settings: dict[str, TopicSettings] = {}
         self._warned_ms: dict[str, int] = {}
 

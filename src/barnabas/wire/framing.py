@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from barnabas.wire.types import AS_JAVA, DecodeError, EncodeError, read_length, read_uvarint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from barnabas.wire.apis import Api
     from barnabas.wire.schema import Message
 
@@ -75,7 +77,19 @@ def encode_request(api: Api, version: int, correlation_id: int, client_id: str |
     )
 
 
-def encode_response(api: Api, version: int, correlation_id: int, response: Message) -> bytes:
+class EncodedResponse:
+    """A response's body for one version, encoded once and sent more than once."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, response: Message, version: int) -> None:
+        self.body = response.encode(version)
+
+    def encode_to(self, put: Callable[[bytes], object], version: int) -> None:
+        put(self.body)
+
+
+def encode_response(api: Api, version: int, correlation_id: int, response: Message | EncodedResponse) -> bytes:
     """A whole frame. Raises EncodeError."""
     parts = [b""]
     if api.response_header_version(version):

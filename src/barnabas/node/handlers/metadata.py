@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.node.topic_views import CLUSTER_OPERATIONS, INTERNAL_TOPICS, TOPIC_OPERATIONS, alive_brokers, is_topic_name, metadata_topic
 from barnabas.wire.errors import Error
+from barnabas.wire.framing import EncodedResponse
 from barnabas.wire.messages.metadata import MetadataResponse
 from barnabas.wire.types import ZERO_UUID
 
@@ -21,8 +22,32 @@ if TYPE_CHECKING:
 _ASKS_BY_ID = 12
 
 
-def handle(request: MetadataRequest, call: Call) -> MetadataResponse | None:
+class AllTopics:
+    """Answers for all topics of one image: whoever subscribes by pattern or watches a cluster asks for them again and again."""
+
+    __slots__ = ("answers", "cluster", "topics")
+
+    def __init__(self, image: MetadataImage) -> None:
+        self.topics = image.topics
+        self.cluster = image.cluster
+        self.answers: dict[tuple[int, str, bool, bool], EncodedResponse] = {}
+
+
+def handle(request: MetadataRequest, call: Call) -> MetadataResponse | EncodedResponse | None:
     image = call.node.image
+    if request.topics is not None and (call.version or request.topics):
+        return _answer(request, call, image)
+    kept = call.node.all_topics
+    if kept is None or kept.topics is not image.topics or kept.cluster is not image.cluster:
+        kept = call.node.all_topics = AllTopics(image)
+    asked = (call.version, call.listener, request.include_topic_authorized_operations, request.include_cluster_authorized_operations)
+    answer = kept.answers.get(asked)
+    if answer is None:
+        answer = kept.answers[asked] = EncodedResponse(_answer(request, call, image), call.version)
+    return answer
+
+
+def _answer(request: MetadataRequest, call: Call, image: MetadataImage) -> MetadataResponse:
     response = MetadataResponse(
         brokers=alive_brokers(image, call.listener), cluster_id=call.node.cluster_id, controller_id=call.node.any_broker_id(image), topics=[]
     )
