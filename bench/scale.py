@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
             *described,
             "",
             "One combined node, loopback, plaintext, a fresh directory each round. Load from `bench/scale.c` and `bench/load.c`.",
-            f"The starts are from exec to the first Metadata reply that lists the broker.",
+            "The starts are from exec to the first Metadata reply that lists the broker.",
             f"The group's initial delay is {INITIAL_DELAY_MS} ms, which both wait twice. Ratio: Barnabas / Apache.",
             "",
             *table(samples, ROWS),
