@@ -251,15 +251,15 @@ class InMemory:
 
     def _configs(self, request: Any, operation: Any, what: Callable[[Any], Any]) -> list[tuple[int, str, int]]:
         changes = [((each.resource_type, each.resource_name), [(config.name, what(config)) for config in each.configs]) for each in request.resources]
-        verdicts = screen(changes, 1, self._judge(operation is config_changes.legacy_alter), on_controller=False)
-        allowed = {resource: dict(given) for (resource, given), refused in zip(changes, verdicts, strict=True) if refused is None}
+        verdicts = screen(changes, 1, self._judge(operation is config_changes.legacy_alter), with_loggers=False)
+        allowed = {resource: dict(given) for resource, given in changes if verdicts[resource] is None}
         if operation is config_changes.legacy_alter:
             allowed = {resource: {name: value for name, (_, value) in given.items()} for resource, given in allowed.items()}
         result = operation(self.controller, allowed, validate_only=request.validate_only, forwarded=True)
         self.cluster.run(result)
         outcome = []
-        for (resource, _), refused in zip(changes, verdicts, strict=True):
-            refused = refused or result.response.get(resource)
+        for resource, _ in changes:
+            refused = verdicts[resource] or result.response.get(resource)
             outcome.append((*resource, int(refused.error) if refused else 0))
         return outcome
 

@@ -11,6 +11,8 @@ from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsR
 from barnabas.wire.messages.describe_cluster import DescribeClusterRequest
 from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
+from barnabas.wire.messages.sasl_authenticate import SaslAuthenticateRequest
+from barnabas.wire.messages.sasl_handshake import SaslHandshakeRequest
 from tests.differential.transcript import Client, Transcript, assert_same, module_scripts, transcribe
 
 if TYPE_CHECKING:
@@ -81,6 +83,15 @@ def describe_topic_partitions(script: Transcript) -> None:
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=cursor(topic_name="described-b", partition_index=1)), 0, "from b")
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=cursor(topic_name="described-a", partition_index=-1)), 0, "negative cursor")
     script.call(DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=0, cursor=None), 0, "limit 0")
+
+
+def sasl_where_there_is_none(script: Transcript) -> None:
+    """Both are listed and answered on listeners without SASL; the connection goes on."""
+    for mechanism in ("PLAIN", "SCRAM-SHA-256", ""):
+        script.all_versions(lambda _, mechanism=mechanism: SaslHandshakeRequest(mechanism=mechanism), mechanism)
+    for auth_bytes in (b"", b"\0user\0password"):
+        script.all_versions(lambda _, auth_bytes=auth_bytes: SaslAuthenticateRequest(auth_bytes=auth_bytes), repr(auth_bytes))
+    script.call(MetadataRequest(topics=[]), 12, "afterwards")
 
 
 @pytest.mark.parametrize("script", module_scripts(__name__), ids=lambda script: script.__name__)

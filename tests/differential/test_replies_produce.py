@@ -165,6 +165,8 @@ def append_time(script: Transcript) -> None:
     for codec in (Codec.NONE, Codec.GZIP, Codec.LZ4):
         script.call(_produce("produce-append-time", build_batch(VALUES, codec=codec)), 12, str(codec))
         script.call(_produce("produce-append-time", build_batch(VALUES, codec=codec)), 3, str(codec))
+        says_so = _patched(build_batch(VALUES, codec=codec), 21, ">h", codec.value | 8)
+        script.call(_produce("produce-append-time", says_so), 12, f"{codec}, and the producer says so")
     _fetch_all(script, "produce-append-time")
 
 

@@ -1,10 +1,11 @@
 """What can go wrong between a client and a cluster, named as Kafka's own clients name it.
 
-Owns: the exception and, for the tools, the Java class and default text of an error code. The codes are `wire.errors`.
+Owns: the exception and, for the tools, the Java class of an error code. The codes are `wire.errors`, their texts `wire.error_messages`.
 """
 
 from __future__ import annotations
 
+from barnabas.wire.error_messages import MESSAGES
 from barnabas.wire.errors import Error
 
 _PACKAGE = "org.apache.kafka.common.errors."
@@ -34,30 +35,6 @@ _JAVA_CLASSES = {
     "INVALID_REGULAR_EXPRESSION": "InvalidRegularExpression",
     "LISTENER_NOT_FOUND": "ListenerNotFoundException",
 }
-# Texts that tools show when a reply carries none.
-_TEXTS = {
-    "UNKNOWN_SERVER_ERROR": "The server experienced an unexpected error when processing the request.",
-    "OFFSET_OUT_OF_RANGE": "The requested offset is not within the range of offsets maintained by the server.",
-    "UNKNOWN_TOPIC_OR_PARTITION": "This server does not host this topic-partition.",
-    "LEADER_NOT_AVAILABLE": "There is no leader for this topic-partition as we are in the middle of a leadership election.",
-    "MESSAGE_TOO_LARGE": "The request included a message larger than the max message size the server will accept.",
-    "REQUEST_TIMED_OUT": "The request timed out.",
-    "NETWORK_EXCEPTION": "The server disconnected before a response was received.",
-    "COORDINATOR_NOT_AVAILABLE": "The coordinator is not available.",
-    "INVALID_TOPIC_EXCEPTION": "The request attempted to perform an operation on an invalid topic.",
-    "NOT_ENOUGH_REPLICAS": "Messages are rejected since there are fewer in-sync replicas than required.",
-    "INVALID_GROUP_ID": "The group id is invalid.",
-    "TOPIC_AUTHORIZATION_FAILED": "Topic authorization failed.",
-    "GROUP_AUTHORIZATION_FAILED": "Group authorization failed.",
-    "CLUSTER_AUTHORIZATION_FAILED": "Cluster authorization failed.",
-    "UNSUPPORTED_VERSION": "The version of API is not supported.",
-    "TOPIC_ALREADY_EXISTS": "Topic with this name already exists.",
-    "INVALID_RECORD": "This record has failed the validation on broker and hence will be rejected.",
-    "UNKNOWN_TOPIC_ID": "This server does not host this topic ID.",
-    "RESOURCE_NOT_FOUND": "A request illegally referred to a resource that does not exist.",
-    "GROUP_ID_NOT_FOUND": "The group id does not exist.",
-    "NON_EMPTY_GROUP": "The group is not empty.",
-}
 
 
 def java_class_of(error: Error) -> str:
@@ -73,7 +50,7 @@ class KafkaError(Exception):
     """An error that a reply carried, or that stands for what happened on the way. `str()` is its text."""
 
     def __init__(self, error: Error, message: str | None = None) -> None:
-        super().__init__(message if message else _TEXTS.get(error.name, error.name.capitalize().replace("_", " ") + "."))
+        super().__init__(message if message else MESSAGES[error])
         self.error = error
 
     @property

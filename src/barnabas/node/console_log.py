@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
-DEBUG, INFO, WARN, ERROR = 10, 20, 30, 40
-_NAMES = {DEBUG: "DEBUG", INFO: "INFO", WARN: "WARN", ERROR: "ERROR"}
+TRACE, DEBUG, INFO, WARN, ERROR, FATAL, OFF = 5, 10, 20, 30, 40, 50, 60
+NAMES = {TRACE: "TRACE", DEBUG: "DEBUG", INFO: "INFO", WARN: "WARN", ERROR: "ERROR", FATAL: "FATAL", OFF: "OFF"}
 
 
 class ConsoleLog:
@@ -24,7 +24,7 @@ class ConsoleLog:
         now = time.time()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         try:
-            sys.stdout.write(f"[{stamp},{int(now % 1 * 1000):03d}] {_NAMES[level]} {text} ({self.name})\n")
+            sys.stdout.write(f"[{stamp},{int(now % 1 * 1000):03d}] {NAMES[level]} {text} ({self.name})\n")
             sys.stdout.flush()
         except (OSError, ValueError):  # nobody reads any more: no reason to stop
-            self.level = ERROR + 1
+            self.level = OFF

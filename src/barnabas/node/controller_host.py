@@ -15,7 +15,7 @@ from barnabas.core.controller.broker_life import HeartbeatReply, process_broker_
 from barnabas.core.controller.config_rules import KafkaConfigRules
 from barnabas.core.controller.controller import Controller, ControllerSettings
 from barnabas.core.controller.registrations import register_broker, register_controller
-from barnabas.core.controller.result import ApiError, Result
+from barnabas.core.controller.result import TOO_LARGE, ApiError, Result
 from barnabas.core.metadata.features import SUPPORTED
 from barnabas.node.call import clock_ms
 from barnabas.node.loop import Loop
@@ -121,8 +121,8 @@ class ControllerHost:
         except ApiError as error:
             on_error(error.error, error.message)
             return
-        except TooManyRecords as error:
-            on_error(Error.POLICY_VIOLATION, str(error))
+        except TooManyRecords:
+            on_error(Error.POLICY_VIOLATION, TOO_LARGE)
             return
         except StorageError as error:
             if error.offline:

@@ -27,8 +27,20 @@ _THREADS = (
     "num.recovery.threads.per.data.dir",
     "background.threads",
     "num.network.threads",
-    "log.cleaner.threads",
+    "remote.log.reader.threads",
+    "remote.log.manager.copier.thread.pool.size",
+    "remote.log.manager.expiration.thread.pool.size",
+    "remote.log.manager.follower.thread.pool.size",
 )
+_CLEANER_THREADS = "log.cleaner.threads"
+_REQUIREMENTS = (
+    "log.roll.ms",
+    "log.roll.jitter.ms",
+    "log.retention.ms",
+    "log.cleaner.dedupe.buffer.size",
+    "max.connections.per.ip",
+)
+_WORDED = ("max.connections.per.ip.overrides", _CLEANER_THREADS)  # its errors are Java's own
 # What Apache Kafka would act on at once and this node only at a start, where acting late would be taken for done.
 _AT_START_ONLY = ("listeners", "listener.security.protocol.map", "cordoned.log.dirs")
 
@@ -76,12 +88,21 @@ def validate_broker(
     _check_keys(configs, per_broker)
     texts = overlay(static, cluster, configs) if per_broker else overlay(static, configs, broker)
     try:
+        if texts.get(_CLEANER_THREADS, "").strip() == "0":
+            raise ConfigError("/ by zero", _CLEANER_THREADS)  # what the release makes of it
         values = Values(BROKER, {name: parse(BROKER[name], text) for name, text in texts.items() if name in BROKER})
         check_broker(values)
         resolve(values)
     except ConfigError as error:
-        raise invalid_request(error.message if error.key in error.message else f"{error.key}: {error.message}", error.key) from None
+        raise invalid_request(_as_told(error), error.key) from None
     _check_running(values, present)
+
+
+def _as_told(error: ConfigError) -> str:
+    """The words of a broken rule as a reply has them."""
+    if error.key in _REQUIREMENTS and error.key in error.message and not error.message.startswith("Invalid value"):
+        return f"requirement failed: {error.message}"
+    return error.message if error.key in error.message or error.key in _WORDED else f"{error.key}: {error.message}"
 
 
 def _check_keys(configs: Mapping[str, str], per_broker: bool) -> None:
@@ -115,16 +136,42 @@ def _dynamic_row(name: str) -> Row | None:
 
 def _check_running(values: Values, present: Values) -> None:
     """What a running broker can be asked to change by."""
-    wrong = "Invalid dynamic configuration"
     for key in _THREADS:
         new, old = values.integer(key), present.integer(key)
-        if new != old and not max(1, old // 2) <= new <= old * 2:
-            raise invalid_request(f"{wrong}: {key}={new} must be at least half and at most double the current value {old}", key)
+        why = _thread_limit(new, old)
+        if why is not None:
+            raise _invalid_dynamic(f"Dynamic thread count update validation failed for {key}={new}, {why}", key)
+    new, old = values.integer(_CLEANER_THREADS), present.integer(_CLEANER_THREADS)
+    if new < old // 2:
+        raise _invalid_dynamic(f"Log cleaner threads cannot be reduced to less than half the current value {old}", _CLEANER_THREADS)
+    if new > old * 2:
+        raise _invalid_dynamic(f"Log cleaner threads cannot be increased to more than double the current value {old}", _CLEANER_THREADS)
     for unit, total in (("ms", retention_ms(values)), ("bytes", values.integer("log.retention.bytes"))):
-        key = f"log.local.retention.{unit}"
+        key, bound = f"log.local.retention.{unit}", f"log.retention.{unit}"
         local = values.integer(key)
-        if total >= 0 and local != -2 and not 0 <= local <= total:
-            raise invalid_request(f"{wrong}: {key}={local} must not be more than log.retention.{unit} ({total})", key)
+        if total < 0 or local == -2:
+            continue
+        if local == -1:
+            raise _invalid_dynamic(f"Invalid value -1 for configuration {key}: Value must not be -1 as {bound} value is set as {total}.", key)
+        if local > total:
+            raise _invalid_dynamic(f"Invalid value {local} for configuration {key}: Value must not be more than {bound} property value: {total}", key)
     for key in _AT_START_ONLY:
         if values[key] != present[key]:
-            raise invalid_request(f"{wrong}: this node takes {key} at its start only: change server.properties and start it again", key)
+            raise _invalid_dynamic(f"this node takes {key} at its start only: change server.properties and start it again", key)
+
+
+def _thread_limit(new: int, old: int) -> str | None:
+    if new == old:
+        return None
+    if new <= 0:
+        return "value should be at least 1"
+    if new < old // 2:
+        return f"value should be at least half the current value {old}"
+    return f"value should not be greater than double the current value {old}" if new > old * 2 else None
+
+
+def _invalid_dynamic(why: str, key: str) -> ConfigError:
+    """As the release words it, with its class's name: a broker's own refusal inside a refused request."""
+    return invalid_request(
+        f"Invalid value org.apache.kafka.common.config.ConfigException: {why} for configuration Invalid dynamic configuration", key
+    )

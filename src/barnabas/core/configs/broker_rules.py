@@ -67,7 +67,9 @@ def _check_network(values: Values) -> None:
         raise ConfigError("it must be larger or equal to socket.request.max.bytes, or -1", "queued.max.request.bytes")
     overrides = per_address_limits(values.text("max.connections.per.ip.overrides"))
     if values.integer("max.connections.per.ip") == 0 and not overrides:
-        raise ConfigError("it can be zero only if max.connections.per.ip.overrides is set", "max.connections.per.ip")
+        raise ConfigError(
+            "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.", "max.connections.per.ip"
+        )
     idle_ms = values.integer("connections.max.idle.ms")
     if 0 <= idle_ms <= values.integer("connection.failed.authentication.delay.ms"):
         raise ConfigError("it must be less than connections.max.idle.ms", "connection.failed.authentication.delay.ms")
@@ -80,9 +82,14 @@ def per_address_limits(text: str) -> dict[str, int]:
     for pair in filter(None, (part.strip() for part in text.split(","))):
         host, colon, count = pair.rpartition(":")
         host, count = host.strip(), count.strip()
-        if not colon or not is_host(host) or not count.removeprefix("-").isdecimal():
-            raise ConfigError(f"{pair} is no address:count pair", key)
+        if not colon:
+            raise ConfigError(f"Error parsing configuration property '{key}': begin 0, end -1, length {len(pair)}", key)
+        if not count.removeprefix("-").isdecimal():
+            raise ConfigError(f'For input string: "{count}"', key)
         limits[host] = int(count)
+    wrong = [host for host in limits if not is_host(host)]
+    if wrong:
+        raise ConfigError(f"{key} contains invalid addresses : {','.join(wrong)}", key)
     return limits
 
 

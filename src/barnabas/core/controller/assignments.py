@@ -26,9 +26,15 @@ def placed(controller: Controller, partitions: int, replication_factor: int) -> 
     for replicas in place(dice, _usable_brokers(controller), partitions, replication_factor):
         isr = [replica for replica in replicas if controller.brokers.is_active(replica)]
         if not isr:
-            raise ApiError(Error.INVALID_REPLICATION_FACTOR, "No broker can lead: all are fenced or shutting down.")
+            raise ApiError(
+                Error.INVALID_REPLICATION_FACTOR, f"{unable(replication_factor)}All brokers are currently fenced or in controlled shutdown."
+            )
         assignments.append(Assignment(replicas, isr))
     return assignments
+
+
+def unable(replication_factor: int) -> str:
+    return f"Unable to replicate the partition {replication_factor} time(s): "
 
 
 def assigned_by_hand(controller: Controller, partition_id: int, replicas: Sequence[int], replication_factor: int | None) -> Assignment:
@@ -36,22 +42,32 @@ def assigned_by_hand(controller: Controller, partition_id: int, replicas: Sequen
     check_replicas(controller, replicas)
     if replication_factor is not None and len(replicas) != replication_factor:
         raise ApiError(
-            Error.INVALID_REPLICA_ASSIGNMENT, f"Partition {partition_id} is given {len(replicas)} replicas, the others have {replication_factor}."
+            Error.INVALID_REPLICA_ASSIGNMENT,
+            f"The manual partition assignment includes a partition with {len(replicas)} replica(s), but this is not consistent with previous "
+            f"partitions, which have {replication_factor} replica(s).",
         )
     isr = [replica for replica in replicas if controller.brokers.is_active(replica)]
     if not isr:
-        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"All replicas of partition {partition_id} are on brokers that are fenced or shutting down.")
+        raise ApiError(
+            Error.INVALID_REPLICA_ASSIGNMENT,
+            f"All brokers specified in the manual partition assignment for partition {partition_id} are fenced or in controlled shutdown.",
+        )
     return Assignment(list(replicas), isr)
 
 
 def check_replicas(controller: Controller, replicas: Sequence[int]) -> None:
     if not replicas:
-        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, "A partition is assigned to no broker.")
-    for replica in replicas:
+        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, "The manual partition assignment includes an empty replica list.")
+    previous = None
+    for replica in sorted(replicas):
+        why = None
         if replica not in controller.brokers.registrations:
-            raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"A partition is assigned to broker {replica}, which isn't registered.")
-    if len(set(replicas)) != len(replicas):
-        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"A partition is assigned to one broker twice: {list(replicas)}.")
+            why = f"broker {replica}, but no such broker is registered."
+        elif replica == previous:
+            why = f"the broker {replica} more than once."
+        if why is not None:
+            raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"The manual partition assignment includes {why}")
+        previous = replica
 
 
 def _usable_brokers(controller: Controller) -> Iterator[UsableBroker]:

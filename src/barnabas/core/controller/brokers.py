@@ -44,9 +44,9 @@ class Brokers:
     def check_epoch(self, broker_id: int, broker_epoch: int) -> Broker:
         broker = self.registrations.get(broker_id)
         if broker is None:
-            raise ApiError(Error.STALE_BROKER_EPOCH, f"Broker {broker_id} isn't registered.")
+            raise ApiError(Error.STALE_BROKER_EPOCH, f"No broker registration found for broker id {broker_id}")
         if broker.epoch != broker_epoch:
-            raise ApiError(Error.STALE_BROKER_EPOCH, f"Broker {broker_id} has epoch {broker.epoch}, not {broker_epoch}.")
+            raise ApiError(Error.STALE_BROKER_EPOCH, f"Expected broker epoch {broker.epoch}, but got broker epoch {broker_epoch}")
         return broker
 
     def default_directory(self, broker_id: int) -> bytes:

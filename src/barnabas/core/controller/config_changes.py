@@ -93,7 +93,7 @@ def _new_value(controller: Controller, resource: ConfigResource, name: str, oper
         raise ApiError(Error.UNKNOWN_SERVER_ERROR)  # as Apache Kafka's controller, which trips over it
     rules = controller.configs.rules
     if not rules.is_list(resource[0], name):
-        raise ApiError(Error.INVALID_CONFIG, f"{_OPERATIONS[operation]} works on lists only, and {name} is none.")
+        raise ApiError(Error.INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {name} because its type is not LIST.")
     present = rules.default(resource[0], name) if before is None else before
     items = [item for item in (present or "").split(",") if item]
     for item in (operand or "").split(","):
@@ -113,7 +113,10 @@ def _validate(controller: Controller, resource: ConfigResource, records: Iterabl
         if record.value is None:
             result.pop(record.name, None)
         elif len(record.value) > _GREATEST_VALUE_SIZE:
-            raise ApiError(Error.INVALID_CONFIG, f"The value of {record.name} would be longer than {_GREATEST_VALUE_SIZE} bytes.")
+            raise ApiError(
+                Error.INVALID_CONFIG,
+                f"The configuration value cannot be added because it exceeds the maximum value size of {_GREATEST_VALUE_SIZE} bytes.",
+            )
         else:
             result[record.name] = record.value
     controller.configs.rules.validate(resource, result, existing)
@@ -126,35 +129,40 @@ def _check_elr(controller: Controller, record: ConfigRecord) -> None:
     if record.name != MIN_INSYNC_REPLICAS or record.resource_type != BROKER or not controller.features.elr_enabled:
         return
     if record.resource_name:
-        raise ApiError(Error.INVALID_CONFIG, f"{MIN_INSYNC_REPLICAS} can't be set for a single broker while eligible leader replicas are in use.")
+        raise ApiError(Error.INVALID_CONFIG, f"Broker-level {MIN_INSYNC_REPLICAS} cannot be altered while ELR is enabled.")
     if record.value is None:
-        raise ApiError(Error.INVALID_CONFIG, f"{MIN_INSYNC_REPLICAS} can't be removed from the cluster while eligible leader replicas are in use.")
+        raise ApiError(Error.INVALID_CONFIG, f"Cluster-level {MIN_INSYNC_REPLICAS} cannot be removed while ELR is enabled.")
 
 
 def _check_cordoned(controller: Controller, record: ConfigRecord, present: str | None, forwarded: bool) -> None:
     if record.name != CORDONED_LOG_DIRS or record.resource_type != BROKER:
         return
     if controller.features.level < MV_4_3_IV0_CORDONED_DIRECTORIES:
-        raise ApiError(Error.INVALID_CONFIG, f"{CORDONED_LOG_DIRS} needs metadata.version {MV_4_3_IV0_CORDONED_DIRECTORIES} (4.3-IV0) or later.")
+        raise ApiError(
+            Error.INVALID_CONFIG, f"The {CORDONED_LOG_DIRS} configuration value cannot be set because it requires metadata.version >= 4.3-IV0"
+        )
     if forwarded or not (record.value or "").strip():
         return
     before = {item.strip() for item in (present or "").split(",")}
     if not {item.strip() for item in (record.value or "").split(",")} <= before:
-        raise ApiError(Error.INVALID_CONFIG, f"Sent to a controller, a change of {CORDONED_LOG_DIRS} can only take directories away.")
+        raise ApiError(
+            Error.INVALID_CONFIG,
+            f"When updating {CORDONED_LOG_DIRS} via controllers,  the new value must be a subset of the current configuration value.",
+        )
 
 
 def _check_exists(controller: Controller, resource: ConfigResource) -> None:
     resource_type, name = resource
     if resource_type == TOPIC:
         if name not in controller.topics.by_name:
-            raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"There is no topic '{name}'.")
+            raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
     elif resource_type == BROKER:
         if not name:
             return
         if not name.removeprefix("-").isdecimal():
-            raise ApiError(Error.INVALID_REQUEST, f"'{name}' is no broker id.")
+            raise ApiError(Error.INVALID_REQUEST, f"Invalid broker name {name}")
         if int(name) not in controller.brokers.registrations and int(name) not in controller.settings.voter_ids:
-            raise ApiError(Error.BROKER_ID_NOT_REGISTERED, f"There is no node with id {name}.")
+            raise ApiError(Error.BROKER_ID_NOT_REGISTERED, f"No node with id {int(name)} found.")
     elif resource_type not in (BROKER_LOGGER, CLIENT_METRICS, GROUP):
         raise ApiError(Error.INVALID_REQUEST, f"Unknown config resource type {resource_type}.")
 

@@ -99,18 +99,20 @@ def _check_name(resource_type: int, name: str) -> None:
         from barnabas.core.controller.topic_names import problem
 
         if not name:
-            raise ApiError(Error.INVALID_REQUEST, "Topics have no default configuration of their own; the cluster's brokers have.")
+            raise ApiError(Error.INVALID_REQUEST, "Default topic resources are not allowed.")
         why = problem(name)
         if why is not None:
             raise ApiError(Error.INVALID_TOPIC_EXCEPTION, why)
     elif resource_type == BROKER:
-        if name and not name.isdecimal():
-            raise ApiError(Error.INVALID_REQUEST, f"'{name}' is no broker id.")
+        if name and not name.removeprefix("-").isdecimal():
+            raise ApiError(Error.INVALID_REQUEST, "Unable to parse broker name as a base 10 number.")
+        if name and int(name) < 0:
+            raise ApiError(Error.INVALID_REQUEST, "Invalid negative broker ID.")
     elif resource_type == GROUP:
         if not name:
-            raise ApiError(Error.INVALID_REQUEST, "Groups have no default configuration of their own; the cluster's brokers have.")
+            raise ApiError(Error.INVALID_REQUEST, "Default group resources are not allowed.")
     elif resource_type != CLIENT_METRICS:
-        raise ApiError(Error.INVALID_REQUEST, f"Configs of resource type {resource_type} are not kept in the cluster's metadata.")
+        raise ApiError(Error.INVALID_REQUEST, f"Unknown resource type {resource_type}")
 
 
 def _rows(resource_type: int) -> Mapping[str, Row]:

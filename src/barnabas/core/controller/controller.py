@@ -23,7 +23,7 @@ from barnabas.core.controller.configs import Configs
 from barnabas.core.controller.features import Features
 from barnabas.core.controller.heartbeats import Heartbeats
 from barnabas.core.controller.producer_ids import ProducerIds
-from barnabas.core.controller.result import MAX_RECORDS_PER_USER_OPERATION, ApiError, Result
+from barnabas.core.controller.result import MAX_RECORDS_PER_USER_OPERATION, TOO_LARGE, ApiError, Result
 from barnabas.core.controller.stored import Stored
 from barnabas.core.controller.topics import Topics
 from barnabas.core.metadata.record_versions import record_version
@@ -200,7 +200,7 @@ class Controller:
     def check_record_count(self, made: Sequence[Message]) -> None:
         """C10: what one user may cause by one request is bounded."""
         if len(made) > MAX_RECORDS_PER_USER_OPERATION:
-            raise ApiError(Error.POLICY_VIOLATION, f"The request would make {len(made)} records; {MAX_RECORDS_PER_USER_OPERATION} are allowed.")
+            raise ApiError(Error.POLICY_VIOLATION, TOO_LARGE)
 
 
 def _nothing(record: Message) -> None:

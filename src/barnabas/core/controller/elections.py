@@ -82,7 +82,7 @@ def elect_leaders(controller: Controller, request: ElectLeadersRequest) -> Resul
     from barnabas.wire.messages.elect_leaders import ElectLeadersResponse
 
     if request.election_type not in (_PREFERRED_ELECTION, _UNCLEAN_ELECTION):
-        raise ApiError(Error.INVALID_REQUEST, f"Unknown election type {request.election_type}.")
+        raise ApiError(Error.INVALID_REQUEST, f"Unknown election type {request.election_type}")
     election = UNCLEAN if request.election_type == _UNCLEAN_ELECTION else PREFERRED
     records: list[Message] = []
     if request.topic_partitions is None:
@@ -117,20 +117,24 @@ def _elect_in_topic(
 def _elect(controller: Controller, name: str, partition_id: int, election: str) -> Message:
     topic = controller.topics.find(name)
     if topic is None:
-        raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"There is no topic {name}.")
+        raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"No such topic as {name}")
     partition = topic.partitions.get(partition_id)
     if partition is None:
-        raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{partition_id}.")
+        raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"No such partition as {name}-{partition_id}")
     if partition.leader == partition.preferred_leader if election == PREFERRED else partition.leader != NO_LEADER:
-        raise ApiError(Error.ELECTION_NOT_NEEDED, f"{name}-{partition_id} has the leader that the election would give it.")
+        raise _refused(Error.ELECTION_NOT_NEEDED)
     change = begin_change(controller, topic, partition)
     change.election = election
     record = change.build(topic.id, partition_id)
     if record is None:
-        if election == PREFERRED:
-            raise ApiError(Error.PREFERRED_LEADER_NOT_AVAILABLE, f"Broker {partition.preferred_leader} can't lead {name}-{partition_id} now.")
-        raise ApiError(Error.ELIGIBLE_LEADERS_NOT_AVAILABLE, f"No replica of {name}-{partition_id} can lead now.")
+        raise _refused(Error.PREFERRED_LEADER_NOT_AVAILABLE if election == PREFERRED else Error.ELIGIBLE_LEADERS_NOT_AVAILABLE)
     return record
+
+
+def _refused(error: Error) -> ApiError:
+    from barnabas.wire.error_messages import MESSAGES
+
+    return ApiError(error, MESSAGES[error])
 
 
 def elect_preferred(controller: Controller) -> Result:

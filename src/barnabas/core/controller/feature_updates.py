@@ -48,7 +48,7 @@ def update_features(
         records = _updates(controller, wanted, request.validate_only, upgrade_kraft_version)
     except ApiError as error:
         answer.error_code = error.error
-        answer.error_message = f"No feature was changed, since one of them can't be: {error.message}"
+        answer.error_message = f"The update failed for all features since the following feature had an error: {error.message}"
         return Result([], answer)
     if version <= _LAST_VERSION_WITH_RESULTS:
         answer.results = [
@@ -77,7 +77,7 @@ def _updates(
         _check(controller, feature, present.get(feature, 0), level, upgrade_type)
         if feature == KRAFT_VERSION:
             if level != present[KRAFT_VERSION] and (upgrade_type != UPGRADE or upgrade_kraft_version is None):
-                raise _invalid(feature, level, "It can't be changed here and now.")
+                raise _invalid(feature, level, "Can't downgrade the version of this feature.")
             continue
         needed = required_metadata_version(feature, level)
         if proposed_metadata_version < needed:
@@ -92,34 +92,42 @@ def _updates(
 
 def _check(controller: Controller, feature: str, present: int, level: int, upgrade_type: int) -> None:
     if upgrade_type not in (UPGRADE, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE):
-        raise _invalid(feature, level, f"There is no upgrade type {upgrade_type}.")
+        raise _invalid(feature, level, "The controller does not support the given upgrade type.")
     if level < 0:
-        raise _invalid(feature, level, "A level can't be below 0.")
+        raise _invalid(feature, level, "A feature version cannot be less than 0.")
     for who, (least, greatest) in _supporters(controller, feature):
         if not least <= level <= greatest:
-            raise _invalid(feature, level, f"{who} doesn't know this feature." if greatest == 0 else f"{who} supports {least} to {greatest}.")
+            supported = f"{least}-{greatest}" if least != greatest else str(least)
+            raise _invalid(feature, level, f"{who} does not support this feature." if greatest == 0 else f"{who} only supports versions {supported}")
     if level < present and upgrade_type == UPGRADE:
-        raise _invalid(feature, level, f"It is {present} now; say that a downgrade is meant.")
+        raise _invalid(
+            feature, level, "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade."
+        )
     if level > present and upgrade_type != UPGRADE:
-        raise _invalid(feature, level, f"It is {present} now; that would be no downgrade.")
+        raise _invalid(feature, level, "Can't downgrade to a newer version.")
     if feature == METADATA_VERSION and any(level < changed <= present for changed in METADATA_CHANGED_AT):
-        raise _invalid(feature, level, f"Metadata that {present} knows could be lost, and Kafka has no way yet to force that.")
+        why = (
+            "Unsafe metadata downgrade is not supported in this version."
+            if upgrade_type == UNSAFE_DOWNGRADE
+            else "Refusing to perform the requested downgrade because it might delete metadata information."
+        )
+        raise ApiError(Error.INVALID_UPDATE_VERSION, f"Unsupported {METADATA_VERSION} downgrade from {present} to {level}. {why}")
 
 
 def _supporters(controller: Controller, feature: str) -> Iterator[tuple[str, tuple[int, int]]]:
     """Every node that must be able to live with the new level, and the levels it supports."""
-    yield f"controller {controller.settings.node_id}", SUPPORTED.get(feature, (0, 0))
+    yield f"Local controller {controller.settings.node_id}", SUPPORTED.get(feature, (0, 0))
     for broker in controller.brokers.registrations.current.values():
-        yield f"broker {broker.id}", broker.features.get(feature, (0, 0))
+        yield f"Broker {broker.id}", broker.features.get(feature, (0, 0))
     if controller.features.level < MV_3_7_IV0_CONTROLLER_REGISTRATION:
         return
     registered = controller.brokers.controllers.current
     for other in registered.values():
         if other.id != controller.settings.node_id:
-            yield f"controller {other.id}", other.features.get(feature, (0, 0))
+            yield f"Controller {other.id}", other.features.get(feature, (0, 0))
     for voter in controller.settings.voter_ids:
         if voter != controller.settings.node_id and voter not in registered:
-            raise _invalid(feature, -1, f"Controller {voter} hasn't registered, so nobody knows what it supports.")
+            raise _invalid(feature, -1, f"controller {voter} has not registered, and may not support this feature")
 
 
 def _elr_configs(controller: Controller) -> list[Message]:
@@ -135,4 +143,4 @@ def _elr_configs(controller: Controller) -> list[Message]:
 
 
 def _invalid(feature: str, level: int, why: str) -> ApiError:
-    return ApiError(Error.INVALID_UPDATE_VERSION, f"{feature} can't become {level}. {why}")
+    return ApiError(Error.INVALID_UPDATE_VERSION, f"Invalid update version {level} for feature {feature}. {why}")

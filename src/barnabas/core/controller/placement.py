@@ -140,10 +140,11 @@ def place(dice: Dice, brokers: Iterable[UsableBroker], partitions: int, replicat
     """Replicas for each new partition. Raises INVALID_REPLICATION_FACTOR if the cluster has too few brokers."""
     racks = _Racks(dice, brokers)
     if racks.unfenced == 0:
-        raise ApiError(Error.INVALID_REPLICATION_FACTOR, "No broker can take partitions: all are fenced, or all their log directories are cordoned.")
+        raise ApiError(Error.INVALID_REPLICATION_FACTOR, "All brokers are currently fenced, or have all their log directories cordoned.")
     if replication_factor > racks.total:
         raise ApiError(
             Error.INVALID_REPLICATION_FACTOR,
-            f"A replication factor of {replication_factor} needs as many brokers, but only {racks.total} are registered and not cordoned.",
+            f"The target replication factor of {replication_factor} cannot be reached because only {racks.total} broker(s) are registered "
+            "or some brokers have all their log directories cordoned.",
         )
     return [racks.place(replication_factor) for _ in range(partitions)]

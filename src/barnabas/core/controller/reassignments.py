@@ -83,8 +83,10 @@ def list_partition_reassignments(controller: Controller, request: ListPartitionR
 def _reassign(controller: Controller, name: str, partition_id: int, target: Sequence[int] | None, may_change_factor: bool) -> list[Message]:
     topic = controller.topics.find(name)
     partition = None if topic is None else topic.partitions.get(partition_id)
-    if topic is None or partition is None:
-        raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{partition_id}.")
+    if topic is None:
+        raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"Unable to find a topic named {name}.")
+    if partition is None:
+        raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION, f"Unable to find partition {name}:{partition_id}.")
     if target is None:
         return _cancel(controller, topic, partition_id, partition)
     check_replicas(controller, target)
@@ -92,7 +94,7 @@ def _reassign(controller: Controller, name: str, partition_id: int, target: Sequ
         settled = (set(partition.replicas) | set(partition.adding_replicas)) - set(partition.removing_replicas)
         present = len(settled) if partition.is_reassigning else len(partition.replicas)
         if len(target) != present:
-            raise ApiError(Error.INVALID_REPLICATION_FACTOR, f"{name}-{partition_id} has {present} replicas and would get {len(target)}.")
+            raise ApiError(Error.INVALID_REPLICATION_FACTOR, f"The replication factor is changed from {present} to {len(target)}")
     removing = sorted(set(partition.replicas) - set(target))
     adding = sorted(set(target) - set(partition.replicas))
     change = begin_change(controller, topic, partition)
@@ -112,11 +114,12 @@ def _cancel(controller: Controller, topic: TopicState, partition_id: int, partit
     replicas = [replica for replica in partition.replicas if replica not in partition.adding_replicas]
     isr = [replica for replica in partition.isr if replica not in partition.adding_replicas]
     if not replicas:
-        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"All replicas of {topic.name}-{partition_id} were being added.")
+        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, "Invalid replica assignment: addingReplicas contains all replicas.")
     if not isr:
         if not may_be_unclean:
             raise ApiError(
-                Error.INVALID_REPLICA_ASSIGNMENT, f"Going back would make a leader of {topic.name}-{partition_id} that may lack committed records."
+                Error.INVALID_REPLICA_ASSIGNMENT,
+                f"Unable to revert partition assignment for {topic.name}:{partition_id} because it would require an unclean leader election.",
             )
         isr = replicas[:1]
     change = begin_change(controller, topic, partition)

@@ -123,7 +123,7 @@ def _leave_everything(controller: Controller, broker_id: int, was_clean: bool) -
 def register_controller(controller: Controller, request: ControllerRegistrationRequest) -> Result:
     """ControllerRegistration (70). The response is None."""
     if controller.features.level < MV_3_7_IV0_CONTROLLER_REGISTRATION:
-        raise ApiError(Error.UNSUPPORTED_VERSION, f"Controllers register from metadata.version {MV_3_7_IV0_CONTROLLER_REGISTRATION} (3.7-IV0) on.")
+        raise ApiError(Error.UNSUPPORTED_VERSION, "The current MetadataVersion is too old to support controller registrations.")
     record = RegisterControllerRecord(
         controller_id=request.controller_id,
         incarnation_id=request.incarnation_id,
@@ -146,7 +146,7 @@ def unregister_broker(controller: Controller, broker_id: int) -> Result:
     """UnregisterBroker (64): out of every ISR and ELR; its replicas stay assigned. The response is None."""
     existing = controller.brokers.registrations.get(broker_id)
     if existing is None:
-        raise ApiError(Error.BROKER_ID_NOT_REGISTERED, f"Broker {broker_id} isn't registered.")
+        raise ApiError(Error.BROKER_ID_NOT_REGISTERED, f"Broker ID {broker_id} is not currently registered")
     records = leader_and_isr_updates(controller, controller.topics.in_isr.of(broker_id), remove=broker_id)
     records += leader_and_isr_updates(controller, controller.topics.in_elr.of(broker_id), remove=broker_id)
     records.append(UnregisterBrokerRecord(broker_id=broker_id, broker_epoch=existing.epoch))

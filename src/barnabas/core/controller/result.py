@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from barnabas.wire.schema import Message
 
 MAX_RECORDS_PER_USER_OPERATION = 10_000
+TOO_LARGE = "Unable to perform excessively large batch operation."
 
 
 class Result(NamedTuple):

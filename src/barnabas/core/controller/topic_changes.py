@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.controller import config_changes, topic_names
-from barnabas.core.controller.assignments import Assignment, assigned_by_hand, placed
+from barnabas.core.controller.assignments import Assignment, assigned_by_hand, placed, unable
 from barnabas.core.controller.result import ApiError, Result
 from barnabas.core.metadata.directory_ids import random_id
 from barnabas.core.metadata.features import MV_3_7_IV2_DIRECTORY_ASSIGNMENT
@@ -64,9 +64,9 @@ def create_topics(
         answers.append(answer)
     for name, count in seen.items():
         if count > 1:
-            answers.append(_refusal(name, Error.INVALID_REQUEST, "The request names this topic more than once."))
+            answers.append(_refusal(name, Error.INVALID_REQUEST, "Duplicate topic name."))
         elif name == _METADATA_TOPIC:
-            answers.append(_refusal(name, Error.INVALID_REQUEST, f"{_METADATA_TOPIC} is internal and can't be created."))
+            answers.append(_refusal(name, Error.INVALID_REQUEST, f"Creation of internal topic {_METADATA_TOPIC} is prohibited."))
         elif name not in creatable:
             answers.append(_refusal(name, Error.TOPIC_AUTHORIZATION_FAILED, "Authorization failed."))
     controller.check_record_count(records)
@@ -83,18 +83,18 @@ def _check_partition_count(controller: Controller, topics: list[CreateTopicsRequ
         count = len(topic.assignments) or (controller.settings.default_partitions if topic.num_partitions == -1 else topic.num_partitions)
         total += max(count, 0)
     if total > MAX_PARTITIONS_PER_REQUEST:
-        raise ApiError(Error.POLICY_VIOLATION, f"One request may create {MAX_PARTITIONS_PER_REQUEST} partitions; these would be {total}.")
+        raise ApiError(Error.POLICY_VIOLATION, "Excessively large number of partitions per request.")
 
 
 def _create_topic(
     controller: Controller, topic: CreateTopicsRequest.CreatableTopic, version: int, may_see_configs: bool
 ) -> tuple[list[Message], CreateTopicsResponse.CreatableTopicResult]:
     if topic.name in controller.topics.by_name:
-        raise ApiError(Error.TOPIC_ALREADY_EXISTS, f"There is a topic '{topic.name}' already.")
+        raise ApiError(Error.TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")
     topic_names.check(topic.name, controller.topics)
     nulls = [config.name for config in topic.configs if config.value is None]
     if nulls:
-        raise ApiError(Error.INVALID_CONFIG, f"These configs of the topic have no value: {','.join(nulls)}")
+        raise ApiError(Error.INVALID_CONFIG, f"Null value not supported for topic configs: {','.join(nulls)}")
     configs = {config.name: config.value for config in topic.configs if config.value is not None}
     config_records = config_changes.for_new_topic(controller, topic.name, configs) if configs else []
     assignments = _assignments(controller, topic)
@@ -118,16 +118,20 @@ def _create_topic(
 
 def _assignments(controller: Controller, topic: CreateTopicsRequest.CreatableTopic) -> dict[int, Assignment]:
     if topic.assignments:
-        if topic.replication_factor != -1 or topic.num_partitions != -1:
-            raise ApiError(Error.INVALID_REQUEST, "With a manual assignment, the partition count and the replication factor must be -1.")
+        given = "replication factor" if topic.replication_factor != -1 else "numPartitions" if topic.num_partitions != -1 else None
+        if given is not None:
+            raise ApiError(Error.INVALID_REQUEST, f"A manual partition assignment was specified, but {given} was not set to -1.")
         return _manual(controller, topic)
     if topic.replication_factor < -1 or topic.replication_factor == 0:
-        raise ApiError(Error.INVALID_REPLICATION_FACTOR, "The replication factor must be above 0, or -1 for the default.")
+        raise ApiError(Error.INVALID_REPLICATION_FACTOR, "Replication factor must be larger than 0, or -1 to use the default value.")
     if topic.num_partitions < -1 or topic.num_partitions == 0:
-        raise ApiError(Error.INVALID_PARTITIONS, "The number of partitions must be above 0, or -1 for the default.")
+        raise ApiError(Error.INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value.")
     count = controller.settings.default_partitions if topic.num_partitions == -1 else topic.num_partitions
     factor = controller.settings.default_replication_factor if topic.replication_factor == -1 else topic.replication_factor
-    return dict(enumerate(placed(controller, count, factor)))
+    try:
+        return dict(enumerate(placed(controller, count, factor)))
+    except ApiError as error:
+        raise ApiError(error.error, unable(factor) + (error.message or "").removeprefix(unable(factor))) from None
 
 
 def _manual(controller: Controller, topic: CreateTopicsRequest.CreatableTopic) -> dict[int, Assignment]:
@@ -135,11 +139,11 @@ def _manual(controller: Controller, topic: CreateTopicsRequest.CreatableTopic) -
     factor: int | None = None
     for wanted in topic.assignments:
         if wanted.partition_index in by_partition:
-            raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"Partition {wanted.partition_index} is assigned twice.")
+            raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"Found multiple manual partition assignments for partition {wanted.partition_index}")
         by_partition[wanted.partition_index] = assigned_by_hand(controller, wanted.partition_index, wanted.broker_ids, factor)
         factor = len(wanted.broker_ids)
     if set(by_partition) != set(range(len(by_partition))):
-        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, "The assigned partitions must be numbered from 0 without a gap.")
+        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, "partitions should be a consecutive 0-based integer sequence")
     return dict(sorted(by_partition.items()))
 
 
@@ -192,7 +196,7 @@ def create_partitions(controller: Controller, request: CreatePartitionsRequest, 
             if seen[topic.name] > 1:
                 if any(done.name == topic.name for done in answers):
                     continue
-                raise ApiError(Error.INVALID_REQUEST, "The request names this topic more than once.")
+                raise ApiError(Error.INVALID_REQUEST, "Duplicate topic name.")
             if topic.name not in alterable:
                 raise ApiError(Error.TOPIC_AUTHORIZATION_FAILED)
             records += _new_partitions(controller, topic)
@@ -208,8 +212,13 @@ def _new_partitions(controller: Controller, wanted: CreatePartitionsRequest.Topi
     if topic is None:
         raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION)
     present = len(topic.partitions)
-    if wanted.count <= present:
-        raise ApiError(Error.INVALID_PARTITIONS, f"Topic {wanted.name} has {present} partitions; {wanted.count} would be no increase.")
+    if wanted.count == present:
+        raise ApiError(Error.INVALID_PARTITIONS, f"Topic already has {present} partition(s).")
+    if wanted.count < present:
+        raise ApiError(
+            Error.INVALID_PARTITIONS,
+            f"The topic {wanted.name} currently has {present} partition(s); {wanted.count} would not be an increase.",
+        )
     additional = wanted.count - present
     if additional > MAX_PARTITIONS_PER_REQUEST:
         raise ApiError(Error.POLICY_VIOLATION, f"One request may create {MAX_PARTITIONS_PER_REQUEST} partitions; these would be {additional}.")
@@ -217,7 +226,10 @@ def _new_partitions(controller: Controller, wanted: CreatePartitionsRequest.Topi
     if wanted.assignments is None:
         assignments = placed(controller, additional, factor)
     elif len(wanted.assignments) != additional:
-        raise ApiError(Error.INVALID_REPLICA_ASSIGNMENT, f"{additional} partitions are to be added, but {len(wanted.assignments)} are assigned.")
+        raise ApiError(
+            Error.INVALID_REPLICA_ASSIGNMENT,
+            f"Attempted to add {additional} additional partition(s), but only {len(wanted.assignments)} assignment(s) were specified.",
+        )
     else:
         assignments = [assigned_by_hand(controller, present + at, each.broker_ids, factor) for at, each in enumerate(wanted.assignments)]
     return _partition_records(controller, topic.id, dict(enumerate(assignments, present)))

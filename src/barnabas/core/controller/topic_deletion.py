@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from barnabas.wire.error_messages import MESSAGES
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicsResponse
 from barnabas.wire.types import ZERO_UUID
@@ -40,19 +41,19 @@ class Deletion:
             self._names[name] = self._names.get(name, 0) + 1
         for topic in request.topics:
             if topic.name is None and topic.topic_id == ZERO_UUID:
-                self._add(None, ZERO_UUID, Error.INVALID_REQUEST, "Neither a name nor an id is given.")
+                self._add(None, ZERO_UUID, Error.INVALID_REQUEST, "Neither topic name nor id were specified.")
             elif topic.name is None:
                 self._ids[topic.topic_id] = self._ids.get(topic.topic_id, 0) + 1
             elif topic.topic_id == ZERO_UUID:
                 self._names[topic.name] = self._names.get(topic.name, 0) + 1
             else:
-                self._add(topic.name, topic.topic_id, Error.INVALID_REQUEST, "Give either a name or an id, not both.")
+                self._add(topic.name, topic.topic_id, Error.INVALID_REQUEST, "You may not specify both topic name and topic id.")
         for name, count in self._names.items():
             if count > 1:
-                self._add(name, ZERO_UUID, Error.INVALID_REQUEST, "The request names this topic more than once.")
+                self._add(name, ZERO_UUID, Error.INVALID_REQUEST, "Duplicate topic name.")
         for topic_id, count in self._ids.items():
             if count > 1:
-                self._add(None, topic_id, Error.INVALID_REQUEST, "The request names this id more than once.")
+                self._add(None, topic_id, Error.INVALID_REQUEST, "Duplicate topic id.")
 
     def _resolve_ids(self) -> None:
         for topic_id, count in self._ids.items():
@@ -60,7 +61,7 @@ class Deletion:
                 continue
             topic = self._topics.by_id.get(topic_id)
             if topic is None:
-                self._add(None, topic_id, Error.UNKNOWN_TOPIC_ID, "There is no topic with this id.")
+                self._add(None, topic_id, Error.UNKNOWN_TOPIC_ID, MESSAGES[Error.UNKNOWN_TOPIC_ID])
             elif topic.name not in self._deletable:
                 shown = topic.name if topic.name in self._describable else None
                 self._add(shown, topic_id, Error.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
@@ -75,12 +76,12 @@ class Deletion:
             if name not in self._describable:
                 self._add(name, ZERO_UUID, Error.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
             elif topic is None:
-                self._add(name, ZERO_UUID, Error.UNKNOWN_TOPIC_OR_PARTITION, "There is no such topic.")
+                self._add(name, ZERO_UUID, Error.UNKNOWN_TOPIC_OR_PARTITION, MESSAGES[Error.UNKNOWN_TOPIC_OR_PARTITION])
             elif name not in self._deletable:
                 self._add(name, ZERO_UUID, Error.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
             elif topic.id in self._ids:
                 self._found.pop(topic.id, None)
-                self._add(name, topic.id, Error.INVALID_REQUEST, "The topic of this name is given by its id too.")
+                self._add(name, topic.id, Error.INVALID_REQUEST, "The provided topic name maps to an ID that was already supplied.")
             else:
                 self._found[topic.id] = name
 

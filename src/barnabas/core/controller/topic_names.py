@@ -18,14 +18,16 @@ _LEGAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 def problem(name: str) -> str | None:
     """Why `name` is no legal topic name; None if it is."""
     if not name:
-        return "A topic name can't be empty."
-    if name in (".", ".."):
-        return f"A topic can't be called '{name}'."
-    if len(name) > MAX_LENGTH:
-        return f"A topic name has at most {MAX_LENGTH} characters, this one {len(name)}: '{name}'."
-    if not _LEGAL.issuperset(name):
-        return f"A topic name has ASCII letters and digits and '.', '_' and '-' only, unlike '{name}'."
-    return None
+        why = "the empty string is not allowed"
+    elif name in (".", ".."):
+        why = f"'{name}' is not allowed"
+    elif len(name) > MAX_LENGTH:
+        why = f"the length of '{name}' is longer than the max allowed length {MAX_LENGTH}"
+    elif not _LEGAL.issuperset(name):
+        why = f"'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+    else:
+        return None
+    return f"Topic name is invalid: {why}"
 
 
 def check(name: str, topics: Topics) -> None:
@@ -36,4 +38,4 @@ def check(name: str, topics: Topics) -> None:
     plain = collision_name(name)
     others = None if plain is None else topics.colliding.get(plain)
     if others:
-        raise ApiError(Error.INVALID_TOPIC_EXCEPTION, f"In metrics, topic '{name}' would be taken for '{others[0]}', which exists.")
+        raise ApiError(Error.INVALID_TOPIC_EXCEPTION, f"Topic '{name}' collides with existing topic: {others[0]}")

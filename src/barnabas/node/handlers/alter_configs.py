@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.controller.config_changes import SET, legacy_alter
-from barnabas.core.controller.config_screening import screen
+from barnabas.core.controller.config_screening import screen, screen_on_controller
 from barnabas.node.config.dynamic import judge_replacement
 from barnabas.wire.messages.alter_configs import AlterConfigsResponse
 
@@ -26,25 +26,27 @@ def handle(request: AlterConfigsRequest, call: Call) -> None:
         ((resource.resource_type, resource.resource_name), [(config.name, (SET, config.value)) for config in resource.configs])
         for resource in request.resources
     ]
-    verdicts = screen(changes, call.node.config.node_id, judge_replacement(call.node.config), on_controller=call.on_controller_listener)
-    allowed = {
-        resource: {name: value for name, (_, value) in operations}
-        for (resource, operations), refused in zip(changes, verdicts, strict=True)
-        if refused is None
-    }
+    node = call.node
+    if call.on_controller_listener:
+        verdicts = screen_on_controller(changes, node.config.node_id, with_loggers=False)
+        asked = list(verdicts)
+    else:
+        verdicts = screen(changes, node.config.node_id, judge_replacement(node.config), with_loggers=False)
+        asked = [resource for resource, _ in changes]
+    allowed = {resource: {name: value for name, (_, value) in operations} for resource, operations in changes if verdicts[resource] is None}
 
     def alter(controller: Controller, now_ms: int) -> Result:
         return legacy_alter(controller, allowed, validate_only=request.validate_only, forwarded=not call.on_controller_listener)
 
     def answer(outcome: dict[ConfigResource, ApiError | None]) -> None:
         rows = []
-        for (resource, _), refused in zip(changes, verdicts, strict=True):
-            refused = refused or outcome.get(resource)
+        for resource in asked:
+            refused = verdicts[resource] or outcome.get(resource)
             rows.append(_row(resource, refused.error if refused else 0, refused.message if refused else None))
         call.reply(AlterConfigsResponse(throttle_time_ms=0, responses=rows))
 
     def refuse(error: Error, message: str | None) -> None:
-        call.reply(AlterConfigsResponse(throttle_time_ms=0, responses=[_row(resource, error, message) for resource, _ in changes]))
+        call.reply(AlterConfigsResponse(throttle_time_ms=0, responses=[_row(resource, error, message) for resource in asked]))
 
     call.node.controller.submit(alter, answer, refuse)
 

@@ -34,7 +34,8 @@ def handle(request: DeleteTopicsRequest, call: Call) -> DeleteTopicsResponse | N
         return delete_topics(controller, request)
 
     if not call.node.config.topics.delete_enable:
-        error = Error.TOPIC_DELETION_DISABLED if call.version >= _KNOWS_DISABLED else Error.INVALID_REQUEST
-        return refusal(error, "delete.topic.enable is false on this cluster.")
+        if call.version < _KNOWS_DISABLED:
+            return refusal(Error.INVALID_REQUEST, None)
+        return refusal(Error.TOPIC_DELETION_DISABLED, None)
     call.node.controller.submit(delete, call.reply, lambda error, message: call.reply(refusal(error, message)))
     return None

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 _BROKERS = 1
 _CONTROLLERS = 2
+_NAMES = {_BROKERS: "BROKER", _CONTROLLERS: "CONTROLLER"}
 
 
 def handle(request: DescribeClusterRequest, call: Call) -> DescribeClusterResponse:
     served = _CONTROLLERS if call.on_controller_listener else _BROKERS
     if request.endpoint_type != served:
-        return _mismatch(request.endpoint_type, call.version)
+        return _mismatch(request.endpoint_type, served, call.version)
     nodes = _controllers(call) if served == _CONTROLLERS else _brokers(request, call)
     leader = call.node.controller.leader_id if served == _CONTROLLERS else call.node.any_broker_id(call.node.image)
     response = DescribeClusterResponse(
@@ -38,13 +39,15 @@ def handle(request: DescribeClusterRequest, call: Call) -> DescribeClusterRespon
     return response
 
 
-def _mismatch(asked: int, version: int) -> DescribeClusterResponse:
-    error = Error.MISMATCHED_ENDPOINT_TYPE if asked in (_BROKERS, _CONTROLLERS) else Error.UNSUPPORTED_ENDPOINT_TYPE
+def _mismatch(asked: int, served: int, version: int) -> DescribeClusterResponse:
+    if asked in _NAMES:
+        error = Error.MISMATCHED_ENDPOINT_TYPE
+        message = f"The request was sent to an endpoint of type {_NAMES[served]}, but we wanted an endpoint of type {_NAMES[asked]}"
+    else:
+        error, message = Error.UNSUPPORTED_ENDPOINT_TYPE, f"Unsupported endpoint type {asked}"
     if version == 0:
         error = Error.INVALID_REQUEST
-    return DescribeClusterResponse(
-        throttle_time_ms=0, error_code=error, error_message=f"Endpoints of type {asked} aren't described here.", cluster_id="", brokers=[]
-    )
+    return DescribeClusterResponse(throttle_time_ms=0, error_code=error, error_message=message, cluster_id="", brokers=[])
 
 
 def _brokers(request: DescribeClusterRequest, call: Call) -> list[DescribeClusterResponse.Broker]:

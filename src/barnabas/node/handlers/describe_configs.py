@@ -18,9 +18,13 @@ from barnabas.core.configs.describe import (
     describe_group,
     describe_topic,
 )
+from barnabas.core.configs.resolution import DYNAMIC_BROKER_LOGGER_CONFIG
+from barnabas.core.controller.config_screening import ROOT_LOGGER, node_id_of
 from barnabas.core.controller.result import ApiError
 from barnabas.core.controller.topic_names import problem
 from barnabas.core.metadata.image import BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC
+from barnabas.node.console_log import NAMES
+from barnabas.wire.error_messages import MESSAGES
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.describe_configs import DescribeConfigsResponse
 
@@ -31,7 +35,11 @@ if TYPE_CHECKING:
 
 Result = DescribeConfigsResponse.Result
 _TYPES = (TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP)
-_LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR"}
+_UNNAMED = {
+    BROKER_LOGGER: "Broker id must not be empty",
+    CLIENT_METRICS: "Client metrics subscription name must not be empty",
+    GROUP: "Group name must not be empty",
+}
 
 
 def handle(request: DescribeConfigsRequest, call: Call) -> DescribeConfigsResponse | None:
@@ -41,7 +49,7 @@ def handle(request: DescribeConfigsRequest, call: Call) -> DescribeConfigsRespon
         result = Result(error_code=0, error_message="", resource_type=asked.resource_type, resource_name=asked.resource_name, configs=[])
         try:
             if unknown is not None:
-                raise ApiError(Error.INVALID_REQUEST, f"There is no config resource type {unknown.resource_type}.")
+                raise ApiError(Error.INVALID_REQUEST, MESSAGES[Error.INVALID_REQUEST])
             found = _describe(call, asked.resource_type, asked.resource_name, asked.configuration_keys)
             result.configs = [_row(one, request.include_synonyms) for one in found]
         except ApiError as error:
@@ -62,13 +70,13 @@ def _describe(call: Call, resource_type: int, name: str, keys: list[str] | None)
     if resource_type == BROKER:
         if not name:
             return describe_cluster_default(layers(node.config), keys)
-        _check_is_this(name, node.config.node_id)
+        _check_is_this(name, node.config.node_id, " or empty string,")
         return describe_broker(layers(node.config), keys)
-    if resource_type == BROKER_LOGGER:
-        _check_is_this(name, node.config.node_id)
-        return describe_broker_logger({"root": _LEVELS.get(node.log.level, "OFF")}, keys)
     if not name:
-        raise ApiError(Error.INVALID_REQUEST, "Groups and client metrics subscriptions have no default; name one.")
+        raise ApiError(Error.INVALID_REQUEST, _UNNAMED[resource_type])
+    if resource_type == BROKER_LOGGER:
+        _check_is_this(name, node.config.node_id, "")
+        return describe_broker_logger({ROOT_LOGGER: NAMES[node.log.level]}, keys)
     if resource_type == GROUP:
         return describe_group(layers(node.config), image.config(GROUP, name), keys)
     return describe_client_metrics(image.config(CLIENT_METRICS, name), keys)
@@ -78,11 +86,12 @@ def layers(config: NodeConfig) -> BrokerLayers:
     return BrokerLayers(config.static, config.cluster, config.broker, config.values)
 
 
-def _check_is_this(name: str, node_id: int) -> None:
-    if not name.removeprefix("-").isdecimal():
-        raise ApiError(Error.INVALID_REQUEST, f"A broker's id is a number, not '{name}'.")
-    if int(name) != node_id:
-        raise ApiError(Error.INVALID_REQUEST, f"This is broker {node_id}; ask broker {name} for its configs.")
+def _check_is_this(name: str, node_id: int, or_what: str) -> None:
+    found = node_id_of(name)
+    if found is None:
+        raise ApiError(Error.INVALID_REQUEST, f"Broker id must be an integer, but it is: {name}")
+    if found != node_id:
+        raise ApiError(Error.INVALID_REQUEST, f"Unexpected broker id, expected {node_id}{or_what} but received {name}")
 
 
 def _row(one: Described, include_synonyms: bool) -> Result.ResourceResult:
@@ -96,5 +105,5 @@ def _row(one: Described, include_synonyms: bool) -> Result.ResourceResult:
         is_sensitive=one.is_sensitive,
         synonyms=[row.Synonym(name=synonym.name, value=synonym.value, source=synonym.source) for synonym in synonyms],
         config_type=one.kind,
-        documentation=None,
+        documentation="" if one.source == DYNAMIC_BROKER_LOGGER_CONFIG else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.controller.topic_names import problem
+from barnabas.wire.error_messages import MESSAGES
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.describe_producers import DescribeProducersResponse
 
@@ -31,7 +32,7 @@ def _describe(call: Call, topic: str, index: int) -> Row:
         return Row(partition_index=index, error_code=Error.INVALID_TOPIC_EXCEPTION, error_message=why, active_producers=[])
     partition = call.node.partition_by_name(topic, index)
     if isinstance(partition, Error):
-        why = None if call.node.topic_exists(topic) else f"There is no topic {topic}."
+        why = None if call.node.topic_exists(topic) else MESSAGES[Error.UNKNOWN_TOPIC_OR_PARTITION]
         return Row(partition_index=index, error_code=partition, error_message=why, active_producers=[])
     with partition.lock:
         active = [

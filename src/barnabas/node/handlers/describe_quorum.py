@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.controller.result import Result
+from barnabas.wire.error_messages import MESSAGES
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.describe_quorum import DescribeQuorumResponse
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 METADATA_TOPIC = "__cluster_metadata"
 Row = DescribeQuorumResponse.TopicData.PartitionData
-_MESSAGES = {
-    Error.UNKNOWN_TOPIC_OR_PARTITION: f"Only {METADATA_TOPIC}-0 has a quorum.",
-    Error.NOT_LEADER_OR_FOLLOWER: "This node doesn't lead the quorum.",
-}
 
 
 def handle(request: DescribeQuorumRequest, call: Call) -> DescribeQuorumResponse | None:
@@ -98,7 +95,7 @@ def _refusal(index: int, error: Error) -> Row:
     return Row(
         partition_index=index,
         error_code=error,
-        error_message=_MESSAGES[error],
+        error_message=MESSAGES[error],
         leader_id=0,
         leader_epoch=0,
         high_watermark=0,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.groups.partitioning import partition_for
+from barnabas.wire.error_messages import MESSAGES
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.find_coordinator import FindCoordinatorResponse
 from barnabas.wire.types import uuid_from_text
@@ -33,7 +34,7 @@ def handle(request: FindCoordinatorRequest, call: Call) -> FindCoordinatorRespon
     (only,) = found
     return FindCoordinatorResponse(
         error_code=only.error_code,
-        error_message=only.error_message or Error(only.error_code).name,
+        error_message=MESSAGES[Error(only.error_code)] if only.error_code else Error.NONE.name,
         node_id=only.node_id,
         host=only.host,
         port=only.port,
@@ -48,8 +49,7 @@ def _find(key: str, key_type: int, call: Call) -> FindCoordinatorResponse.Coordi
     if key_type == SHARE:
         served = call.version >= _SHARE_SINCE and _names_share_partition(key)
         return _none(key, Error.COORDINATOR_NOT_AVAILABLE if served else Error.INVALID_REQUEST)
-    kinds = "0 is a group, 1 a transactional id, 2 a share partition (from version 6)"
-    return _none(key, Error.INVALID_REQUEST, f"coordinator type {key_type} is unknown: {kinds}")
+    return _none(key, Error.INVALID_REQUEST, MESSAGES[Error.INVALID_REQUEST])
 
 
 def _group_coordinator(group_id: str, call: Call) -> FindCoordinatorResponse.Coordinator:

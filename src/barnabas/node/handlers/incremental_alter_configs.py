@@ -1,6 +1,6 @@
 """IncrementalAlterConfigs (44), versions 0-1. Needs AlterConfigs on each topic or group, on the cluster for brokers. KIP-339.
 
-Both versions are alike. As Apache Kafka, except that the levels of a broker's loggers can't be changed.
+Both versions are alike. As Apache Kafka; of loggers there is one, the root. Its level is changed here and at once, and lasts as long as the process.
 """
 
 from __future__ import annotations
@@ -8,15 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.controller.config_changes import incremental_alter
-from barnabas.core.controller.config_screening import screen
+from barnabas.core.controller.config_screening import screen, screen_on_controller
+from barnabas.core.metadata.image import BROKER_LOGGER
 from barnabas.node.config.dynamic import judge_increments
+from barnabas.node.console_log import NAMES
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsResponse
 
 if TYPE_CHECKING:
+    from barnabas.core.controller.config_changes import Operation
     from barnabas.core.controller.controller import Controller
     from barnabas.core.controller.result import ApiError, Result
     from barnabas.core.metadata.image import ConfigResource
     from barnabas.node.call import Call
+    from barnabas.node.server import Node
     from barnabas.wire.errors import Error
     from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 
@@ -26,25 +30,38 @@ def handle(request: IncrementalAlterConfigsRequest, call: Call) -> None:
         ((resource.resource_type, resource.resource_name), [(config.name, (config.config_operation, config.value)) for config in resource.configs])
         for resource in request.resources
     ]
-    verdicts = screen(
-        changes, call.node.config.node_id, judge_increments(call.node.config, call.node.image), on_controller=call.on_controller_listener
-    )
-    allowed = {resource: dict(operations) for (resource, operations), refused in zip(changes, verdicts, strict=True) if refused is None}
+    node = call.node
+    if call.on_controller_listener:
+        verdicts = screen_on_controller(changes, node.config.node_id, with_loggers=True)
+        asked = list(verdicts)
+    else:
+        verdicts = screen(changes, node.config.node_id, judge_increments(node.config, node.image), with_loggers=True)
+        asked = [resource for resource, _ in changes]
+    allowed = {resource: dict(operations) for resource, operations in changes if verdicts[resource] is None}
+    levels = [allowed.pop(resource) for resource in list(allowed) if resource[0] == BROKER_LOGGER]
+    if not request.validate_only:
+        _set_levels(node, levels)
 
     def alter(controller: Controller, now_ms: int) -> Result:
         return incremental_alter(controller, allowed, validate_only=request.validate_only, forwarded=not call.on_controller_listener)
 
     def answer(outcome: dict[ConfigResource, ApiError | None]) -> None:
         rows = []
-        for (resource, _), refused in zip(changes, verdicts, strict=True):
-            refused = refused or outcome.get(resource)
+        for resource in asked:
+            refused = verdicts[resource] or outcome.get(resource)
             rows.append(_row(resource, refused.error if refused else 0, refused.message if refused else None))
         call.reply(IncrementalAlterConfigsResponse(throttle_time_ms=0, responses=rows))
 
     def refuse(error: Error, message: str | None) -> None:
-        call.reply(IncrementalAlterConfigsResponse(throttle_time_ms=0, responses=[_row(resource, error, message) for resource, _ in changes]))
+        call.reply(IncrementalAlterConfigsResponse(throttle_time_ms=0, responses=[_row(resource, error, message) for resource in asked]))
 
     call.node.controller.submit(alter, answer, refuse)
+
+
+def _set_levels(node: Node, levels: list[dict[str, Operation]]) -> None:
+    for operations in levels:
+        for _, (_, level) in operations.items():
+            node.log.level = next(number for number, name in NAMES.items() if name == level)
 
 
 def _row(resource: ConfigResource, error: int, message: str | None) -> IncrementalAlterConfigsResponse.AlterConfigsResource:

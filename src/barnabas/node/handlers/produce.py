@@ -147,10 +147,8 @@ def _append(
         return group
     except InvalidBatch as refused:
         row.error_code = refused.error
-        row.error_message = refused.reply_message
-        row.record_errors = [
-            Row.BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=message) for index, message in refused.record_errors
-        ]
+        row.error_message, errors = refused.reply_texts(f"{partition.topic}-{partition.index}")
+        row.record_errors = [Row.BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=text) for index, text in errors]
         row.log_start_offset = partition.log.start_offset if refused.tells_log_start else -1
     except ProducerError as refused:
         row.error_code = refused.error

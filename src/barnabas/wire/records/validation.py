@@ -18,6 +18,7 @@ from barnabas.wire.records.compression import DEFAULT_MAX_BYTES, Codec, Decompre
 from barnabas.wire.records.native import crc32c, quick, returns, skim
 from barnabas.wire.records.record import encode_record, iterate_records, wrap64
 from barnabas.wire.records.skim import NEGATIVE_TIME, NOT_CANONICAL, OK, OUT_OF_LINE, REJECTED, RULES, UNREADABLE, is_in_window, outlines
+from barnabas.wire.types import DecodeError
 
 if TYPE_CHECKING:
     from barnabas.wire.records.batch import BatchHeader
@@ -32,13 +33,15 @@ SPARE_MOST = 4
 MOST_INT64 = 0x7FFF_FFFF_FFFF_FFFF
 
 
+KEYLESS = "Compacted topic cannot accept message without key in topic partition"
+SHOWN_ERRORS = 3
 _WITHOUT_LOG_START = (Error.CORRUPT_MESSAGE, Error.MESSAGE_TOO_LARGE, Error.RECORD_LIST_TOO_LARGE)
 
 
 class InvalidBatch(Exception):
     """A partition's records were refused. `record_errors` are (index, message) of each refused record.
 
-    `is_early`: what came is no single batch, which Apache Kafka sees before it turns to the log. `reply_message` is what goes into the response: it sends
+    `is_early`: what came is no single batch, which Apache Kafka sees before it turns to the log. `reply_texts` is what goes into the response: it sends
     a text only along with record errors, and for corruption that it sees early; `tells_log_start`: it names the log's start offset, or -1.
     """
 
@@ -49,9 +52,16 @@ class InvalidBatch(Exception):
         self.record_errors = record_errors
         self.is_early = is_early
 
-    @property
-    def reply_message(self) -> str | None:
-        return self.message if self.record_errors or (self.is_early and self.error == Error.CORRUPT_MESSAGE) else None
+    def reply_texts(self, partition: str) -> tuple[str | None, list[tuple[int, str]]]:
+        """The message and the record errors of a response, `partition` ("topic-0") being where the records were to go."""
+        if not self.record_errors:
+            return (self.message if self.is_early and self.error == Error.CORRUPT_MESSAGE else None), []
+        errors = [(index, f"{text} {partition}" if text == KEYLESS else text) for index, text in self.record_errors]
+        if self.error == Error.INVALID_TIMESTAMP:
+            return "One or more records have been rejected due to invalid timestamp", errors
+        first = ", ".join(f"RecordError(batchIndex={index}, message='{text}')" for index, text in errors[:SHOWN_ERRORS])
+        counted = f"{len(errors)} record errors in total, and only showing the first three errors at most: [{first}]"
+        return f"One or more records have been rejected due to {counted}", errors
 
     @property
     def tells_log_start(self) -> bool:
@@ -202,11 +212,12 @@ def _size_of_batch(view: memoryview, position: int) -> int | None:
         return None
     (length,) = layout.LENGTH.unpack_from(view, position + 8)
     if length < SMALLEST_LENGTH:
-        _refuse_early(Error.CORRUPT_MESSAGE, f"a record batch of length {length}; the least is {SMALLEST_LENGTH}")
+        _refuse_early(Error.CORRUPT_MESSAGE, f"Record size {length} is less than the minimum record overhead ({SMALLEST_LENGTH})")
     if left <= layout.MAGIC_POSITION:
         return None
-    if view[position + layout.MAGIC_POSITION] > 2:
-        _refuse_early(Error.CORRUPT_MESSAGE, f"record batch magic {view[position + layout.MAGIC_POSITION]}; 2 is the newest")
+    magic = view[position + layout.MAGIC_POSITION]
+    if magic > 2:
+        _refuse_early(Error.CORRUPT_MESSAGE, f"Invalid magic found in record: {magic - 256 if magic > 127 else magic}")
     size: int = length + layout.LENGTH_END
     if size > 0x7FFFFFFF:
         _refuse_early(Error.UNKNOWN_SERVER_ERROR, f"a record batch of length {length}")
@@ -254,22 +265,41 @@ def _decompress(codec: int, data: memoryview, max_bytes: int) -> Buffer:
 def _refuse_records(data: Buffer, header: BatchHeader, append_time: int | None, skips: bool, rules: AppendRules, now_ms: int) -> NoReturn:
     """Say of each record what is wrong with it; the timestamps' error wins."""
     errors: list[tuple[int, str]] = []
+    shown: list[str] = []
     error = Error.INVALID_RECORD
     before_ms, after_ms = rules.window
     found = outlines(data, header.count, header.base_timestamp, append_time, skips)
     for index, (has_key, offset, timestamp, _) in enumerate(found):
         if rules.compacted and not has_key:
-            errors.append((index, "the topic is compacted: a record needs a key"))
+            errors.append((index, KEYLESS))
         elif timestamp != layout.NO_TIMESTAMP and not rules.log_append_time:
             if not is_in_window(timestamp, now_ms, before_ms, after_ms):
                 error = Error.INVALID_TIMESTAMP
                 limits = f"[{wrap64(now_ms - before_ms)}, {wrap64(now_ms + after_ms)}]"
-                errors.append((index, f"the timestamp {timestamp} of the record at offset {offset} is out of range {limits}"))
+                errors.append(
+                    (
+                        index,
+                        f"Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should be within {limits}",
+                    )
+                )
         elif append_time is not None:
             error = Error.INVALID_TIMESTAMP
-            errors.append((index, "a producer must not set the timestamp type to LogAppendTime"))
-    what = "their timestamps" if error == Error.INVALID_TIMESTAMP else f"{len(errors)} errors, the first: {errors[0][1]}"
-    raise InvalidBatch(error, f"one or more records were refused because of {what}", tuple(errors))
+            shown = shown or _records_as_told(data, header, append_time, skips)
+            errors.append((index, f"Invalid timestamp type in message {shown[index]}. Producer should not set timestamp type to LogAppendTime."))
+    raise InvalidBatch(error, f"{len(errors)} records are refused, the first: {errors[0][1]}", tuple(errors))
+
+
+def _records_as_told(data: Buffer, header: BatchHeader, append_time: int, skips: bool) -> list[str]:
+    """Each record as Apache Kafka's texts show it."""
+    kind, none = ("PartialDefaultRecord", -1) if skips else ("DefaultRecord", 0)
+    try:
+        return [
+            f"{kind}(offset={record.offset}, timestamp={record.timestamp}, key={none if record.key is None else len(record.key)} bytes, "
+            f"value={none if record.value is None else len(record.value)} bytes)"
+            for record in iterate_records(data, header.count, 0, header.base_timestamp, append_time)
+        ]
+    except (DecodeError, IndexError):  # skipping over keys and values finds nothing wrong with records that reading them does
+        return [kind] * header.count
 
 
 def _correct(batch: memoryview, header: BatchHeader, greatest: int, rules: AppendRules, now_ms: int) -> tuple[memoryview, BatchHeader]:

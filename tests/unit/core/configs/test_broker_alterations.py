@@ -47,9 +47,9 @@ def test_only_lists_grow_and_shrink(key: str, operation: int) -> None:
         ({"ssl.keystore.location": "/k"}, "only per-listener"),
         ({"log.retention.ms": "x"}, "Invalid value x for configuration log.retention.ms: Not a number of type LONG"),
         ({"log.retention.ms": "0"}, "log.retention.ms must be unlimited"),
-        ({"num.io.threads": "17"}, "at most double the current value 8"),
-        ({"num.network.threads": "7"}, "at most double the current value 3"),
-        ({"log.local.retention.bytes": "10", "log.retention.bytes": "9"}, "must not be more than log.retention.bytes"),
+        ({"num.io.threads": "17"}, "should not be greater than double the current value 8"),
+        ({"num.network.threads": "7"}, "should not be greater than double the current value 3"),
+        ({"log.local.retention.bytes": "10", "log.retention.bytes": "9"}, "Value must not be more than log.retention.bytes property value: 9"),
         ({"listeners": "PLAINTEXT://:9095,CONTROLLER://:9093"}, "this node takes listeners at its start only"),
     ],
 )

@@ -118,7 +118,7 @@ def test_compacted_topics_need_keys(codec: int) -> None:
     rules = AppendRules(compacted=True)
     batch = build_batch([PLAIN[0], PLAIN[1]._replace(key=None), PLAIN[2]._replace(key=b""), Record(timestamp=NOW_MS)], codec=codec)
     error = refused(batch, rules)
-    assert error.error == Error.INVALID_RECORD and [i for i, _ in error.record_errors] == [1, 3] and error.reply_message
+    assert error.error == Error.INVALID_RECORD and [i for i, _ in error.record_errors] == [1, 3] and error.reply_texts("t-0")[0]
     assert judge(build_batch(PLAIN, codec=codec), rules).count == 3
 
 
@@ -154,7 +154,7 @@ def test_a_producer_cannot_say_log_append_time_to_a_topic_that_does() -> None:
 )
 def test_headers(fields: dict[str, int], error: Error) -> None:
     found = refused(changed(build_batch(PLAIN), **fields))
-    assert found.error == error and found.reply_message is None
+    assert found.error == error and found.reply_texts("t-0")[0] is None
 
 
 def test_frames() -> None:

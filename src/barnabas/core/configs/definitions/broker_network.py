@@ -19,7 +19,7 @@ NETWORK: tuple[Row, ...] = (
     (
         "listener.security.protocol.map",
         "string",
-        "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+        "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
         None,
         "low",
         "per-broker",
