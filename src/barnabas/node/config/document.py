@@ -29,6 +29,7 @@ from barnabas.core.configs.definitions import (
 )
 from barnabas.core.configs.definitions.broker import BROKER
 from barnabas.core.configs.definitions.row import CHECK, DEFAULT, FLAG, IMPORTANCE, NAME, TYPE
+from barnabas.core.configs.documentation import lookup
 from barnabas.core.configs.resolution import default_text
 from barnabas.core.configs.synonyms import TOPIC as SYNONYMS
 from barnabas.node.config import sections
@@ -65,10 +66,11 @@ _LONG = 60
 class Chapter(NamedTuple):
     title: str
     rows: tuple[Row, ...]
+    texts: dict[str, str] = lookup.BROKER
 
 
 CHAPTERS = (
-    Chapter("Topics", topic.TOPIC),
+    Chapter("Topics", topic.TOPIC, lookup.TOPIC),
     Chapter("The node and its quorum", broker_quorum.QUORUM),
     Chapter("Network", broker_network.NETWORK),
     Chapter("Logs", broker_log.LOG),
@@ -79,16 +81,17 @@ CHAPTERS = (
     Chapter("Quotas and metrics", broker_quotas.QUOTAS),
     Chapter("Quotas that exist as dynamic configs only", broker_quotas.DYNAMIC_ONLY),
     Chapter("Tiered storage", broker_remote.REMOTE),
-    Chapter("Groups", group.GROUP),
-    Chapter("Client metrics subscriptions", client_metrics.CLIENT_METRICS),
+    Chapter("Groups", group.GROUP, lookup.GROUP),
+    Chapter("Client metrics subscriptions", client_metrics.CLIENT_METRICS, lookup.CLIENT_METRICS),
 )
 
 _INTRODUCTION = """\
 # Configuration
 
 Every configuration key of Apache Kafka 4.3.1. Barnabas reads the same `server.properties`, takes the same values, refuses the same ones and tells of them
-by the same tools. What a key *does* is in the last column: **acts**; *later*, and what it waits for; or *none*, and why. Keys that would be dangerous to
-ignore are refused at the start, with the line of the file. Unknown ones are named with what was probably meant.
+by the same tools. What a key does in a cluster of Kafka stands behind its name; what it does *here* is in the last column: **acts**; *later*, and what it
+waits for; or *none*, and why. Keys that would be dangerous to ignore are refused at the start, with the line of the file. Unknown ones are named with what
+was probably meant.
 
 *Set* says where: `file` is server.properties alone (a change needs a restart), `cluster` also all brokers at once while they run, `broker` also each by itself.
 A topic's key overrides the broker's key behind it. Defaults are Kafka's. Written by `python -m barnabas.node.config.document`.
@@ -135,13 +138,15 @@ def _read_into(path: Path, known: dict[str, Row]) -> Iterator[tuple[str, str, tu
 
 def page(acting: frozenset[str]) -> str:
     parts = [_INTRODUCTION]
-    for title, rows in CHAPTERS:
-        parts.append(f"\n## {title}\n\n| key | type | default | allowed | importance | set | here |\n|---|---|---|---|---|---|---|\n")
-        parts += [_line(row, acting) for row in rows]
+    for title, rows, written in CHAPTERS:
+        parts.append(
+            f"\n## {title}\n\n| key | what it does | type | default | allowed | importance | set | here |\n|---|---|---|---|---|---|---|---|\n"
+        )
+        parts += [_line(row, written[row[NAME]], acting) for row in rows]
     return "".join(parts)
 
 
-def _line(row: Row, acting: frozenset[str]) -> str:
+def _line(row: Row, what: str, acting: frozenset[str]) -> str:
     kind, why = standing(row[NAME])
     here = "**acts**" if row[NAME] in acting else f"*none*: {why}" if kind == NONE else f"*later*: {why}"
     where = {"": "file", "cluster-wide": "cluster", "per-broker": "broker", "internal": "file, internal"}[row[FLAG]]
@@ -152,7 +157,7 @@ def _line(row: Row, acting: frozenset[str]) -> str:
         where = "group"
     elif row in client_metrics.CLIENT_METRICS:
         where = "subscription"
-    return f"| `{row[NAME]}` | {row[TYPE]} | {_default(row)} | {_allowed(row)} | {row[IMPORTANCE]} | {where} | {here} |\n"
+    return f"| `{row[NAME]}` | {what} | {row[TYPE]} | {_default(row)} | {_allowed(row)} | {row[IMPORTANCE]} | {where} | {here} |\n"
 
 
 def _default(row: Row) -> str:

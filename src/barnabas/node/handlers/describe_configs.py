@@ -1,7 +1,7 @@
 """DescribeConfigs (32), versions 1-4. Needs DescribeConfigs on the topic or group, or on the cluster for the rest. KIP-133, KIP-226, KIP-569.
 
-3 adds types and documentation (none is sent: docs/configuration.md says what this node has to say). A broker tells of itself and of the cluster's
-default only. The reply keeps the request's order.
+3 adds types and documentation (in our own words, as in docs/configuration.md). A broker tells of itself and of the cluster's default only. The reply
+keeps the request's order.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def handle(request: DescribeConfigsRequest, call: Call) -> DescribeConfigsRespon
             if unknown is not None:
                 raise ApiError(Error.INVALID_REQUEST, MESSAGES[Error.INVALID_REQUEST])
             found = _describe(call, asked.resource_type, asked.resource_name, asked.configuration_keys)
-            result.configs = [_row(one, request.include_synonyms) for one in found]
+            documentation = _documentation(asked.resource_type) if request.include_documentation else {}
+            result.configs = [_row(one, request.include_synonyms, documentation) for one in found]
         except ApiError as error:
             result.error_code, result.error_message = error.error, error.message
         results.append(result)
@@ -94,7 +95,13 @@ def _check_is_this(name: str, node_id: int, or_what: str) -> None:
         raise ApiError(Error.INVALID_REQUEST, f"Unexpected broker id, expected {node_id}{or_what} but received {name}")
 
 
-def _row(one: Described, include_synonyms: bool) -> Result.ResourceResult:
+def _documentation(resource_type: int) -> dict[str, str]:
+    from barnabas.core.configs.documentation import lookup  # hundreds of texts that few ask for
+
+    return {TOPIC: lookup.TOPIC, BROKER: lookup.BROKER, GROUP: lookup.GROUP, CLIENT_METRICS: lookup.CLIENT_METRICS}.get(resource_type, {})
+
+
+def _row(one: Described, include_synonyms: bool, documentation: dict[str, str]) -> Result.ResourceResult:
     row = Result.ResourceResult
     synonyms = one.synonyms if include_synonyms else ()
     return row(
@@ -105,5 +112,5 @@ def _row(one: Described, include_synonyms: bool) -> Result.ResourceResult:
         is_sensitive=one.is_sensitive,
         synonyms=[row.Synonym(name=synonym.name, value=synonym.value, source=synonym.source) for synonym in synonyms],
         config_type=one.kind,
-        documentation="" if one.source == DYNAMIC_BROKER_LOGGER_CONFIG else None,
+        documentation="" if one.source == DYNAMIC_BROKER_LOGGER_CONFIG else documentation.get(one.name),
     )
