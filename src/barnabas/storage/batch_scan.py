@@ -1,6 +1,7 @@
 """Walking over the batches of a .log file by their 61-byte headers (D45), from the disk, without touching the records.
 
-Owns reading in bounded chunks and the judgement whether a batch is whole (D103). Reads by `pread`, never by a map: a bad sector must be an error, not a SIGBUS.
+Owns reading in bounded chunks and the judgement whether a batch is whole (D103): `Scan` yields every batch, for short ways; `survey` goes over a log of any
+size by native code and yields what recovery needs. Reads by `pread`, never by a map: a bad sector must be an error, not a SIGBUS.
 """
 
 from __future__ import annotations
@@ -8,23 +9,24 @@ from __future__ import annotations
 import os
 import zlib
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from barnabas.wire.records.batch import ATTRIBUTES_POSITION, HEADER, HEADER_SIZE, LENGTH_END
+from barnabas.wire.records.batch import ATTRIBUTES_POSITION, HEADER, HEADER_SIZE, LENGTH, LENGTH_END, MAGIC_POSITION
 from barnabas.wire.records.control import control_type, coordinator_epoch
-from barnabas.wire.records.native import crc32c
+from barnabas.wire.records.native import crc32c, walk
 from barnabas.wire.records.record import decode_records
+from barnabas.wire.records.walk import MAGIC, Course
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MIN_SIZE = LENGTH_END + 14
-MAGIC = 2
 
 _SPARSE = Struct(">qi11xi")  # base offset, length, last offset delta
 _SPARSE_SIZE = _SPARSE.size
 _LOOKUP_BYTES = 8 * 1024
 _SCAN_BYTES = 1024 * 1024
+_SURVEY_BYTES = 4 * 1024 * 1024  # a window's fixed costs are lost in it, and it stays in a CPU's caches
 
 Header = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
 Found = tuple[int, int, int, int]
@@ -91,7 +93,7 @@ class Scan:
         while position + MIN_SIZE <= end:
             at = position - start
             if at + HEADER_SIZE > filled:
-                filled, start, at = self._fill(view, position), position, 0
+                filled, start, at = _fill(self._descriptor, view, position, end), position, 0
                 if filled < HEADER_SIZE:
                     return
             header = unpack(buffer, at)
@@ -102,7 +104,7 @@ class Scan:
                 if size > len(view):
                     buffer = bytearray(size)  # bounded: the file has that many
                     view = self._buffer = memoryview(buffer)
-                filled, start, at = self._fill(view, position), position, 0
+                filled, start, at = _fill(self._descriptor, view, position, end), position, 0
                 if filled < size:
                     return
             if header[3] != MAGIC:
@@ -116,20 +118,67 @@ class Scan:
             position += size
             self.position = position
 
-    def _fill(self, view: memoryview, position: int) -> int:
-        wanted = min(len(view), self._end - position)
-        filled = 0
-        while filled < wanted:
-            read = os.preadv(self._descriptor, [view[filled:wanted]], position + filled)
-            if read == 0:
-                break
-            filled += read
-        return filled
-
     def view(self, position: int, size: int) -> memoryview:
         """The bytes of the batch at `position`; valid until the scan goes on."""
         at = position - self._start
         return self._buffer[at : at + size]
+
+
+class Window(NamedTuple):
+    """What a survey found in one window."""
+
+    course: Course  # how far it is: `position` is where valid batches end
+    entries: bytes  # for the offset index
+    times: bytes  # for the time index
+    batches: Iterator[tuple[Header, memoryview]]  # those that `walk` says must be looked at; valid until the survey goes on
+
+
+def survey(descriptor: int, end: int, course: Course) -> Iterator[Window]:
+    """Go over batches from `course.position` to the first that isn't whole and valid, or to `end`. Memory is bounded by a window, or by the largest batch.
+
+    Raises OSError, OldFormat.
+    """
+    view = memoryview(bytearray(min(_SURVEY_BYTES, max(end - course.position, 0))))
+    packed = course.pack()
+    while end - (start := course.position) >= HEADER_SIZE:
+        filled = _fill(descriptor, view, start, end)
+        sound, packed, entries, times, told = walk(view[:filled], packed)
+        course = Course.unpack(packed)
+        at = course.position - start
+        if at:
+            yield Window(course, entries, times, _batches(view, memoryview(told).cast("i")))
+        if filled < len(view) and start + filled < end:
+            return  # the file became shorter
+        if sound and filled - at < HEADER_SIZE:
+            continue
+        size = LENGTH.unpack_from(view, at + LENGTH_END - LENGTH.size)[0] + LENGTH_END
+        if not sound:
+            if size >= MIN_SIZE and view[at + MAGIC_POSITION] != MAGIC:
+                _refuse_old_format(view[at : at + size], course.position)
+            return
+        if size > end - course.position:
+            return
+        if size > len(view):
+            view = memoryview(bytearray(size))  # bounded: the file has that many
+
+
+def _batches(view: memoryview, positions: memoryview) -> Iterator[tuple[Header, memoryview]]:
+    unpack = HEADER.unpack_from
+    for at in positions:
+        header = unpack(view, at)
+        yield header, view[at : at + header[1] + LENGTH_END]
+
+
+def _fill(descriptor: int, view: memoryview, position: int, end: int) -> int:
+    """Read from `position` on as much as fits into `view`; how many bytes that were. Less only at the file's end."""
+    wanted = min(len(view), end - position)
+    filled = 0
+    while filled < wanted:
+        read = os.preadv(descriptor, [view[filled:wanted]], position + filled)
+        if read == 0:
+            break
+        filled += read
+    return filled
 
 
 def _refuse_old_format(message: memoryview, position: int) -> None:

@@ -132,6 +132,13 @@ class IndexFile:
         """One more entry was stored at `count`."""
         self._count += 1
 
+    def extend(self, entries: bytes) -> None:
+        """Store several packed entries behind the last; the caller knows that there is room for them. Raises StorageError."""
+        if entries:
+            view, start = self.reserve(len(entries) // self.entry_size), self._count * self.entry_size
+            view[start : start + len(entries)] = entries
+            self._count += len(entries) // self.entry_size
+
     def cut(self, count: int) -> None:
         """Keep the first `count` entries; the file is cut by `trim`."""
         if count < self.count:

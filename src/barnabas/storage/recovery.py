@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .batch_scan import OldFormat, Scan, find_batch
+from barnabas.wire.records.walk import Course
+
+from .batch_scan import OldFormat, Scan, find_batch, survey
 from .errors import StorageError
 from .file_names import LOG
 from .log_config import MAX_INT32, MAX_INT64
@@ -35,46 +37,46 @@ def recover_segment(
     segment.index.file.create()
     segment.time_index.reset()
     segment.transactions.reset()
-    base_offset, interval = segment.base_offset, segment.index_interval_bytes
+    base_offset = segment.base_offset
     size = os.fstat(segment.file.fileno()).st_size
-    scan = Scan(segment.file.fileno(), 0, size)
-    next_offset, entry_position, valid = base_offset, 0, 0
-    max_timestamp, offset_of_max = -1, base_offset
-    epoch = MAX_INT64 if epochs is None else epochs.latest
+    if size > MAX_INT32:
+        raise StorageError(path, f"{size} bytes where no segment may have more than {MAX_INT32}: is this a log?", offline=False)
+    course = begin = Course(
+        base_offset,
+        next_offset=base_offset,
+        largest_offset=min(base_offset + MAX_INT32, MAX_INT64 - 1),
+        first_offset=first_offset,
+        epoch=MAX_INT64 if epochs is None else epochs.latest,
+        room=segment.index.file.max_count,
+        interval_bytes=segment.index_interval_bytes,
+        offset_of_max=base_offset,
+    )
     try:
-        for position, batch_size, header in scan:
-            last_offset = header[0] + header[6]
-            if header[0] < next_offset or last_offset - base_offset > MAX_INT32:
-                break
-            if header[8] > max_timestamp:
-                max_timestamp, offset_of_max = header[8], last_offset
-            if position - entry_position > interval and not segment.index.is_full:
-                segment.index.append(last_offset, position)
-                segment.time_index.append_within(max_timestamp, offset_of_max)
-                entry_position = position
-            if position == 0:
-                segment.first_timestamp(header[8])
-            if header[2] > epoch and epochs is not None:
-                epoch = header[2]
-                epochs.assign(epoch, header[0])
-            if header[9] >= 0 and last_offset >= first_offset:
-                aborted = replay_batch(producers, header, scan.view(position, batch_size))
-                if aborted is not None:
-                    segment.transactions.append(aborted)
-            valid = position + batch_size
-            next_offset = last_offset + 1
+        for window in survey(segment.file.fileno(), size, begin):
+            course = window.course
+            segment.index.file.extend(window.entries)
+            segment.time_index.extend_within(window.times)
+            for header, batch in window.batches:
+                if epochs is not None and header[2] > epochs.latest:
+                    epochs.assign(header[2], header[0])
+                if header[9] >= 0 and header[0] + header[6] >= first_offset:
+                    aborted = replay_batch(producers, header, batch)
+                    if aborted is not None:
+                        segment.transactions.append(aborted)
     except OldFormat as error:
         raise StorageError(path, str(error), offline=False) from error
+    valid = course.position
     if valid < size:
         if before_cut is not None:
             before_cut()
         os.ftruncate(segment.file.fileno(), valid)
     segment.size = valid
-    segment.unindexed_bytes = valid - entry_position
-    segment.set_max_timestamp(max_timestamp, offset_of_max)
-    segment.tail = Tail(next_offset - 1)
+    segment.restart_roll_time()
+    segment.unindexed_bytes = valid - course.entry_position
+    segment.set_max_timestamp(course.max_timestamp, course.offset_of_max)
+    segment.tail = Tail(course.next_offset - 1)
     segment.deactivate()
-    return next_offset
+    return course.next_offset
 
 
 def read_tail(segment: Segment) -> int | None:
@@ -152,20 +154,21 @@ def replay(segments: Iterable[Segment], offset: int, end_offset: int, producers:
         found = segment.find(max(offset, segment.base_offset))
         if found is None:
             continue
-        scan = Scan(segment.file.fileno(), found[0], segment.size)
-        for position, size, header in scan:
-            if header[0] >= end_offset:
-                return
-            if header[9] >= 0:
-                replay_batch(producers, header, scan.view(position, size))
+        base_offset = segment.base_offset
+        course = Course(base_offset, next_offset=base_offset, largest_offset=end_offset - 1, epoch=MAX_INT64, position=found[0])
+        for window in survey(segment.file.fileno(), segment.size, course):
+            for header, batch in window.batches:
+                replay_batch(producers, header, batch)
 
 
 def rebuild_epochs(segments: Sequence[Segment], start_offset: int, epochs: Epochs) -> None:
     """Take the leader epochs from the batches' headers, where the checkpoint is missing or junk (O13). Raises OSError."""
     epochs.clear()
     for segment in segments:
-        for _, _, header in Scan(segment.file.fileno(), 0, segment.size):
-            if header[2] > epochs.latest:
+        base_offset = segment.base_offset
+        course = Course(base_offset, next_offset=base_offset, largest_offset=MAX_INT64 - 1, first_offset=MAX_INT64, epoch=epochs.latest)
+        for window in survey(segment.file.fileno(), segment.size, course):
+            for header, _ in window.batches:
                 epochs.assign(header[2], max(header[0], start_offset))
 
 

@@ -48,10 +48,13 @@ class TimeIndex:
             file.added()
             self._last_timestamp = timestamp
 
-    def append_within(self, timestamp: int, offset: int) -> None:
-        """The same, leaving the last place free; a full index takes no more."""
-        if not self.is_full:
-            self.append(timestamp, offset)
+    def extend_within(self, entries: bytes) -> None:
+        """Add packed entries that grow from the last one on, leaving the last place free; a full index takes no more."""
+        room = max(self.file.max_count - 1 - self.file.count, 0) * ENTRY.size
+        entries = entries[:room]
+        if entries:
+            self.file.extend(entries)
+            self._last_timestamp = ENTRY.unpack_from(entries, len(entries) - ENTRY.size)[0]
 
     def reset(self) -> None:
         """Drop everything."""

@@ -1,6 +1,7 @@
-/* The C twin of skim.py: CRC-32C, going through a batch's records without making objects, and both with the header in one call for the common case.
+/* The C twin of skim.py and walk.py: CRC-32C, going through a batch's records without making objects, both with the header in one call for the common
+ * case, and going over a log's batches.
  *
- * Owns speed, no rule: skim.py and validation.py define what each function answers, property tests hold the twins equal. Limited API, so that one build
+ * Owns speed, no rule: skim.py, walk.py and validation.py define what each function answers, property tests hold the twins equal. Limited API, so that one build
  * serves every CPython from 3.11 on. CRC-32C uses the CPU's own instruction where it has one (x86 with SSE4.2 and PCLMUL, found at run time; ARM with CRC32,
  * found at compile time), else tables.
  */
@@ -293,6 +294,106 @@ static int skim_records(const uint8_t *data, const uint8_t *end, const Asked *as
     return r.at == end ? OK : INVALID;
 }
 
+/* ---- batches ---- */
+
+static inline uint64_t big(const uint8_t *p, int size)
+{
+    uint64_t value = 0;
+    while (size--)
+        value = value << 8 | *p++;
+    return value;
+}
+
+static inline uint8_t *put_big(uint8_t *p, int size, uint64_t value)
+{
+    while (size--)
+        *p++ = (uint8_t)(value >> 8 * size);
+    return p;
+}
+
+#define HEADER_SIZE 61
+#define RUNS 4096
+#define REMEMBERED 5
+
+typedef struct {
+    int64_t base_offset, next_offset, largest_offset, first_offset, epoch, room, interval, entry_position, entry_timestamp;
+    int64_t position, max_timestamp, offset_of_max;
+} Course; /* as walk.COURSE */
+
+typedef struct {
+    int64_t producer_id;
+    int32_t kind; /* epoch, and whether transactional */
+    int32_t kept; /* the first, which isn't in `latest`, and the latest; 0: no run */
+    int32_t latest[REMEMBERED], oldest;
+} Run;
+
+typedef struct {
+    uint8_t *entries, *times; /* the next free place of each */
+    int32_t *told;
+    Py_ssize_t told_count;
+    Run *runs;
+} Found;
+
+/* Keep the batch at `at`, unless it falls out of its run again: of a run, the first batch and the last five are kept. */
+static void tell(Found *found, const uint8_t *p, int32_t at, int alone)
+{
+    int64_t producer_id = (int64_t)big(p + 43, 8);
+    int32_t kind = (int32_t)big(p + 51, 2) << 1 | (p[22] >> 4 & 1), row = (int32_t)found->told_count++;
+    Run *run = &found->runs[(uint64_t)producer_id % RUNS];
+    found->told[row] = at;
+    if (alone || run->kept == 0 || run->producer_id != producer_id || run->kind != kind) {
+        *run = (Run){.producer_id = producer_id, .kind = kind, .kept = !alone};
+        return;
+    }
+    if (run->kept <= REMEMBERED)
+        run->kept++;
+    else
+        found->told[run->latest[run->oldest]] = -1;
+    run->latest[run->oldest] = row;
+    run->oldest = (run->oldest + 1) % REMEMBERED;
+}
+
+/* 1 if all that is whole in `data` was valid, 0 if it wasn't. */
+static int walk_batches(const uint8_t *data, Py_ssize_t size, Course *c, Found *found)
+{
+    const int64_t start = c->position;
+    Py_ssize_t at = 0;
+    int64_t batch_size;
+    for (; size - at >= HEADER_SIZE; at += batch_size) {
+        const uint8_t *p = data + at;
+        batch_size = (int64_t)(int32_t)big(p + 8, 4) + 12;
+        if (batch_size > size - at)
+            break;
+        int64_t base = (int64_t)big(p, 8), delta = (int32_t)big(p + 23, 4), last, max_timestamp = (int64_t)big(p + 35, 8);
+        if (batch_size < HEADER_SIZE || p[16] != 2 || delta < 0 || base < c->next_offset || base > c->largest_offset - delta ||
+            crc32c(0, p + 21, (size_t)batch_size - 21) != (uint32_t)big(p + 17, 4))
+            return 0;
+        last = base + delta;
+        if (max_timestamp > c->max_timestamp) {
+            c->max_timestamp = max_timestamp;
+            c->offset_of_max = last;
+        }
+        if (start + at - c->entry_position > c->interval && c->room > 0) {
+            found->entries = put_big(put_big(found->entries, 4, (uint64_t)(last - c->base_offset)), 4, (uint64_t)(start + at));
+            if (c->max_timestamp > c->entry_timestamp) {
+                found->times = put_big(put_big(found->times, 8, (uint64_t)c->max_timestamp), 4, (uint64_t)(c->offset_of_max - c->base_offset));
+                c->entry_timestamp = c->max_timestamp;
+            }
+            c->entry_position = start + at;
+            c->room--;
+        }
+        int32_t epoch = (int32_t)big(p + 12, 4);
+        int is_newer = epoch > c->epoch, has_producer = !(p[43] & 0x80) && last >= c->first_offset;
+        if (is_newer)
+            c->epoch = epoch;
+        if (is_newer || has_producer)
+            tell(found, p, (int32_t)at, is_newer || p[22] & 0x20);
+        c->next_offset = last + 1;
+        c->position = start + at + batch_size;
+    }
+    return 1;
+}
+
 /* ---- the module ---- */
 
 #define FIELDS 10 /* of validation.Valid */
@@ -385,14 +486,6 @@ static PyObject *native_skim(PyObject *module, PyObject *const *args, Py_ssize_t
     return Py_BuildValue("iiL", status, flags, (long long)greatest);
 }
 
-static uint64_t big(const uint8_t *p, int size)
-{
-    uint64_t value = 0;
-    while (size--)
-        value = value << 8 | *p++;
-    return value;
-}
-
 typedef struct {
     int64_t base_timestamp, max_timestamp, producer_id;
     int32_t base_sequence, count;
@@ -402,7 +495,7 @@ typedef struct {
 /* Whether the header, and that of the rules which concerns it, make this the common case. */
 static int is_common(const uint8_t *p, Py_ssize_t size, const Rules *rules, Header *h)
 {
-    if (size < 61 || size > rules->max_bytes || rules->log_append_time)
+    if (size < HEADER_SIZE || size > rules->max_bytes || rules->log_append_time)
         return 0;
     if (big(p, 8) != 0 || (int64_t)big(p + 8, 4) + 12 != size || p[16] != 2)
         return 0;
@@ -428,7 +521,7 @@ static int is_sound(const uint8_t *p, Py_ssize_t size, const Rules *rules, const
         return 0;
     if (h->attributes & 7)
         return 1; /* the caller decompresses the records, then has them skimmed */
-    return skim_records(p + 61, p + size, &asked, rules, &flags, &greatest) == OK && !(flags & REJECTED) && greatest == h->max_timestamp;
+    return skim_records(p + HEADER_SIZE, p + size, &asked, rules, &flags, &greatest) == OK && !(flags & REJECTED) && greatest == h->max_timestamp;
 }
 
 static PyObject *native_quick(PyObject *module, PyObject *const *args, Py_ssize_t given)
@@ -618,11 +711,54 @@ static PyObject *native_read_records(PyObject *module, PyObject *const *args, Py
     Py_RETURN_NONE;
 }
 
+static PyObject *native_walk(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    Course course;
+    char *bytes;
+    Py_ssize_t course_size;
+    if (!expects("walk", given, 2, 2) || PyBytes_AsStringAndSize(args[1], &bytes, &course_size) < 0)
+        return NULL;
+    if (course_size != sizeof(course))
+        return PyErr_Format(PyExc_ValueError, "a course takes %zu bytes, not %zd", sizeof(course), course_size);
+    memcpy(&course, bytes, sizeof(course));
+    if (PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    const size_t most = (size_t)view.len / HEADER_SIZE + 1;
+    uint8_t *entries = malloc(most * 8), *times = malloc(most * 12);
+    int32_t *told = malloc(most * 4);
+    Found found = {entries, times, told, 0, calloc(RUNS, sizeof(Run))};
+    PyObject *answer = NULL;
+    if (view.len > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "a window of more than 2 GiB");
+    } else if (entries == NULL || times == NULL || told == NULL || found.runs == NULL) {
+        PyErr_NoMemory();
+    } else {
+        int sound;
+        Py_ssize_t kept = 0;
+        Py_BEGIN_ALLOW_THREADS
+        sound = walk_batches(view.buf, view.len, &course, &found);
+        for (Py_ssize_t i = 0; i < found.told_count; i++)
+            if (told[i] >= 0)
+                told[kept++] = told[i];
+        Py_END_ALLOW_THREADS
+        answer = Py_BuildValue("iy#y#y#y#", sound, &course, (Py_ssize_t)sizeof(course), entries, (Py_ssize_t)(found.entries - entries), times,
+                               (Py_ssize_t)(found.times - times), told, kept * 4);
+    }
+    free(entries);
+    free(times);
+    free(told);
+    free(found.runs);
+    PyBuffer_Release(&view);
+    return answer;
+}
+
 static PyMethodDef methods[] = {
     {"crc32c", (PyCFunction)(void (*)(void))native_crc32c, METH_FASTCALL, "CRC-32C of a buffer, continuing from a value."},
     {"skim", (PyCFunction)(void (*)(void))native_skim, METH_FASTCALL, "See skim.skim."},
     {"quick", (PyCFunction)(void (*)(void))native_quick, METH_FASTCALL, "The answer of validation.validate in the common case, or None."},
     {"read_records", (PyCFunction)(void (*)(void))native_read_records, METH_FASTCALL, "What record.iterate_records yields, as a list, or None."},
+    {"walk", (PyCFunction)(void (*)(void))native_walk, METH_FASTCALL, "See walk.walk."},
     {"returns", native_returns, METH_O, "Name the class of what quick returns."},
     {NULL, NULL, 0, NULL},
 };
@@ -660,7 +796,7 @@ static int clear(PyObject *module)
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "The C twin of skim.py.", sizeof(State), methods, slots, traverse, clear, NULL,
+    PyModuleDef_HEAD_INIT, "_native", "The C twin of skim.py and walk.py.", sizeof(State), methods, slots, traverse, clear, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
