@@ -80,6 +80,7 @@ class Loop:
         """Run `fn(*args)` on this loop, in the order of calls. From any thread."""
         self._inbox.append((fn, args))
         if self._asleep:
+            self._asleep = False  # one caller's waking is enough
             os.eventfd_write(self._wake, 1)
 
     def call_later(self, delay_ms: float, fn: Callable[..., object], *args: Any) -> Timer:

@@ -102,8 +102,7 @@ class Partition:
         """Become leader in `leader_epoch`: the epoch starts at the log's end, before any write (D74)."""
         with self.lock:
             if leader_epoch > self.leader_epoch:
-                self.epochs.assign(leader_epoch, self.log.end_offset)
-                self.log.flush_epochs()
+                self.log.flush_epochs(self.epochs.assign(leader_epoch, self.log.end_offset))
                 self.leader_epoch = leader_epoch
 
     # Appending

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 class EpochCheckpoint:
-    """The file of one partition directory. `latest` is the epoch of the last append: the hot path compares with it."""
+    """The file of one partition directory. `latest` is the epoch of the last append: the hot path compares with it.
 
-    __slots__ = ("_epochs", "directory", "latest")
+    `stale`: loading the log has cut entries that the file still has; it would cut them again, so the file may wait for the next change.
+    """
 
-    def __init__(self, directory: str, epochs: Epochs) -> None:
+    __slots__ = ("_epochs", "directory", "latest", "stale")
+
+    def __init__(self, directory: str, epochs: Epochs, stale: bool) -> None:
         self.directory = directory
         self._epochs = epochs
         self.latest = epochs.latest
+        self.stale = stale
 
     def write(self, *, sync: bool = True) -> None:
         """Rewrite the file. Not synced after a truncation: an entry too many is cut when the log is loaded again. Raises StorageError."""
@@ -32,6 +36,7 @@ class EpochCheckpoint:
         except OSError as error:
             raise StorageError.of(path, "could not write the leader epochs", error) from error
         self.latest = self._epochs.latest
+        self.stale = False
 
     def note(self, batches: Sequence[Appended]) -> None:
         """Followers learn epochs from what they append; leaders have announced theirs. Raises StorageError."""

@@ -35,14 +35,18 @@ if TYPE_CHECKING:
 
 
 class Loaded(NamedTuple):
-    """A log as found on disk. `snapshots` are the offsets of producer snapshots, rising; `epochs_changed`: the checkpoint is to be rewritten."""
+    """A log as found on disk. `snapshots` are the offsets of producer snapshots, rising.
+
+    Of the leader epoch checkpoint: `epochs_cut`, it has entries too many; `epochs_rebuilt`, it is to be written.
+    """
 
     segments: list[Segment]
     start_offset: int
     end_offset: int
     recovery_point: int
     snapshots: list[int]
-    epochs_changed: bool
+    epochs_cut: bool
+    epochs_rebuilt: bool
 
 
 class Loader:
@@ -87,7 +91,9 @@ class Loader:
         self._settle_producers(start_offset, end_offset, clean=clean, is_scanned=is_scanned)
         self.segments[-1].restart_roll_time()
         point = end_offset if clean else min(recovery_point, end_offset)
-        return Loaded(self.segments, start_offset, end_offset, point, self.snapshots, epochs_changed)
+        return Loaded(
+            self.segments, start_offset, end_offset, point, self.snapshots, epochs_known and epochs_changed, epochs_changed and not epochs_known
+        )
 
     def _find_segments(self, names: set[str]) -> list[Segment]:
         """The segments in order; returns those whose indexes can't be used."""

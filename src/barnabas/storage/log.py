@@ -64,7 +64,7 @@ class Log:
         self.directory = directory
         self._config = config
         self._producers = producers
-        self._epochs = EpochCheckpoint(directory, epochs)
+        self._epochs = EpochCheckpoint(directory, epochs, loaded.epochs_cut)
         self._segments: tuple[Segment, ...] = tuple(loaded.segments)
         self._active = self._segments[-1]
         self.start_offset = loaded.start_offset
@@ -100,7 +100,7 @@ class Log:
             loader = Loader(directory, config, producers, epochs, now_ms)
             loaded = loader.load(recovery_point=recovery_point, clean=clean, log_start_offset=log_start_offset)
             log = cls(directory, config, loaded, producers, epochs, now_ms)
-            if loaded.epochs_changed:
+            if loaded.epochs_rebuilt:
                 log._epochs.write()
             if topic_id is not None:
                 bind_topic(directory, topic_id)
@@ -186,9 +186,10 @@ class Log:
         except OSError as error:
             raise StorageError(self.directory, f"could not take back half an append: {error.strerror}; take it offline") from error
 
-    def flush_epochs(self) -> None:
-        """Write the leader epoch checkpoint, durably: after every new epoch (D73). Raises StorageError."""
-        self._epochs.write()
+    def flush_epochs(self, changed: bool = True) -> None:
+        """Write the leader epoch checkpoint, durably, unless it says the same already: before a leader's first write (D73). Raises StorageError."""
+        if changed or self._epochs.stale:
+            self._epochs.write()
 
     def add_aborted(self, producer_id: int, first_offset: int, last_offset: int, last_stable_offset: int) -> None:
         """Index an aborted transaction whose marker was appended at `last_offset`, in the order of markers. Raises StorageError."""
