@@ -55,11 +55,11 @@ class Home:
         except (OSError, PropertiesError) as error:
             raise HomeError(f"{self.properties_path} can't be read: {error}") from error
 
-    def create(self, port: int, controller_port: int) -> None:
-        """The directory and its server.properties: a combined node for one machine."""
+    def create(self, port: int, controller_port: int, overrides: Mapping[str, str] | None = None) -> None:
+        """The directory and its server.properties: a combined node for one machine, with these values in place of or beside the usual ones."""
         os.makedirs(self.directory, exist_ok=True)
         with open(self.properties_path, "xb") as file:
-            file.write(self._text(port, controller_port))
+            file.write(self._text(port, controller_port, overrides))
 
     def rewrite(self, port: int, controller_port: int) -> None:
         """server.properties with these ports, in place of what is there."""
@@ -73,9 +73,12 @@ class Home:
         with open(self.properties_path, "rb") as file:
             return file.read() == self._text(port, controller_port)
 
-    def _text(self, port: int, controller_port: int) -> bytes:
-        lines = _properties_lines(port, controller_port, self.default_log_dir)
-        return "".join(f"{line}\n" for line in lines).encode("ascii", "backslashreplace")
+    def _text(self, port: int, controller_port: int, overrides: Mapping[str, str] | None = None) -> bytes:
+        from barnabas.storage.properties_file import format_properties
+
+        overrides = overrides or {}
+        lines = [line for line in _properties_lines(port, controller_port, self.default_log_dir) if line.partition("=")[0] not in overrides]
+        return _ascii("".join(f"{line}\n" for line in lines) + format_properties(overrides.items()))
 
     @staticmethod
     def address(settings: Mapping[str, str]) -> tuple[str, int]:
@@ -155,6 +158,12 @@ class Home:
                 return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
         except OSError:
             return ""
+
+
+def _ascii(text: str) -> bytes:
+    """As Java reads a properties file: any other character as \\uXXXX."""
+    units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
+    return b"".join(b"%c" % unit if unit < 0x7F else b"\\u%04x" % unit for unit in units)
 
 
 def _properties_lines(port: int, controller_port: int, log_dir: str) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import subprocess
 import sys
@@ -38,11 +36,11 @@ def up(terminal: Terminal, directory: str, port: int | None) -> int:
         _check_ports(home, settings, client_port)
         formatted = not home.is_formatted(settings)
         if formatted:
-            cluster_id = _format(home)
+            cluster_id = format_home(home)
             terminal.done(f"Formatted {', '.join(home.log_dirs(settings))}", f"cluster id {cluster_id}")
         began = time.monotonic()
         process = home.start()
-        _wait_until_serving(home, process, host, client_port, began)
+        wait_until_serving(home, process, host, client_port, began)
         serving_s = time.monotonic() - began
         terminal.done(
             f"Node {settings.get('node.id', '?')} serves on {terminal.style(f'{host}:{client_port}', 'bold')}",
@@ -118,32 +116,21 @@ def _check_ports(home: Home, settings: Mapping[str, str], port: int) -> None:
             )
 
 
-def _format(home: Home) -> str:
+def format_home(home: Home) -> str:
     """Formats the log directories as `kafka-storage format --standalone` does. Returns the cluster's id. Raises HomeError."""
+    from barnabas.storage.meta_properties import new_directory_id
+    from barnabas.wire.types import uuid_text
+
     from .kafka import storage
 
-    cluster_id = _random_id()
-    said, complaints = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complaints):
-        try:
-            status = storage.main(["format", "-t", cluster_id, "-c", home.properties_path, "--standalone"])
-        except SystemExit as ending:
-            status = ending.code if isinstance(ending.code, int) else 1
-    if status:
-        raise HomeError(f"Formatting failed: {(complaints.getvalue() or said.getvalue()).strip()}")
+    cluster_id = uuid_text(new_directory_id())
+    complaints: list[str] = []
+    if storage.run(["format", "-t", cluster_id, "-c", home.properties_path, "--standalone"], lambda line: None, complaints.append):
+        raise HomeError(f"Formatting failed: {' '.join(complaints)}")
     return cluster_id
 
 
-def _random_id() -> str:
-    """A cluster id; never with a leading dash, which option parsers take for an option."""
-    from barnabas.wire.types import uuid_text
-
-    while (text := uuid_text(os.urandom(16))).startswith("-"):
-        pass
-    return text
-
-
-def _wait_until_serving(home: Home, process: subprocess.Popen[bytes], host: str, port: int, began: float) -> None:
+def wait_until_serving(home: Home, process: subprocess.Popen[bytes], host: str, port: int, began: float) -> None:
     """Returns when the node lists itself. Raises HomeError, ending the process if it takes too long."""
     while not lists_broker(host, port):
         if process.poll() is not None:

@@ -5,27 +5,39 @@ Owns the process: arguments, signals, exit status. 0 after a clean stop, 1 when 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
 import sys
-import threading
 
 
 class Process:
-    """Waits for the first reason to stop."""
+    """Waits for the first reason to stop.
+
+    A signal may be taken by any thread (by another than this one right after SIGSTOP and SIGCONT, for instance), and Python runs its handler on this one only
+    once that wakes up. So this one waits for a pipe, into which the signal itself writes, whichever thread takes it.
+    """
 
     def __init__(self) -> None:
-        self.ended = threading.Event()
         self.status = 0
+        self._reasons, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
 
-    def on_signal(self, number: int, frame: object) -> None:
-        self.ended.set()
+    def listen(self) -> None:
+        """On the main thread."""
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, frame: None)
 
     def stop(self, status: int) -> None:
         """From any thread. A status other than 0 ends the process without handing anything over: a part of it is broken."""
         self.status = self.status or status
-        self.ended.set()
+        with contextlib.suppress(BlockingIOError):  # full of reasons: it wakes up anyway
+            os.write(self._wake, b"\0")
+
+    def wait(self) -> None:
+        os.read(self._reasons, 1)
 
 
 def main(arguments: list[str]) -> int:
@@ -40,8 +52,7 @@ def main(arguments: list[str]) -> int:
     from barnabas.node.lifecycle import CannotStart, start
 
     process = Process()
-    signal.signal(signal.SIGTERM, process.on_signal)
-    signal.signal(signal.SIGINT, process.on_signal)
+    process.listen()
     try:
         running = start(arguments[0], overrides, process.stop)
     except CannotStart as refused:
@@ -49,7 +60,7 @@ def main(arguments: list[str]) -> int:
         return 1
     gc.collect()
     gc.freeze()  # what a start leaves stays: the collector needn't look at it again
-    process.ended.wait()
+    process.wait()
     if process.status:
         sys.stdout.flush()
         os._exit(process.status)
