@@ -174,15 +174,23 @@ def test_producers_are_the_same_without_what_runs_leave_out(random: Random, coun
 
 def test_a_run_is_its_first_batch_and_as_many_as_are_remembered() -> None:
     assert producers.REMEMBERED_BATCHES == twin.REMEMBERED_BATCHES
+    plain = [(number % 2, 0) for number in range(40)]
+    assert reported(plain) == [0, 1, *range(30, 40)]
+    transactions = [(7, CONTROL if number % 10 == 9 else TRANSACTIONAL) for number in range(40)]
+    assert reported(transactions) == [0, 9, 10, 19, 20, 29, 30, *range(34, 40)]
+
+
+def reported(batches: list[tuple[int, int]]) -> list[int]:
+    """Which of these (producer id, attributes) must be looked at."""
     log = b""
-    for number in range(40):
-        batch = bytearray(HEADER.pack(number, 49, 0, 2, 0, 0, 0, 0, 0, number % 2, 0, number // 2, 1))
+    for number, (producer_id, attributes) in enumerate(batches):
+        batch = bytearray(HEADER.pack(number, 49, 0, 2, 0, attributes, 0, 0, 0, producer_id, 0, number, 1))
         CRC.pack_into(batch, CRC_POSITION, crc32c(batch[ATTRIBUTES_POSITION:]))
         log += batch
-    course = Course(0, next_offset=0, largest_offset=FARTHEST, epoch=0)
-    for one in (walk, twin.walk):
-        positions = memoryview(one(log, course.pack())[4]).cast("i")
-        assert [at // HEADER_SIZE for at in positions] == [0, 1, *range(30, 40)]
+    course = Course(0, next_offset=0, largest_offset=FARTHEST, epoch=0).pack()
+    positions = memoryview(walk(log, course)[4]).cast("i")
+    assert positions == memoryview(twin.walk(log, course)[4]).cast("i")
+    return [at // HEADER_SIZE for at in positions]
 
 
 def scanned(descriptor: int, end: int, course: Course) -> list[tuple[int, ...]]:
@@ -202,7 +210,8 @@ def scanned(descriptor: int, end: int, course: Course) -> list[tuple[int, ...]]:
 def test_windows_of_any_size_find_the_same(random: Random, lies: float, count: int, window: int) -> None:
     data = Batches(random, lies, producers=3).log(count)
     start = course_of(random, position=0, entry_position=0, first_offset=0, epoch=-1)
-    usual = batch_scan._SURVEY_BYTES
+    names = ("_SURVEY_BYTES", "_MANY_PRODUCERS_BYTES", "_MANY")
+    usual = [getattr(batch_scan, name) for name in names]
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
@@ -211,7 +220,8 @@ def test_windows_of_any_size_find_the_same(random: Random, lies: float, count: i
         except OldFormat:
             expected = None
         course, entries, times, kept = start, b"", b"", []
-        batch_scan._SURVEY_BYTES = window
+        for name, value in zip(names, (window, 3 * window, random.choice((0, 500))), strict=True):
+            setattr(batch_scan, name, value)
         try:
             for found in survey(file.fileno(), len(data), start):
                 course, entries, times = found.course, entries + found.entries, times + found.times
@@ -222,7 +232,8 @@ def test_windows_of_any_size_find_the_same(random: Random, lies: float, count: i
             assert expected is None
             return
         finally:
-            batch_scan._SURVEY_BYTES = usual
+            for name, value in zip(names, usual, strict=True):
+                setattr(batch_scan, name, value)
     assert expected is not None
     _, packed, all_entries, all_times, _ = walk(data, start.pack())
     assert (course, entries, times) == (Course.unpack(packed), all_entries, all_times)

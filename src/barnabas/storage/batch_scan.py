@@ -27,6 +27,8 @@ _SPARSE_SIZE = _SPARSE.size
 _LOOKUP_BYTES = 8 * 1024
 _SCAN_BYTES = 1024 * 1024
 _SURVEY_BYTES = 4 * 1024 * 1024  # a window's fixed costs are lost in it, and it stays in a CPU's caches
+_MANY_PRODUCERS_BYTES = 32 * 1024 * 1024  # runs end with the window: where many producers share a log, a larger one is better
+_MANY = 500  # batches that must be looked at, in a window
 
 Header = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
 Found = tuple[int, int, int, int]
@@ -149,6 +151,9 @@ def survey(descriptor: int, end: int, course: Course) -> Iterator[Window]:
             yield Window(course, entries, times, _batches(view, memoryview(told).cast("i")))
         if filled < len(view) and start + filled < end:
             return  # the file became shorter
+        if sound and len(told) > 4 * _MANY and len(view) < (most := min(_MANY_PRODUCERS_BYTES, end - course.position)):
+            view = memoryview(bytearray(most))
+            continue
         if sound and filled - at < HEADER_SIZE:
             continue
         size = LENGTH.unpack_from(view, at + LENGTH_END - LENGTH.size)[0] + LENGTH_END

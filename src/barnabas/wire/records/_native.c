@@ -322,9 +322,10 @@ typedef struct {
 
 typedef struct {
     int64_t producer_id;
-    int32_t kind; /* epoch, and whether transactional */
-    int32_t kept; /* the first, which isn't in `latest`, and the latest; 0: no run */
-    int32_t latest[REMEMBERED], oldest;
+    int16_t epoch;
+    int8_t is_run, is_open; /* is_open: a transaction began since the run did, or since its last marker */
+    int32_t count, oldest;  /* of `latest` */
+    int32_t latest[REMEMBERED];
 } Run;
 
 typedef struct {
@@ -334,21 +335,27 @@ typedef struct {
     Run *runs;
 } Found;
 
-/* Keep the batch at `at`, unless it falls out of its run again: of a run, the first batch and the last five are kept. */
-static void tell(Found *found, const uint8_t *p, int32_t at, int alone)
+/* Keep the batch at `at` of a producer, unless it falls out of its run again. `is_kept`: it doesn't. */
+static void tell(Found *found, const uint8_t *p, int32_t at, int is_kept)
 {
     int64_t producer_id = (int64_t)big(p + 43, 8);
-    int32_t kind = (int32_t)big(p + 51, 2) << 1 | (p[22] >> 4 & 1), row = (int32_t)found->told_count++;
+    int16_t epoch = (int16_t)big(p + 51, 2);
+    int is_control = p[22] & 0x20, is_transactional = p[22] & 0x10;
+    int32_t row = (int32_t)found->told_count++;
     Run *run = &found->runs[(uint64_t)producer_id % RUNS];
     found->told[row] = at;
-    if (alone || run->kept == 0 || run->producer_id != producer_id || run->kind != kind) {
-        *run = (Run){.producer_id = producer_id, .kind = kind, .kept = !alone};
-        return;
+    if (!run->is_run || run->producer_id != producer_id || run->epoch != epoch) {
+        *run = (Run){.producer_id = producer_id, .epoch = epoch, .is_run = 1};
+        is_kept = 1;
     }
-    if (run->kept <= REMEMBERED)
-        run->kept++;
-    else
+    is_kept |= is_control || (is_transactional && !run->is_open);
+    run->is_open = !is_control && (is_transactional || run->is_open);
+    if (is_kept)
+        return;
+    if (run->count == REMEMBERED)
         found->told[run->latest[run->oldest]] = -1;
+    else
+        run->count++;
     run->latest[run->oldest] = row;
     run->oldest = (run->oldest + 1) % REMEMBERED;
 }
@@ -386,8 +393,10 @@ static int walk_batches(const uint8_t *data, Py_ssize_t size, Course *c, Found *
         int is_newer = epoch > c->epoch, has_producer = !(p[43] & 0x80) && last >= c->first_offset;
         if (is_newer)
             c->epoch = epoch;
-        if (is_newer || has_producer)
-            tell(found, p, (int32_t)at, is_newer || p[22] & 0x20);
+        if (has_producer)
+            tell(found, p, (int32_t)at, is_newer);
+        else if (is_newer)
+            found->told[found->told_count++] = (int32_t)at;
         c->next_offset = last + 1;
         c->position = start + at + batch_size;
     }

@@ -4,9 +4,9 @@ Owns which batches are valid (D103), which index entries they get (D54, D56) and
 indexes (`storage`), and knows neither what producers' states nor leader epochs are made of. `native.py` chooses between the twins; property tests hold them
 equal.
 
-A log has millions of batches, so those that a producer's state wouldn't show are not reported. A *run* is one producer's data batches with one epoch, all
-or none of them transactional, whatever others lie between them. A state keeps a producer's last five batches, its epoch, and where its open transaction
-began: a run's first batch and its last five, in order, leave it as the whole run does. A marker ends its producer's run.
+A log has millions of batches, so those that a producer's state wouldn't show are not reported. A *run* is one producer's batches with one epoch, whatever
+others lie between them. A state keeps the producer's epoch, its last five batches, and where its open transaction began. So of a run are reported: the first
+batch, markers, each batch that begins a transaction, and the last five; told of these in order, the state is what the whole run makes of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OFFSET_ENTRY = Struct(">ii")
 _TIME_ENTRY = Struct(">qi")
 
 MAGIC = 2
-RUNS = 4096  # runs that are followed at a time: a producer's place is its id's remainder, and a newcomer ends the run of whom it displaces
+RUNS = 4096  # are followed at a time: a producer's place is its id's remainder, and a newcomer ends the run that it displaces
 REMEMBERED_BATCHES = 5
 
 
@@ -58,7 +58,7 @@ def walk(data: Buffer, course: bytes, /) -> tuple[int, bytes, bytes, bytes, byte
     """Go over the whole batches in `data`, a window of a segment, up to the first that isn't valid.
 
     (1: all were valid, 0: the one at the new position isn't; the packed course; entries for the offset index; for the time index; where in `data` the
-    batches lie that must be looked at, int32 each). Those are markers, the first batch of a greater leader epoch, and what a run keeps of its batches.
+    batches lie that must be looked at, int32 each). Those are the first batch of a greater leader epoch, and what is reported of runs.
     """
     c = Course.unpack(course)
     _, next_offset, _, _, epoch, room, _, entry_position, entry_timestamp, position, max_timestamp, offset_of_max = c
@@ -85,9 +85,10 @@ def walk(data: Buffer, course: bytes, /) -> tuple[int, bytes, bytes, bytes, byte
         is_newer, has_producer = leader_epoch > epoch, producer_id >= 0 and last >= c.first_offset
         if is_newer:
             epoch = leader_epoch
-        if is_newer or has_producer:
-            alone = is_newer or bool(attributes & CONTROL)
-            runs.tell(told, at, producer_id, None if alone else (producer_id, producer_epoch, attributes & TRANSACTIONAL))
+        if has_producer:
+            runs.tell(told, at, producer_id, producer_epoch, attributes, is_newer)
+        elif is_newer:
+            told.append(at)
         next_offset = last + 1
         at += size
         position += size
@@ -96,25 +97,34 @@ def walk(data: Buffer, course: bytes, /) -> tuple[int, bytes, bytes, bytes, byte
     return sound, after.pack(), bytes(entries), bytes(times), array("i", [where for where in told if where >= 0]).tobytes()
 
 
+class _Run:
+    __slots__ = ("is_open", "key", "latest")
+
+    def __init__(self, key: tuple[int, int]) -> None:
+        self.key = key  # producer id and epoch
+        self.is_open = False  # a transaction began since the run did, or since its last marker
+        self.latest: list[int] = []  # the rows in `told` that may fall out again, oldest first
+
+
 class _Runs:
-    """The runs that are followed: of each, what makes it one, and the rows of its latest batches, oldest first."""
+    """The runs that are followed, each at its producer's place."""
 
     __slots__ = ("_places",)
 
     def __init__(self) -> None:
-        self._places: dict[int, tuple[tuple[int, int, int], list[int]]] = {}
+        self._places: dict[int, _Run] = {}
 
-    def tell(self, told: array[int], at: int, producer_id: int, kind: tuple[int, int, int] | None) -> None:
-        """Note in `told` a batch, which belongs to no run if `kind` is None; what falls out of its run becomes -1."""
-        place = producer_id % RUNS
-        run = self._places.get(place)
-        if kind is None:
-            self._places.pop(place, None)
-        elif run is None or run[0] != kind:
-            self._places[place] = kind, []
-        else:
-            latest = run[1]
-            latest.append(len(told))
-            if len(latest) > REMEMBERED_BATCHES:
-                told[latest.pop(0)] = -1
+    def tell(self, told: array[int], at: int, producer_id: int, epoch: int, attributes: int, is_kept: bool) -> None:
+        """Add a batch to `told`, where what falls out of its run again becomes -1. `is_kept`: this one doesn't."""
+        run = self._places.get(producer_id % RUNS)
+        if run is None or run.key != (producer_id, epoch):
+            run = self._places[producer_id % RUNS] = _Run((producer_id, epoch))
+            is_kept = True
+        is_control, is_transactional = bool(attributes & CONTROL), bool(attributes & TRANSACTIONAL)
+        is_kept = is_kept or is_control or (is_transactional and not run.is_open)
+        run.is_open = not is_control and (is_transactional or run.is_open)
+        if not is_kept:
+            run.latest.append(len(told))
+            if len(run.latest) > REMEMBERED_BATCHES:
+                told[run.latest.pop(0)] = -1
         told.append(at)
