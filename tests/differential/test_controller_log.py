@@ -347,9 +347,9 @@ def comparable(log: list[tuple[Message, int]]) -> list[str]:
 @pytest.fixture(scope="module")
 def histories(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[tuple[list[Any], list[Any], list[str], list[str], Path]]:
     from tests import nodes
-    from tests.conftest import _factory
+    from tests.conftest import factory
 
-    for make in _factory(nodes.APACHE, request):
+    for make in factory(nodes.APACHE, request):
         yield run(make)
 
 

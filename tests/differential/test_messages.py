@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import pytest
 
 from barnabas.wire.apis import APIS, BROKER, CONTROLLER
+from barnabas.wire.error_messages import MESSAGES as ERROR_TEXTS
 from barnabas.wire.errors import Error
 from barnabas.wire.schema import FRESH, NEVER, Field, Message, Struct, struct_of
 from tests.apache import release
@@ -170,8 +171,8 @@ def protocol(apache_libs: Path) -> list[list[str]]:
 
 @pytest.mark.apache
 def test_error_codes(protocol: list[list[str]]) -> None:
-    theirs = {(name, int(code), retriable == "true") for kind, name, code, retriable, *_ in protocol if kind == "error"}
-    assert {(error.name, error.value, error.retriable) for error in Error} == theirs
+    theirs = {(name, int(code), retriable == "true", text) for kind, name, code, retriable, text, *_ in protocol if kind == "error"}
+    assert {(error.name, error.value, error.retriable, ERROR_TEXTS[error]) for error in Error} == theirs
 
 
 @pytest.mark.apache

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
+from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
+from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.describe_quorum import DescribeQuorumRequest
 from barnabas.wire.messages.list_config_resources import ListConfigResourcesRequest
 from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.apache, pytest.mark.node]
 
+TOO_MANY = "CreatePartitions of more than 10,000 partitions"
 Update = UpdateFeaturesRequest.FeatureUpdateKey
 
 
@@ -74,6 +77,16 @@ def update_features(script: Transcript) -> None:
         [Update(feature="metadata.version", max_version_level=30)],
         [Update(feature="metadata.version", max_version_level=29, upgrade_type=2)],
         [Update(feature="metadata.version", max_version_level=6, upgrade_type=3)],
+        [Update(feature="metadata.version", max_version_level=29, upgrade_type=3)],
+        [Update(feature="metadata.version", max_version_level=29)],
+        [Update(feature="metadata.version", max_version_level=99)],
+        [Update(feature="kraft.version", max_version_level=2)],
+        [Update(feature="share.version", max_version_level=-1)],
+        [Update(feature="share.version", max_version_level=1, upgrade_type=0)],
+        [Update(feature="share.version", max_version_level=1, upgrade_type=9)],
+        [Update(feature="", max_version_level=1)],
+        [Update(feature="share.version", max_version_level=1), Update(feature="share.version", max_version_level=0)],
+        [Update(feature="transaction.version", max_version_level=3), Update(feature="group.version", max_version_level=1)],
     ):
         for validate_only in (True, False):
             note = f"{[(update.feature, update.max_version_level) for update in updates]} {validate_only}"
@@ -81,6 +94,24 @@ def update_features(script: Transcript) -> None:
                 script.call(UpdateFeaturesRequest(feature_updates=updates, timeout_ms=10_000, validate_only=validate_only), version, note)
     down = UpdateFeaturesRequest(feature_updates=[Update(feature="group.version", max_version_level=0, allow_downgrade=False)], timeout_ms=10_000)
     script.call(down, 0, "no downgrade allowed")
+
+
+def more_than_a_request_may(script: Transcript) -> None:
+    """Messages of refusals that are about a request as a whole."""
+    script.create_topic("whole-request", 1)
+    grow = CreatePartitionsRequest.Topic
+    for counts in ((10_002,), (5_001, 5_002), (10_001,)):
+        for index in range(len(counts)):
+            if script.client.metadata(f"whole-request-{index}").error_code:
+                script.create_topic(f"whole-request-{index}")
+        topics = [grow(name=f"whole-request-{index}", count=count, assignments=None) for index, count in enumerate(counts)]
+        request = CreatePartitionsRequest(topics=topics, timeout_ms=10_000, validate_only=True)
+        script.call(request, 3, str(counts), differs="" if counts == (10_001,) else TOO_MANY)
+    new = CreateTopicsRequest.CreatableTopic
+    many = [new(name=f"whole-many-{index}", num_partitions=2501, replication_factor=1, assignments=[], configs=[]) for index in range(4)]
+    script.call(CreateTopicsRequest(topics=many, timeout_ms=10_000, validate_only=True), 7, "10,004 partitions")
+    fit = [new(name=f"whole-fit-{index}", num_partitions=2500, replication_factor=1, assignments=[], configs=[]) for index in range(4)]
+    script.call(CreateTopicsRequest(topics=fit, timeout_ms=10_000, validate_only=True), 7, "10,000 partitions")
 
 
 def unregister_broker(script: Transcript) -> None:
@@ -104,7 +135,12 @@ def reassignments(script: Transcript) -> None:
         script.all_versions(
             lambda _, topic=topic: AlterPartitionReassignmentsRequest(timeout_ms=10_000, topics=[topic]), f"{name} {partition} {replicas}"
         )
+    strict = of(name="reassigned", partitions=[of.ReassignablePartition(partition_index=0, replicas=[1])])
+    script.call(AlterPartitionReassignmentsRequest(timeout_ms=10_000, topics=[strict], allow_replication_factor_change=False), 1, "no other factor")
+    script.call(AlterPartitionReassignmentsRequest(timeout_ms=10_000, topics=[strict, strict]), 1, "twice")
+    script.call(AlterPartitionReassignmentsRequest(timeout_ms=10_000, topics=[]), 1, "nothing")
     script.call(ListPartitionReassignmentsRequest(timeout_ms=10_000, topics=None), 0, "all")
+    script.call(ListPartitionReassignmentsRequest(timeout_ms=10_000, topics=[]), 0, "nothing")
     named = ListPartitionReassignmentsRequest.Topics(name="reassigned", partition_indexes=[0, 1, 9])
     script.call(ListPartitionReassignmentsRequest(timeout_ms=10_000, topics=[named]), 0, "named")
 

@@ -265,6 +265,13 @@ def sequences(script: Transcript) -> None:
     script.note("DescribeProducers", found)
 
 
+def describe_producers_of_what_is_not_there(script: Transcript) -> None:
+    script.create_topic("produce-described")
+    ask = DescribeProducersRequest.Topic
+    for name in ("produce-described", "produce-described-absent", "a/b", "", "x" * 250, "__cluster_metadata"):
+        script.call(DescribeProducersRequest(topics=[ask(name=name, partition_indexes=[0, 1, -1])]), 0, name[:30])
+
+
 def acks_0(script: Transcript) -> None:
     """No answer; an error closes the connection (W25)."""
     script.create_topic("produce-acks-0")

@@ -8,7 +8,7 @@ import org.apache.kafka.common.protocol.Errors;
 public class DescribeProtocol {
     public static void main(String[] arguments) {
         for (Errors error : Errors.values()) {
-            System.out.println(String.join("\t", "error", error.name(), "" + error.code(), "" + (error.exception() instanceof RetriableException)));
+            System.out.println(String.join("\t", "error", error.name(), "" + error.code(), "" + (error.exception() instanceof RetriableException), error.message()));
         }
         for (ApiKeys key : ApiKeys.values()) {
             if (!key.hasValidVersion()) continue;

@@ -32,7 +32,11 @@ def alter_partition_reassignments(controller: Controller, request: AlterPartitio
     records: list[Message] = []
     may_change_factor = request.allow_replication_factor_change
     response = AlterPartitionReassignmentsResponse(
-        throttle_time_ms=0, allow_replication_factor_change=may_change_factor, error_code=Error.NONE, error_message=None, responses=[]
+        throttle_time_ms=0,
+        allow_replication_factor_change=may_change_factor if request.topics else True,
+        error_code=Error.NONE,
+        error_message=None if request.topics else "",
+        responses=[],
     )
     for asked_topic in request.topics:
         answer = _TopicAnswer(name=asked_topic.name, partitions=[])

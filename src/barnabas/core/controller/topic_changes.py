@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.core.controller import config_changes, topic_names
 from barnabas.core.controller.assignments import Assignment, assigned_by_hand, placed, unable
-from barnabas.core.controller.result import ApiError, Result
+from barnabas.core.controller.result import MAX_RECORDS_PER_USER_OPERATION, TOO_LARGE, ApiError, Result
 from barnabas.core.metadata.directory_ids import random_id
 from barnabas.core.metadata.features import MV_3_7_IV2_DIRECTORY_ASSIGNMENT
 from barnabas.core.metadata.partition import Partition, to_record
@@ -199,15 +199,14 @@ def create_partitions(controller: Controller, request: CreatePartitionsRequest, 
                 raise ApiError(Error.INVALID_REQUEST, "Duplicate topic name.")
             if topic.name not in alterable:
                 raise ApiError(Error.TOPIC_AUTHORIZATION_FAILED)
-            records += _new_partitions(controller, topic)
+            records += _new_partitions(controller, topic, MAX_RECORDS_PER_USER_OPERATION - len(records))
         except ApiError as error:
             answer.error_code, answer.error_message = error.error, error.message
         answers.append(answer)
-    controller.check_record_count(records)
     return Result([] if request.validate_only else records, CreatePartitionsResponse(throttle_time_ms=0, results=answers))
 
 
-def _new_partitions(controller: Controller, wanted: CreatePartitionsRequest.Topic) -> list[Message]:
+def _new_partitions(controller: Controller, wanted: CreatePartitionsRequest.Topic, most: int) -> list[Message]:
     topic = controller.topics.find(wanted.name)
     if topic is None:
         raise ApiError(Error.UNKNOWN_TOPIC_OR_PARTITION)
@@ -220,16 +219,16 @@ def _new_partitions(controller: Controller, wanted: CreatePartitionsRequest.Topi
             f"The topic {wanted.name} currently has {present} partition(s); {wanted.count} would not be an increase.",
         )
     additional = wanted.count - present
-    if additional > MAX_PARTITIONS_PER_REQUEST:
-        raise ApiError(Error.POLICY_VIOLATION, f"One request may create {MAX_PARTITIONS_PER_REQUEST} partitions; these would be {additional}.")
-    factor = len(topic.partitions[0].replicas)
-    if wanted.assignments is None:
-        assignments = placed(controller, additional, factor)
-    elif len(wanted.assignments) != additional:
+    if wanted.assignments is not None and len(wanted.assignments) != additional:
         raise ApiError(
             Error.INVALID_REPLICA_ASSIGNMENT,
             f"Attempted to add {additional} additional partition(s), but only {len(wanted.assignments)} assignment(s) were specified.",
         )
+    if additional > most:
+        raise ApiError(Error.POLICY_VIOLATION, TOO_LARGE)
+    factor = len(topic.partitions[0].replicas)
+    if wanted.assignments is None:
+        assignments = placed(controller, additional, factor)
     else:
         assignments = [assigned_by_hand(controller, present + at, each.broker_ids, factor) for at, each in enumerate(wanted.assignments)]
     return _partition_records(controller, topic.id, dict(enumerate(assignments, present)))
