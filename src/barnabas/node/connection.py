@@ -161,7 +161,7 @@ class Connection:
                 if size > largest:
                     self.close()
                 break
-            if size < 8:
+            if not 8 <= size <= largest:
                 self.close()
                 break
             self.start = start + 4 + size

@@ -1,0 +1,340 @@
+"""What a node's own keys do, seen on nodes that have them: who it is, its network, its metadata log, the groups that it coordinates."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from barnabas.wire.apis import APIS
+from barnabas.wire.errors import Error
+from barnabas.wire.framing import encode_request, read_response_header
+from barnabas.wire.logs.group_coordinator import OffsetCommitKey, OffsetCommitValue
+from barnabas.wire.messages.describe_cluster import DescribeClusterRequest
+from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
+from barnabas.wire.messages.describe_producers import DescribeProducersRequest
+from barnabas.wire.messages.describe_quorum import DescribeQuorumRequest
+from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
+from barnabas.wire.messages.fetch import FetchRequest
+from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
+from barnabas.wire.messages.join_group import JoinGroupRequest
+from barnabas.wire.messages.metadata import MetadataRequest
+from barnabas.wire.messages.offset_commit import OffsetCommitRequest
+from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
+from barnabas.wire.messages.unregister_broker import UnregisterBrokerRequest
+from barnabas.wire.records.batch import iterate_headers
+from barnabas.wire.records.builder import build_batch
+from barnabas.wire.records.compression import Codec
+from barnabas.wire.records.record import Record
+from tests import nodes
+from tests.differential.transcript import Client, Closed
+from tests.system.requests import batches, create_topics, fetch, produce, put, records
+from tests.system.test_config_topics import SELDOM, client_of
+from tests.system.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import NodeFactory
+    from tests.nodes import Node
+
+pytestmark = pytest.mark.node
+
+OFFSETS = "__consumer_offsets"
+
+
+def rewrite(node: Node, drop: tuple[str, ...] = (), **more: str) -> Node:
+    """The same directory under another file; `more` with _ for dots."""
+    properties = {key: value for key, value in node.properties.items() if key not in drop}
+    properties.update({key.replace("_", "."): value for key, value in more.items()})
+    nodes.write_properties(node.properties_file, properties)
+    node.properties.update(properties)
+    return node
+
+
+def metadata_files(node: Node, pattern: str) -> list[Path]:
+    return list((node.log_dir / "__cluster_metadata-0").glob(pattern))
+
+
+def high_watermark(client: Client) -> int:
+    quorum = DescribeQuorumRequest.TopicData
+    asked = quorum(topic_name="__cluster_metadata", partitions=[quorum.PartitionData(partition_index=0)])
+    return int(client.call(DescribeQuorumRequest(topics=[asked]), 1).topics[0].partitions[0].high_watermark)
+
+
+def test_who_a_node_is(barnabas_nodes: NodeFactory) -> None:
+    """node.id, process.roles, listeners, advertised.listeners, listener.security.protocol.map, controller.listener.names, broker.rack."""
+    one, two, three = nodes.free_port(), nodes.free_port(), nodes.free_port()
+    node = barnabas_nodes(
+        {
+            "process.roles": "controller,broker",
+            "node.id": "7",
+            "broker.rack": "r2",
+            "listeners": f"PLAINTEXT://127.0.0.1:{one},INSIDE://127.0.0.1:{two},STEER://127.0.0.1:{three}",
+            "advertised.listeners": f"PLAINTEXT://outer.test:{one},INSIDE://inner.test:99",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,STEER:PLAINTEXT",
+            "controller.listener.names": "STEER",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{three}",
+            "inter.broker.listener.name": "INSIDE",
+        }
+    )
+    for port, address in ((one, ("outer.test", one)), (two, ("inner.test", 99))):
+        client = Client(port)
+        (broker,) = client.call(MetadataRequest(topics=[]), 12).brokers
+        client.close()
+        assert (broker.node_id, broker.rack, (broker.host, broker.port)) == (7, "r2", address)
+    client = Client(three)
+    controllers = client.call(DescribeClusterRequest(include_cluster_authorized_operations=False, endpoint_type=2), 1)
+    client.close()
+    assert [(found.broker_id, found.port) for found in controllers.brokers] == [(7, three)]
+    assert node.stop() == 0
+
+
+def test_older_ways_to_say_it(barnabas_nodes: NodeFactory, tmp_path: Path) -> None:
+    """broker.id for node.id, log.dir for log.dirs, controller.quorum.voters for a quorum in the log; metadata.log.dir."""
+    node = barnabas_nodes(start=False)
+    rewrite(node, drop=("node.id", "log.dirs"), broker_id="1", log_dir=str(node.log_dir)).start()
+    with client_of(node) as client:
+        assert client.call(MetadataRequest(topics=[]), 12).brokers[0].node_id == 1
+        create_topics(node.port, "t")
+    assert (node.log_dir / "t-0").is_dir()
+    assert node.stop() == 0
+
+    directory = node.properties_file.parent / "static"
+    directory.mkdir()
+    properties = nodes.combined_properties(directory, {"metadata.log.dir": str(directory / "metadata")})
+    controller = properties.pop("controller.quorum.bootstrap.servers")
+    properties["controller.quorum.voters"] = f"1@{controller}"
+    static = nodes.Node(node.engine._replace(format_command=_format_static), nodes.write_properties(directory / "server.properties", properties))
+    static.format().start()
+    try:
+        with client_of(static) as client:
+            wait_until(lambda: high_watermark(client) > 0)
+        assert (directory / "metadata" / "__cluster_metadata-0").is_dir()
+        assert not (static.log_dir / "__cluster_metadata-0").exists()
+    finally:
+        assert static.stop() == 0
+
+
+def _format_static(properties: Path, cluster_id: str) -> list[str]:
+    return [word for word in nodes.BARNABAS.format_command(properties, cluster_id) if word != "--standalone"]
+
+
+def test_limits_of_answers(barnabas_nodes: NodeFactory, barnabas_node: Node) -> None:
+    """fetch.max.bytes, max.incremental.fetch.session.cache.slots, max.request.partition.size.limit, socket.request.max.bytes."""
+    node = barnabas_nodes(
+        {
+            "fetch.max.bytes": "1024",
+            "max.incremental.fetch.session.cache.slots": "0",
+            "max.request.partition.size.limit": "2",
+            "socket.request.max.bytes": "2000",
+        }
+    )
+    assert _answers(node) == (1, 2, False, True)
+    assert _answers(barnabas_node) == (3, 5, True, False)
+
+
+def _answers(node: Node) -> tuple[int, int, bool, bool]:
+    """How many batches and partitions, whether there was a session, whether a large request was turned away."""
+    create_topics(node.port, "five", partitions=5)
+    with client_of(node) as client:
+        for _ in range(3):
+            assert put(client, "five", 0, records(b"x" * 800)).error_code == 0
+        found = client.call(fetch("five", 0, 0), 11).responses[0].partitions[0]
+        topic = DescribeTopicPartitionsRequest.Topic(name="five")
+        described = client.call(DescribeTopicPartitionsRequest(topics=[topic], cursor=None), 0)
+        partition = FetchRequest.Topic.Partition(partition=0, fetch_offset=0, partition_max_bytes=1)
+        begin = FetchRequest(
+            max_wait_ms=0,
+            min_bytes=0,
+            max_bytes=1,
+            session_id=0,
+            session_epoch=0,
+            topics=[FetchRequest.Topic(topic="five", partitions=[partition])],
+        )
+        session = client.call(begin, 11).session_id
+        refused = False
+        try:
+            put(client, "five", 0, records(b"x" * 3000))
+        except Closed:
+            refused = True
+    return len(list(batches(bytes(found.records)))), len(described.topics[0].partitions), session != 0, refused
+
+
+def test_threads_and_backlog(barnabas_nodes: NodeFactory) -> None:
+    """num.network.threads; socket.listen.backlog.size: how many the system lets in while the node does nothing."""
+    narrow = barnabas_nodes({"num.network.threads": "1", "socket.listen.backlog.size": "1"})
+    wide = barnabas_nodes({"num.network.threads": "2", "socket.listen.backlog.size": "50"})
+    threads = [len(os.listdir(f"/proc/{node.pid}/task")) for node in (narrow, wide)]
+    assert threads[1] == threads[0] + 1
+    assert _let_in(narrow, 12) < 5
+    assert _let_in(wide, 12) == 12
+
+
+def _let_in(node: Node, count: int) -> int:
+    os.kill(node.pid, signal.SIGSTOP)
+    made = [socket.socket() for _ in range(count)]
+    try:
+        for one in made:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", node.port))
+        time.sleep(0.3)
+        return sum(_is_connected(one) for one in made)
+    finally:
+        for one in made:
+            one.close()
+        os.kill(node.pid, signal.SIGCONT)
+
+
+def _is_connected(one: socket.socket) -> bool:
+    try:
+        one.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def test_metadata_snapshots_and_segments(barnabas_nodes: NodeFactory) -> None:
+    """metadata.log.max.record.bytes.between.snapshots, metadata.log.max.snapshot.interval.ms, metadata.log.segment.ms, metadata.max.idle.interval.ms,
+    internal.metadata.log.segment.bytes."""
+    quiet = barnabas_nodes({"metadata.max.idle.interval.ms": "0"})
+    by_bytes = barnabas_nodes({"metadata.log.max.record.bytes.between.snapshots": "1", "internal.metadata.log.segment.bytes": "2000"})
+    by_time = barnabas_nodes({"metadata.log.max.snapshot.interval.ms": "50", "metadata.log.segment.ms": "50", "metadata.max.idle.interval.ms": "20"})
+    with client_of(quiet) as one, client_of(by_time) as other:
+        wait_until(lambda: high_watermark(one) > 0)
+        wait_until(lambda: high_watermark(one) == high_watermark(one))
+        before, then = high_watermark(one), high_watermark(other)
+        wait_until(lambda: high_watermark(other) > then + 10)
+        assert high_watermark(one) == before
+    for node in (by_bytes, by_time):
+        create_topics(node.port, "t", partitions=20)
+        wait_until(lambda node=node: len(metadata_files(node, "*.checkpoint")) > 1)
+        wait_until(lambda node=node: len(metadata_files(node, "*.log")) > 1)
+    assert len(metadata_files(quiet, "*.checkpoint")) == 1, "the one that format wrote"
+    assert len(metadata_files(quiet, "*.log")) == 1
+
+
+def test_heartbeats(barnabas_nodes: NodeFactory) -> None:
+    """broker.heartbeat.interval.ms: a broker that somebody unregistered learns of it by its next heartbeat."""
+    often, seldom = (barnabas_nodes({"broker.heartbeat.interval.ms": interval, "broker.session.timeout.ms": "9000"}) for interval in ("50", SELDOM))
+    for node in (seldom, often):
+        with client_of(node) as client:
+            assert client.call(UnregisterBrokerRequest(broker_id=1), 0).error_code == 0
+    wait_until(lambda: "Heartbeat refused" in often.tail())
+    assert "Heartbeat refused" not in seldom.tail()
+
+
+def test_the_offsets_topic(barnabas_nodes: NodeFactory) -> None:
+    """offsets.topic.num.partitions, offsets.topic.segment.bytes, offsets.topic.compression.codec, offsets.topic.replication.factor."""
+    node = barnabas_nodes({"offsets.topic.num.partitions": "1", "offsets.topic.segment.bytes": "2097152", "offsets.topic.compression.codec": "1"})
+    create_topics(node.port, "t")
+    with client_of(node) as client:
+        commit(client, "g")
+        assert len(client.metadata(OFFSETS).partitions) == 1
+        headers = [header for _, header in iterate_headers((node.log_dir / f"{OFFSETS}-0" / f"{0:020}.log").read_bytes())]
+        assert {header.codec for header in headers if not header.is_control} == {Codec.GZIP}
+        resource = DescribeConfigsRequest.Resource(resource_type=2, resource_name=OFFSETS, configuration_keys=["segment.bytes"])
+        assert client.call(DescribeConfigsRequest(resources=[resource]), 4).results[0].configs[0].value == "2097152"
+    lonely = barnabas_nodes({"offsets.topic.replication.factor": "2"})
+    with client_of(lonely) as client:
+        found = client.call(FindCoordinatorRequest(key="g"), 3)
+        create_topics(lonely.port, "behind-it")
+        again = client.call(FindCoordinatorRequest(key="g"), 3)
+        assert found.error_code == again.error_code == Error.COORDINATOR_NOT_AVAILABLE
+        assert client.metadata(OFFSETS).error_code == Error.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def commit(client: Client, group: str, retention_ms: int = -1) -> None:
+    """Offset 5 of t-0, as somebody who is in no group."""
+    wait_until(lambda: client.call(FindCoordinatorRequest(key=group), 3).error_code == 0)
+    topic = OffsetCommitRequest.Topic
+    partition = topic.Partition(partition_index=0, committed_offset=5, committed_metadata="")
+    request = OffsetCommitRequest(group_id=group, retention_time_ms=retention_ms, topics=[topic(name="t", partitions=[partition])])
+    wait_until(lambda: client.call(request, 4).topics[0].partitions[0].error_code == 0)
+
+
+def committed(client: Client, group: str) -> int:
+    asked = OffsetFetchRequest(group_id=group, topics=[OffsetFetchRequest.Topic(name="t", partition_indexes=[0])])
+    found = client.call(asked, 5)
+    return -2 if found.error_code else int(found.topics[0].partitions[0].committed_offset)
+
+
+def put_as_admin(client: Client, topic: str, data: bytes) -> int:
+    """Kafka's own tools may write internal topics, under their name."""
+    request = produce(topic, 0, data)
+    client.send(encode_request(APIS[0], 9, 1, "__admin_client", request))
+    body = client.read_frame()
+    api = APIS[0]
+    _, position = read_response_header(body, api, 9)
+    return int(api.response().decode_from(body, 9, position)[0].responses[0].partition_responses[0].error_code)
+
+
+def test_offsets_expire(barnabas_nodes: NodeFactory) -> None:
+    """offsets.retention.check.interval.ms, and offsets.retention.minutes: an offset from two hours ago is gone, one of now isn't."""
+    node = barnabas_nodes({"offsets.topic.num.partitions": "1", "offsets.retention.check.interval.ms": "100", "offsets.retention.minutes": "60"})
+    create_topics(node.port, "t")
+    with client_of(node) as client:
+        commit(client, "passing", retention_ms=1)
+        commit(client, "new")
+        wait_until(lambda: committed(client, "passing") == -1)
+        assert committed(client, "new") == 5
+        key = OffsetCommitKey(group="old", topic="t", partition=0)
+        value = OffsetCommitValue(offset=5, metadata="", commit_timestamp=time.time_ns() // 1_000_000 - 7_200_000)
+        assert put_as_admin(client, OFFSETS, _offset_record(key, value)) == 0
+    node.stop()
+    node.start()
+    with client_of(node) as client:
+        wait_until(lambda: committed(client, "new") == 5)
+        wait_until(lambda: committed(client, "old") == -1)
+
+
+def _offset_record(key: OffsetCommitKey, value: OffsetCommitValue) -> bytes:
+    return build_batch([Record(timestamp=0, key=b"\x00\x01" + key.encode(0), value=b"\x00\x03" + value.encode(3))])
+
+
+def test_sessions_of_members(barnabas_nodes: NodeFactory) -> None:
+    """group.min.session.timeout.ms, group.max.session.timeout.ms."""
+    node = barnabas_nodes({"group.min.session.timeout.ms": "10000", "group.max.session.timeout.ms": "20000"})
+    with client_of(node) as client:
+        wait_until(lambda: client.call(FindCoordinatorRequest(key="g"), 3).error_code == 0)
+        answers = [join(client, timeout_ms) for timeout_ms in (9_999, 10_000, 20_000, 20_001)]
+    bad, good = Error.INVALID_SESSION_TIMEOUT, Error.MEMBER_ID_REQUIRED
+    assert answers == [bad, good, good, bad]
+
+
+def join(client: Client, session_timeout_ms: int) -> int:
+    protocol = JoinGroupRequest.Protocol(name="range", metadata=b"")
+    request = JoinGroupRequest(
+        group_id="g", session_timeout_ms=session_timeout_ms, rebalance_timeout_ms=1000, member_id="", protocol_type="consumer", protocols=[protocol]
+    )
+    found: list[int] = []
+
+    def loaded() -> bool:
+        found.append(client.call(request, 4).error_code)
+        return found[-1] not in (Error.COORDINATOR_LOAD_IN_PROGRESS, Error.NOT_COORDINATOR, Error.COORDINATOR_NOT_AVAILABLE)
+
+    wait_until(loaded)
+    return found[-1]
+
+
+def test_producers_are_forgotten(barnabas_nodes: NodeFactory) -> None:
+    """producer.id.expiration.ms, producer.id.expiration.check.interval.ms."""
+    quick = barnabas_nodes({"producer.id.expiration.ms": "1", "producer.id.expiration.check.interval.ms": "50"})
+    late = barnabas_nodes({"producer.id.expiration.ms": SELDOM, "producer.id.expiration.check.interval.ms": "50"})
+    lazy = barnabas_nodes({"producer.id.expiration.ms": "1", "producer.id.expiration.check.interval.ms": SELDOM})
+    asked = DescribeProducersRequest(topics=[DescribeProducersRequest.Topic(name="t", partition_indexes=[0])])
+
+    def producers(node: Node) -> int:
+        with client_of(node) as client:
+            return len(client.call(asked, 0).topics[0].partitions[0].active_producers)
+
+    for node in (lazy, late, quick):
+        create_topics(node.port, "t")
+        with client_of(node) as client:
+            assert put(client, "t", 0, records(b"x", producer=(5, 0, 0))).error_code == 0
+    wait_until(lambda: producers(quick) == 0)
+    assert (producers(late), producers(lazy)) == (1, 1)
