@@ -12,10 +12,12 @@ from importlib import import_module
 MODULES = {
     "kafka-topics": "topics",
     "kafka-configs": "configs",
+    "kafka-consumer-groups": "consumer_groups",
     "kafka-console-producer": "console_producer",
     "kafka-console-consumer": "console_consumer",
     "kafka-dump-log": "dump_log",
     "kafka-get-offsets": "get_offsets",
+    "kafka-metadata-shell": "metadata_shell",
     "kafka-server-start": "server_start",
     "kafka-server-stop": "server_stop",
     "kafka-storage": "storage",

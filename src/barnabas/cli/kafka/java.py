@@ -27,6 +27,11 @@ def integer_hash(number: int) -> int:
     return number & 0xFFFFFFFF
 
 
+def partition_hash(partition: tuple[str, int]) -> int:
+    """TopicPartition.hashCode."""
+    return (31 * (31 + partition[1]) + string_hash(partition[0])) & 0xFFFFFFFF
+
+
 def table_size(count: int, capacity: int | None = None) -> int:
     """Buckets of a java.util.HashMap with `count` entries that was made for `capacity` (None: made without a size)."""
     size = 16
@@ -63,6 +68,26 @@ def log_line(level: str, message: str, logger: str) -> None:
     sys.stdout.flush()
     sys.stderr.write(f"[{stamp},{int(now * 1000) % 1000:03d}] {level} {message} ({logger})\n")
     sys.stderr.flush()
+
+
+class Thrown(Exception):
+    """What a tool throws where no exception of ours has the same class and text."""
+
+    def __init__(self, message: str, java_class: str) -> None:
+        super().__init__(message)
+        self.java_class = java_class
+
+
+def wrapped(error: BaseException, *classes: str) -> Thrown:
+    """The error as the cause of others, the outermost last: each has its cause's first line for its message."""
+    for name in classes:
+        error = Thrown(java_text(error), name)
+    assert isinstance(error, Thrown)
+    return error
+
+
+RUNTIME = "java.lang.RuntimeException"
+EXECUTION = "java.util.concurrent.ExecutionException"
 
 
 def java_name(error: BaseException) -> str:

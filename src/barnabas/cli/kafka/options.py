@@ -28,9 +28,12 @@ class OptionError(ValueError):
 
 
 class Option:
-    """One option. `argument` is None (a flag), "required" or "optional"; `kind` is String, Integer or Long; `separator` splits one argument into several."""
+    """One option. `argument` is None (a flag), "required" or "optional"; `kind` is String, Integer or Long; `separator` splits one argument into several.
 
-    __slots__ = ("argument", "default", "described", "description", "kind", "name", "separator")
+    `beside`: only together with one of these, if there are any.
+    """
+
+    __slots__ = ("argument", "beside", "default", "described", "description", "kind", "name", "separator")
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Option:
         self.kind = kind
         self.default = default
         self.separator = separator
+        self.beside: tuple[Option, ...] = ()
 
     def __str__(self) -> str:
         return f"[{self.name}]"
@@ -148,7 +152,14 @@ class Parser:
                 self._take(self._known(name), value, rest, found)
             elif token.startswith("-") and token != "-":
                 self._take_short(token[1:], rest, found)
+        self._check_neighbours(found)
         return found
+
+    def _check_neighbours(self, found: Options) -> None:
+        alone = [option for option in self.options.values() if found.has(option) and option.beside and not any(map(found.has, option.beside))]
+        if alone:
+            listed = ", ".join(option.name for option in alone)
+            raise OptionError(f"Option(s) [{listed}] are unavailable given other options on the command line", "UnavailableOptionException")
 
     def _known(self, name: str) -> Option:
         option = self.options.get(name)
