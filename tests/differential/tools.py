@@ -1,6 +1,7 @@
 """The same command line by Apache Kafka's tool and by ours, compared: output, complaints, exit status.
 
-What is left out of the comparison: stack traces (they name lines of a program that isn't running), times of log lines, and the text of help pages.
+What is left out of the comparison: stack traces (they name lines of a program that isn't running), times of log lines, the text of help pages, and what our
+tools say behind a refusal of words that older releases knew ("Instead of --zookeeper ...: ...").
 """
 
 from __future__ import annotations
@@ -28,8 +29,15 @@ CLASSES = {
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-dump-log": "org.apache.kafka.tools.DumpLogSegments",
     "kafka-get-offsets": "org.apache.kafka.tools.GetOffsetShell",
+    "kafka-metadata-shell": "org.apache.kafka.shell.MetadataShell",
+    "kafka-producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
+    "kafka-consumer-perf-test": "org.apache.kafka.tools.ConsumerPerformance",
+    "kafka-verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
+    "kafka-verifiable-consumer": "org.apache.kafka.tools.VerifiableConsumer",
+    "kafka-replica-verification": "org.apache.kafka.tools.ReplicaVerificationTool",
 }
 _TRACE = re.compile(r"\tat .*|\s*\.\.\. \d+ more|Caused by: .*|\s*| \(org\.apache\.kafka\.tools\..*\)")
+_HINT = re.compile(r"^Instead of .*\n", re.MULTILINE)
 _STAMP = re.compile(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] ")
 _ONLY_APACHE = re.compile(r"The consumer rebalance protocol \(KIP-848\)|OpenJDK|WARN StatusConsoleListener|Missing recommended")
 
@@ -113,6 +121,7 @@ def _renamed(outcome: Outcome, names: list[tuple[str, str]]) -> Outcome:
 
 def _outcome(status: int, output: str, errors: str) -> Outcome:
     complaints = []
+    errors = _HINT.sub("", errors)
     for line in errors.split("\n"):
         if line.startswith("Option  "):
             break  # the help page

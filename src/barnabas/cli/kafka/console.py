@@ -1,6 +1,6 @@
 """The tools as processes: entry points of the scripts `kafka-NAME` and `kafka-NAME.sh`.
 
-Owns: which module is which script, and how a process ends: its status, a broken pipe, Ctrl-C.
+Owns: which module is which script, and how a process ends: its status, a broken pipe, Ctrl-C, a hint behind a refusal.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+
+from . import instead
 
 MODULES = {
     "kafka-topics": "topics",
@@ -32,10 +34,21 @@ def main() -> None:
 
 
 def run(name: str, arguments: list[str]) -> int:
+    """The exit status of a tool; behind one that isn't zero, what to type instead of words that older releases knew."""
     module = MODULES.get(name)
     if module is None:
-        sys.stderr.write(f"{name} is none of the tools here: {', '.join(sorted(MODULES))}\n")
+        sys.stderr.write(f"{name} is none of the tools here: {instead.SCRIPTS.get(name) or ', '.join(sorted(MODULES))}\n")
         return 1
+    status = 1  # a tool that refuses its arguments leaves by SystemExit
+    try:
+        status = _run(module, arguments)
+    finally:
+        if status:
+            sys.stderr.writelines(f"{hint}\n" for hint in instead.hints(name, arguments))
+    return status
+
+
+def _run(module: str, arguments: list[str]) -> int:
     try:
         status = int(import_module(f"{__package__}.{module}").main(arguments))
         sys.stdout.flush()
