@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Creatable = CreateTopicsRequest.CreatableTopic
 _VERSION = 7
 _MOST_AT_ONCE = 1000
+_NO_HURRY_MS = 30_000  # nobody waits for the answer
 
 
 class AutoTopics:
@@ -36,9 +37,7 @@ class AutoTopics:
             self._under_way.update(wanted)
         if not wanted:
             return
-        request = CreateTopicsRequest(
-            validate_only=False, topics=[self._describe(name) for name in wanted], timeout_ms=self._node.config.network.request_timeout_ms
-        )
+        request = CreateTopicsRequest(validate_only=False, topics=[self._describe(name) for name in wanted], timeout_ms=_NO_HURRY_MS)
 
         def create(controller: Controller, now_ms: int) -> Result:
             from barnabas.core.controller.topic_changes import create_topics

@@ -33,7 +33,7 @@ from barnabas.core.configs.documentation import lookup
 from barnabas.core.configs.resolution import default_text
 from barnabas.core.configs.synonyms import TOPIC as SYNONYMS
 from barnabas.node.config import sections
-from barnabas.node.config.standing import NONE, standing
+from barnabas.node.config.standing import BUILT_AHEAD, NONE, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,6 @@ _BASIC = frozenset(
         "inter.broker.listener.name",
         "security.inter.broker.protocol",
         "controller.quorum.voters",
-        "controller.quorum.bootstrap.servers",
     }
 )
 # Asked for by name in the controller.
@@ -99,8 +98,8 @@ A topic's key overrides the broker's key behind it. Defaults are Kafka's. Writte
 
 
 def acting_keys() -> frozenset[str]:
-    """The keys whose settings are used outside of the configuration's own packages."""
-    used = {pair for path in _readers() for pair in re.findall(r"(\w+)(?:\([^()]*\))?(?=\.(\w+))", path.read_text())}
+    """The keys whose settings are used outside of the configuration's own packages, and not only by parts that wait for others."""
+    used = {pair for path in _readers() for pair in _used_in(path.read_text())}
     found = set(_BASIC | _BY_NAME)
     for section, attribute, keys in _read_into(Path(str(sections.__file__)), BROKER):
         if (section.lower(), attribute) in used:
@@ -113,7 +112,7 @@ def acting_keys() -> frozenset[str]:
     for name, synonyms in SYNONYMS.items():
         if name in found:
             found.update(key for key, _ in synonyms)
-    return frozenset(found)
+    return frozenset(found - BUILT_AHEAD)
 
 
 def _readers() -> Iterator[Path]:
@@ -123,17 +122,37 @@ def _readers() -> Iterator[Path]:
                 yield path
 
 
+def _used_in(text: str) -> Iterator[tuple[str, str]]:
+    """Each `section.attribute`, the section under its own name also where it has another (`config = node.config.network`)."""
+    names = dict(re.findall(r"\b(\w+) = [\w.]*\bconfig(?:\(\))?\.(\w+)$", text, re.MULTILINE))
+    for section, attribute in re.findall(r"(\w+)(?:\([^()]*\))?(?=\.(\w+))", text):
+        yield section, attribute
+        if section in names:
+            yield names[section], attribute
+
+
 def _read_into(path: Path, known: dict[str, Row]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Each `self.attribute = ...` of a module's classes (class, attribute) with the keys that stand on its right."""
+    """Each `self.attribute = ...` of a module's classes (class, attribute) with the keys that stand on its right, or behind a name that does."""
     for owner in ast.parse(path.read_text()).body:
         if not isinstance(owner, ast.ClassDef):
             continue
+        locals_: dict[str, tuple[str, ...]] = {}
         for node in ast.walk(owner):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
-                attribute = node.targets[0].attr
-                constants = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
-                keys = tuple(value for value in constants if isinstance(value, str) and value in known)
-                yield owner.name, attribute, keys or _BEHIND.get(attribute, ())
+            if not isinstance(node, ast.Assign):
+                continue
+            target, keys = node.targets[0], tuple(_keys_in(node.value, known, locals_))
+            if isinstance(target, ast.Name):
+                locals_[target.id] = keys
+            elif isinstance(target, ast.Attribute):
+                yield owner.name, target.attr, keys or _BEHIND.get(target.attr, ())
+
+
+def _keys_in(value: ast.expr, known: dict[str, Row], locals_: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    for part in ast.walk(value):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value in known:
+            yield part.value
+        elif isinstance(part, ast.Name):
+            yield from locals_.get(part.id, ())
 
 
 def page(acting: frozenset[str]) -> str:

@@ -24,7 +24,6 @@ class Network:
         "max_connections_per_ip_overrides",
         "receive_buffer_bytes",
         "request_max_bytes",
-        "request_timeout_ms",
         "send_buffer_bytes",
         "threads",
     )
@@ -43,7 +42,6 @@ class Network:
         self.max_connections = integer("max.connections")
         self.max_connections_per_ip = integer("max.connections.per.ip")
         self.max_connections_per_ip_overrides = per_address_limits(values.text("max.connections.per.ip.overrides"))
-        self.request_timeout_ms = integer("request.timeout.ms")
 
 
 class Quorum:
@@ -52,14 +50,11 @@ class Quorum:
     __slots__ = (
         "broker_heartbeat_interval_ms",
         "broker_session_timeout_ms",
-        "fetch_max_bytes",
         "max_bytes_between_snapshots",
         "max_idle_interval_ms",
         "max_retention_bytes",
         "max_retention_ms",
         "max_snapshot_interval_ms",
-        "request_timeout_ms",
-        "retry_backoff_ms",
         "segment_bytes",
         "segment_ms",
         "snapshot_delete_delay_ms",
@@ -67,9 +62,6 @@ class Quorum:
 
     def __init__(self, values: Values) -> None:
         integer = values.integer
-        self.request_timeout_ms = integer("controller.quorum.request.timeout.ms")
-        self.retry_backoff_ms = integer("controller.quorum.retry.backoff.ms")
-        self.fetch_max_bytes = integer("controller.quorum.fetch.max.bytes")
         self.broker_heartbeat_interval_ms = integer("broker.heartbeat.interval.ms")
         self.broker_session_timeout_ms = integer("broker.session.timeout.ms")
         self.max_bytes_between_snapshots = integer("metadata.log.max.record.bytes.between.snapshots")
@@ -93,7 +85,6 @@ class Logs:
         "flush_offset_checkpoint_interval_ms",
         "initial_task_delay_ms",
         "metadata_directory",
-        "recovery_threads_per_directory",
         "retention_check_interval_ms",
     )
 
@@ -104,7 +95,6 @@ class Logs:
         self.retention_check_interval_ms = integer("log.retention.check.interval.ms")
         self.flush_offset_checkpoint_interval_ms = integer("log.flush.offset.checkpoint.interval.ms")
         self.initial_task_delay_ms = integer("log.initial.task.delay.ms")
-        self.recovery_threads_per_directory = integer("num.recovery.threads.per.data.dir")
 
 
 class Topics:
@@ -141,7 +131,6 @@ class Groups:
     """The group coordinators and their topic, `__consumer_offsets`. What a group may override is `core.configs.group_rules`."""
 
     __slots__ = (
-        "assignors",
         "initial_rebalance_delay_ms",
         "max_session_timeout_ms",
         "max_size",
@@ -154,17 +143,14 @@ class Groups:
         "offsets_topic_num_partitions",
         "offsets_topic_replication_factor",
         "offsets_topic_segment_bytes",
-        "protocols",
     )
 
     def __init__(self, values: Values) -> None:
         integer = values.integer
-        self.protocols = values.items_of("group.coordinator.rebalance.protocols")
         self.initial_rebalance_delay_ms = integer("group.initial.rebalance.delay.ms")
         self.min_session_timeout_ms = integer("group.min.session.timeout.ms")
         self.max_session_timeout_ms = integer("group.max.session.timeout.ms")
         self.max_size = integer("group.max.size")
-        self.assignors = values.items_of("group.consumer.assignors")
         self.offset_metadata_max_bytes = integer("offset.metadata.max.bytes")
         self.offset_commit_timeout_ms = integer("offsets.commit.timeout.ms")
         self.offsets_retention_ms = integer("offsets.retention.minutes") * 60_000

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from barnabas.node.config.node_config import InvalidNodeConfig, NodeConfig, read_node_config
+from barnabas.core.configs.listeners import resolve
+from barnabas.node.config.node_config import Given, InvalidNodeConfig, NodeConfig, parse_given, read_node_config
 
 COMBINED = """\
 process.roles=broker,controller
@@ -126,3 +127,17 @@ def test_dynamic_configs_make_another_config(tmp_path: Path) -> None:
     assert changed.topic_settings({}).retention_ms == 1000
     assert (changed.node_id, changed.network.threads) == (1, 3)
     assert changed.topic_settings({"retention.ms": "3"}).retention_ms == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("", "PLAINTEXT"), ("inter.broker.listener.name=INSIDE", "INSIDE"), ("security.inter.broker.protocol=SSL", "SSL")],
+)
+def test_the_brokers_own_listener(line: str, name: str) -> None:
+    text = COMBINED.replace("inter.broker.listener.name=PLAINTEXT", line).replace(
+        "PLAINTEXT:PLAINTEXT", "PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,SSL:SSL"
+    )
+    text += "listeners=PLAINTEXT://:9092,INSIDE://:9094,SSL://:9095,CONTROLLER://:9093\nadvertised.listeners=PLAINTEXT://a:1,INSIDE://a:2,SSL://a:3\n"
+    values, problems = parse_given(Given(*line.split("=", 1), "") for line in text.splitlines() if line)
+    assert problems == []
+    assert resolve(values).inter_broker == name
