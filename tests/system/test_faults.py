@@ -20,6 +20,7 @@ import pytest
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
+from barnabas.wire.messages.delete_records import DeleteRecordsRequest
 from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from tests.differential.transcript import Client
@@ -188,6 +189,79 @@ def test_one_of_two_disks_fails(barnabas_nodes: NodeFactory, scratch: Path, conn
     (scratch / "gone").rename(bad)
     node.start()
     writer.check(connect(node))
+
+
+def test_a_disk_without_replicas_fails(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:
+    """Nothing is on it yet: its loss shows when something should be. New partitions go elsewhere, and the controller gives it no more."""
+    good, bad = scratch / "good", scratch / "bad"
+    node = barnabas_nodes(
+        {**OFTEN, "log.flush.offset.checkpoint.interval.ms": "60000", "replica.high.watermark.checkpoint.interval.ms": "60000"}
+        | {"log.dirs": f"{good},{bad}", "metadata.log.dir": str(good)}
+    )
+    bad.rename(scratch / "gone")
+    create_topics(node.port, "t", partitions=4)
+    client = connect(node)
+    assert set(Writer(client, "t", 4).write(1)) == {0}
+    dirs = {row.log_dir: row.error_code for row in client.call(DescribeLogDirsRequest(topics=None), 4).results}
+    assert dirs == {str(good): 0, str(bad): Error.KAFKA_STORAGE_ERROR}
+    assert f"Taking {bad} offline" in node.tail()
+    create_topics(node.port, "t2", partitions=2)
+    assert set(Writer(client, "t2", 2).write(1)) == {0}
+    assert "Traceback" not in node.tail(1 << 20)
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_start_on_a_full_metadata_disk(barnabas_nodes: NodeFactory, scratch: Path, small_disk: Path, connect: Connect, end: str) -> None:
+    """A start writes there before all else. It says what to do, and goes well once that is done."""
+    node = barnabas_nodes({**OFTEN, "log.dirs": str(scratch / "data"), "metadata.log.dir": str(small_disk / "metadata")})
+    create_topics(node.port, "t")
+    writer = Writer(connect(node), "t", 1)
+    assert set(writer.write(2)) == {0}
+    getattr(node, end)()
+    junk = small_disk / "junk"
+    with contextlib.suppress(OSError), open(junk, "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    shown = len(node.tail(1 << 20))
+    assert node.spawn().wait(20) == 1
+    said = node.tail(1 << 20)[shown:].strip()
+    assert said.startswith(str(small_disk / "metadata")), said
+    assert said.endswith("No space left on device. The disk is full: make room on it, then start the node again. What was acknowledged is kept."), (
+        said
+    )
+    assert "\n" not in said
+    assert not list(small_disk.rglob("*.tmp"))
+    junk.unlink()
+    node.start()
+    writer.check(connect(node))
+
+
+def test_deleting_records_on_a_full_disk(barnabas_nodes: NodeFactory, small_disk: Path, connect: Connect) -> None:
+    """As Apache Kafka, which writes the new start down later, the node answers; here it is written down once there is room."""
+    node = barnabas_nodes({**OFTEN, "log.dirs": str(small_disk / "log")})
+    create_topics(node.port, "t")
+    client = connect(node)
+    writer = Writer(client, "t", 1)
+    assert set(writer.write(5)) == {0}
+    junk = small_disk / "junk"
+    with contextlib.suppress(OSError), open(junk, "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    ask = DeleteRecordsRequest.Topic
+    request = DeleteRecordsRequest(topics=[ask(name="t", partitions=[ask.Partition(partition_index=0, offset=3)])], timeout_ms=5000)
+    row = client.call(request, 2).topics[0].partitions[0]
+    assert (row.error_code, row.low_watermark) == (0, 3)
+    for offset in range(3):
+        del writer.acknowledged[0][offset]
+    assert read_all(client, "t", 0, 3) == writer.acknowledged[0]
+    junk.unlink()
+    time.sleep(0.3)
+    node.kill()
+    node.start()
+    row = connect(node).call(fetch("t", 0, 0), 11).responses[0].partitions[0]
+    assert row.error_code == Error.OFFSET_OUT_OF_RANGE
+    assert read_all(connect(node), "t", 0, 3) == writer.acknowledged[0]
 
 
 def test_last_disk_fails(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:

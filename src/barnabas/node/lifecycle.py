@@ -31,7 +31,7 @@ from barnabas.node.router import Router
 from barnabas.node.server import Node
 from barnabas.storage.clean_shutdown import previous_broker_epoch
 from barnabas.storage.directory_lock import DirectoryLock, DirectoryLockedError
-from barnabas.storage.errors import StorageError
+from barnabas.storage.errors import NO_ROOM, StorageError
 from barnabas.storage.log_directory import LogDirectory, LogDirectoryError, require_distinct, require_no_duplicates
 from barnabas.storage.meta_properties import MetaPropertiesEnsemble, MetaPropertiesError
 from barnabas.storage.metadata_snapshot import SnapshotError
@@ -99,7 +99,16 @@ def start(path: str, overrides: Sequence[str], on_stop: Callable[[int], object])
     try:
         return _start(config, on_stop)
     except _REFUSALS as error:
-        raise CannotStart(str(error)) from error
+        raise CannotStart(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, and of a full disk what to do."""
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError) and cause.errno in NO_ROOM:
+        text += ". The disk is full: make room on it, then start the node again. What was acknowledged is kept."
+    return text
 
 
 def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
@@ -132,7 +141,7 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
         [directory.id for directory in directories],
         previous_epoch,
     )
-    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error)
+    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error)
     node.groups = GroupCoordinators(node)
     node.controller = host = ControllerHost(node, metadata_directory, local)
     node.producer_ids = ProducerIds(host, config.node_id)

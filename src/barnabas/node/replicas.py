@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from barnabas.core.metadata.delta import PartitionChange
+from barnabas.core.metadata.directory_ids import UNASSIGNED
 from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
 from barnabas.node.call import clock_ms
@@ -87,11 +88,16 @@ class Directory:
 
 class Replicas:
     def __init__(
-        self, config: Callable[[], NodeConfig], directories: list[Directory], on_storage_error: Callable[[Partition, StorageError], object]
+        self,
+        config: Callable[[], NodeConfig],
+        directories: list[Directory],
+        on_storage_error: Callable[[Partition, StorageError], object],
+        on_directory_error: Callable[[Directory, StorageError], object],
     ) -> None:
         self._config = config
         self.directories = directories
         self._on_storage_error = on_storage_error
+        self._on_directory_error = on_directory_error
         self._by_directory = {directory.id: directory for directory in directories}
         self._lock = threading.Lock()
         self.by_name: dict[str, TopicTable] = {}
@@ -227,7 +233,8 @@ class Replicas:
             try:
                 partition.lead(current.leader_epoch)
             except StorageError as error:
-                self.is_incomplete = True
+                if not error.offline:
+                    self.is_incomplete = True
                 self._on_storage_error(partition, error)
         return partition if partition.directory_id != current.directory_of(broker_id) else None
 
@@ -235,9 +242,11 @@ class Replicas:
         """A new replica in the directory that it was given, else in the one with the fewest. None when there is none to take (D127, D128)."""
         online = [directory for directory in self.directories if directory.is_online]
         directory = self._by_directory.get(wanted_directory)
+        if directory not in (None, *online):
+            return None
         if directory is None:
-            if len(online) < len(self.directories) and any(wanted_directory):
-                return None
+            if not online or (len(online) < len(self.directories) and wanted_directory != UNASSIGNED):
+                return None  # it may be there, in a directory that is away
             counts = {found.path: 0 for found in online}
             for partition in self:
                 path = self.directory_of(partition).path
@@ -249,8 +258,11 @@ class Replicas:
             path = directory.files.create_partition(topic.name, index)
             partition = self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
         except (OSError, StorageError) as error:
-            self.is_incomplete = True
             self._fail(directory, error)
+            if not directory.is_online and wanted_directory == UNASSIGNED:  # nobody knows of it there yet
+                return self._create(topic, index, wanted_directory, image)
+            if directory.is_online:
+                self.is_incomplete = True
             return None
         self._add(partition)
         return partition
@@ -259,11 +271,7 @@ class Replicas:
         failure = error if isinstance(error, StorageError) else StorageError(directory.path, str(error))
         if isinstance(error, OSError):
             failure = StorageError.of(directory.path, "could not be changed", error)
-        partition = next(iter(self.partitions_in(directory.path)), None)
-        if partition is not None:
-            self._on_storage_error(partition, failure)
-        else:
-            directory.is_online = False
+        self._on_directory_error(directory, failure)
 
     def _delete(self, topic: Topic, index: int) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from barnabas.node.auto_topics import AutoTopics
 from barnabas.node.call import clock_ms
 from barnabas.node.console_log import DEBUG, ERROR, INFO, WARN, ConsoleLog
 from barnabas.node.topic_views import INTERNAL_TOPICS
-from barnabas.storage.errors import FULL
+from barnabas.storage.errors import FULL, StorageError
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from barnabas.node.partition import Partition
     from barnabas.node.producer_ids import ProducerIds
     from barnabas.node.replicas import Directory, Replicas
-    from barnabas.storage.errors import StorageError
 
 _WARN_AGAIN_MS = 10_000
 _SESSION_EVICTION_MS = 120_000
@@ -159,7 +158,7 @@ class Node:
         """Take a directory offline; without any, or without the metadata log's, the node ends."""
         if not directory.is_online:
             return
-        if isinstance(error, OSError) and error.errno in FULL:
+        if (isinstance(error, OSError) and error.errno in FULL) or (isinstance(error, StorageError) and not error.offline):
             self.warn_seldom(directory.path, f"{error}. It is tried again.")
             return
         self.log.write(ERROR, f"Taking {directory.path} offline: {error}")

@@ -33,6 +33,8 @@ def write_file(path: str, data: bytes, *, sync: bool = True, mode: int = 0o666) 
             left = left[os.write(descriptor, left) :]
         if sync:
             os.fsync(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None  # what the system says of a descriptor names no file
     finally:
         os.close(descriptor)
 
@@ -40,11 +42,12 @@ def write_file(path: str, data: bytes, *, sync: bool = True, mode: int = 0o666) 
 def replace_file(path: str, data: bytes, *, sync: bool = True) -> None:
     """Make `data` the whole content of `path`, atomically; durable on return when `sync`. Raises OSError and then leaves `path` as it was."""
     temporary = path + TEMPORARY_SUFFIX
-    write_file(temporary, data, sync=sync)
     try:
+        write_file(temporary, data, sync=sync)
         rename(temporary, path, sync=sync)
     except OSError:
-        os.unlink(temporary)
+        if os.path.exists(temporary):
+            os.unlink(temporary)
         raise
 
 

@@ -49,9 +49,14 @@ class EpochCheckpoint:
         self.latest = self._epochs.latest
 
     def truncate_start(self, offset: int) -> None:
-        """Raises StorageError."""
+        """A full disk only puts the writing off, or nothing could be deleted to make room: loading cuts the same entries again. Raises StorageError."""
         if self._epochs.truncate_start(offset):
-            self.write(sync=False)
+            try:
+                self.write(sync=False)
+            except StorageError as error:
+                if error.offline:
+                    raise
+                self.stale = True
 
     def truncate_end(self, offset: int) -> None:
         """Raises StorageError."""

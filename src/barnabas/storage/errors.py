@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # no room, or no descriptor: there may be again
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+FULL = (*NO_ROOM, errno.EMFILE, errno.ENFILE)  # no room, or no descriptor: there may be again
 
 
 class StorageError(Exception):

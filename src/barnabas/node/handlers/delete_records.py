@@ -1,6 +1,8 @@
 """DeleteRecords (21), versions 0-2. Needs Delete on each topic. KIP-107: moves the log's start, at most to the high watermark (-1: to it) (D112).
 
-As Apache Kafka: a topic that may not be deleted from (cleanup.policy without delete) answers POLICY_VIOLATION.
+As Apache Kafka: a topic that may not be deleted from (cleanup.policy without delete) answers POLICY_VIOLATION. Differs: Apache Kafka answers, and writes
+the new start into its checkpoint within a minute; here it is written first. Should that fail, the answer is Apache Kafka's all the same: the records are
+deleted, until a crash.
 """
 
 from __future__ import annotations
