@@ -338,3 +338,49 @@ def test_producers_are_forgotten(barnabas_nodes: NodeFactory) -> None:
             assert put(client, "t", 0, records(b"x", producer=(5, 0, 0))).error_code == 0
     wait_until(lambda: producers(quick) == 0)
     assert (producers(late), producers(lazy)) == (1, 1)
+
+
+def test_socket_buffers(barnabas_nodes: NodeFactory) -> None:
+    """socket.receive.buffer.bytes, socket.send.buffer.bytes: what the system keeps for a node that doesn't read, and for a client that doesn't."""
+    small, large = (barnabas_nodes({f"socket.{way}.buffer.bytes": size for way in ("receive", "send")}) for size in ("8192", "1048576"))
+    (came, left), (came_large, left_large) = _queues(small), _queues(large)
+    assert came < 100_000 < came_large
+    assert left < 100_000 < left_large
+
+
+def _queues(node: Node) -> tuple[int, int]:
+    """Bytes that wait in the system's queues of one connection, at the node's end: before it reads them, and before its client does."""
+    create_topics(node.port, "t")
+    with client_of(node) as client:
+        for _ in range(4):
+            assert put(client, "t", 0, records(b"x" * 900_000)).error_code == 0
+        client.send(encode_request(APIS[1], 11, 1, "idle", fetch("t", 0, 0)))
+        wait_until(lambda: _queue(node, client, 0) == _queue(node, client, 0) > 0)
+        time.sleep(0.2)
+        left = _queue(node, client, 0)
+    with client_of(node) as client:
+        os.kill(node.pid, signal.SIGSTOP)
+        try:
+            client.socket.setblocking(False)
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                try:
+                    client.socket.send(b"\0" * 65536)
+                except BlockingIOError:
+                    time.sleep(0.01)
+            came = _queue(node, client, 1)
+        finally:
+            os.kill(node.pid, signal.SIGCONT)
+    return came, left
+
+
+def _queue(node: Node, client: Client, which: int) -> int:
+    """0: sent and not taken, 1: come and not read."""
+    here, there = node.port, client.socket.getsockname()[1]
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/{node.pid}/net/{table}") as lines:
+            for line in list(lines)[1:]:
+                _, local, remote, _, queues, *_ = line.split()
+                if (int(local.rpartition(":")[2], 16), int(remote.rpartition(":")[2], 16)) == (here, there):
+                    return int(queues.split(":")[which], 16)
+    return -1

@@ -45,7 +45,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("transaction.state.log.load.buffer", NONE, "reads are as large as they need to be"),
     ("share.coordinator.load.buffer", NONE, "reads are as large as they need to be"),
     ("log.dir.failure.timeout", LATER, "several nodes"),
-    ("metadata.", LATER, "the metadata log's own settings"),
     ("sasl.", LATER, "SASL; such a listener is refused at the start"),
     ("ssl.", LATER, "TLS; such a listener is refused at the start"),
     ("connections.max.reauth", LATER, "SASL"),
@@ -76,7 +75,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("interval.ms", LATER, "clients' metrics"),
     ("match", LATER, "clients' metrics"),
     ("metrics", LATER, "clients' metrics"),
-    ("quota", LATER, "quotas"),
+    ("quota", LATER, "quotas of clients; they shape max.connection.creation.rate"),
     ("controller.quota", LATER, "quotas"),
     ("offsets.commit.timeout", LATER, "several nodes: one node's own write is never waited for"),
     ("replication.quota", LATER, "quotas"),
@@ -84,13 +83,11 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("leader.replication.throttled", LATER, "quotas"),
     ("follower.replication.throttled", LATER, "quotas"),
     ("replica.alter.log.dirs.io", LATER, "quotas"),
-    ("max.connection", LATER, "connection limits"),
     ("cordoned", LATER, "placement among directories; refused at the start"),
     ("num.replica.alter", LATER, "moves between directories"),
     ("replica.", LATER, "several nodes"),
     ("num.replica", LATER, "several nodes"),
     ("controller.", LATER, "several nodes"),
-    ("broker.heartbeat", LATER, "several nodes"),
     ("broker.session", LATER, "several nodes"),
     ("initial.broker", LATER, "several nodes"),
     ("leader.imbalance", LATER, "several nodes"),
@@ -103,7 +100,16 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 
 
 # Read, by parts that are built before they are served (ARCHITECTURE.md) or that do half of what the key says: no claim to act yet.
-BUILT_AHEAD = frozenset({"broker.session.timeout.ms", "offsets.commit.timeout.ms", "cleanup.policy", "log.cleanup.policy"})
+BUILT_AHEAD = frozenset(
+    {
+        "broker.session.timeout.ms",
+        "offsets.commit.timeout.ms",
+        "cleanup.policy",
+        "log.cleanup.policy",
+        "quota.window.num",
+        "quota.window.size.seconds",
+    }
+)
 
 
 def standing(name: str) -> tuple[str, str]:

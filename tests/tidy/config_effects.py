@@ -1,0 +1,112 @@
+"""Which test sees what a configuration key does: test -> the keys whose effect it waits for or would miss. Held true by test_configuration.py."""
+
+from __future__ import annotations
+
+TOPICS = "tests/system/test_config_topics.py"
+NODE = "tests/system/test_config_node.py"
+DEFAULTS = "tests/unit/node/config/test_topic_defaults.py"
+
+EFFECTS: dict[str, tuple[str, ...]] = {
+    f"{TOPICS}::test_new_topics": ("num.partitions", "default.replication.factor", "auto.create.topics.enable", "delete.topic.enable"),
+    f"{TOPICS}::test_retention_and_files": (
+        "retention.bytes",
+        "retention.ms",
+        "segment.bytes",
+        "file.delete.delay.ms",
+        "log.retention.check.interval.ms",
+    ),
+    f"{TOPICS}::test_the_first_look": ("log.initial.task.delay.ms",),
+    f"{TOPICS}::test_checkpoints_and_syncs": (
+        "flush.messages",
+        "flush.ms",
+        "log.flush.offset.checkpoint.interval.ms",
+        "replica.high.watermark.checkpoint.interval.ms",
+    ),
+    f"{TOPICS}::test_segments_and_indexes": (
+        "segment.ms",
+        "segment.jitter.ms",
+        "segment.index.bytes",
+        "index.interval.bytes",
+        "internal.segment.bytes",
+    ),
+    f"{TOPICS}::test_what_is_taken": (
+        "max.message.bytes",
+        "message.timestamp.type",
+        "message.timestamp.before.max.ms",
+        "message.timestamp.after.max.ms",
+    ),
+    f"{TOPICS}::test_compression": ("compression.type", "compression.gzip.level", "compression.lz4.level", "compression.zstd.level"),
+    f"{DEFAULTS}::test_for_all_topics": (
+        "log.flush.interval.messages",
+        "log.flush.interval.ms",
+        "log.flush.scheduler.interval.ms",
+        "log.index.interval.bytes",
+        "log.index.size.max.bytes",
+        "log.message.timestamp.after.max.ms",
+        "log.message.timestamp.before.max.ms",
+        "log.message.timestamp.type",
+        "log.retention.bytes",
+        "log.retention.hours",
+        "log.retention.minutes",
+        "log.retention.ms",
+        "log.roll.hours",
+        "log.roll.jitter.hours",
+        "log.roll.jitter.ms",
+        "log.roll.ms",
+        "log.segment.bytes",
+        "log.segment.delete.delay.ms",
+        "message.max.bytes",
+    ),
+    "tests/unit/core/controller/test_three_brokers.py::test_members_below_the_minimum_stay_eligible_c49_c50": ("min.insync.replicas",),
+    "tests/unit/core/controller/test_three_brokers.py::test_unclean_election_where_the_topic_allows_it_c47": ("unclean.leader.election.enable",),
+    f"{NODE}::test_who_a_node_is": (
+        "node.id",
+        "process.roles",
+        "listeners",
+        "advertised.listeners",
+        "listener.security.protocol.map",
+        "controller.listener.names",
+        "broker.rack",
+    ),
+    f"{NODE}::test_older_ways_to_say_it": ("broker.id", "log.dir", "log.dirs", "controller.quorum.voters", "metadata.log.dir"),
+    "tests/unit/node/config/test_node_config.py::test_the_brokers_own_listener": ("inter.broker.listener.name", "security.inter.broker.protocol"),
+    f"{NODE}::test_limits_of_answers": (
+        "fetch.max.bytes",
+        "max.incremental.fetch.session.cache.slots",
+        "max.request.partition.size.limit",
+        "socket.request.max.bytes",
+    ),
+    f"{NODE}::test_threads_and_backlog": ("num.network.threads", "socket.listen.backlog.size"),
+    f"{NODE}::test_socket_buffers": ("socket.send.buffer.bytes", "socket.receive.buffer.bytes"),
+    "tests/system/test_hostile.py::test_who_never_reads_is_idle": ("connections.max.idle.ms",),
+    f"{NODE}::test_metadata_snapshots_and_segments": (
+        "metadata.log.max.record.bytes.between.snapshots",
+        "metadata.log.max.snapshot.interval.ms",
+        "metadata.log.segment.ms",
+        "metadata.max.idle.interval.ms",
+        "internal.metadata.log.segment.bytes",
+    ),
+    "tests/unit/node/test_metadata_retention.py::test_old_snapshots": (
+        "metadata.max.retention.bytes",
+        "metadata.max.retention.ms",
+        "internal.metadata.delete.delay.millis",
+    ),
+    "tests/unit/node/test_metadata_retention.py::test_segments": ("metadata.log.segment.bytes",),
+    f"{NODE}::test_heartbeats": ("broker.heartbeat.interval.ms",),
+    f"{NODE}::test_the_offsets_topic": (
+        "offsets.topic.num.partitions",
+        "offsets.topic.segment.bytes",
+        "offsets.topic.compression.codec",
+        "offsets.topic.replication.factor",
+    ),
+    f"{NODE}::test_offsets_expire": ("offsets.retention.check.interval.ms", "offsets.retention.minutes"),
+    f"{NODE}::test_sessions_of_members": ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
+    "tests/scenarios/groups/test_plays_on_nodes.py::test_play_on_barnabas": (
+        "group.initial.rebalance.delay.ms",
+        "group.max.size",
+        "offset.metadata.max.bytes",
+    ),
+    f"{NODE}::test_producers_are_forgotten": ("producer.id.expiration.ms", "producer.id.expiration.check.interval.ms"),
+    "tests/system/test_hostile.py::test_limits_of_connections": ("max.connections.per.ip", "max.connections.per.ip.overrides"),
+    "tests/differential/test_connection_limits.py::test_limits": ("max.connections", "max.connection.creation.rate"),
+}
