@@ -1,10 +1,12 @@
 """The grammar of Kafka's tools that have subcommands: usage, help and errors laid out as the argparse4j library does, to the column.
 
-Owns parsing and layout; a tool brings its commands and flags. The other tools' grammar is `options`. Help texts are ours, usages and errors are Kafka's.
+Owns parsing and layout; a tool brings its commands and flags. Tools of that library without subcommands are `flat_arguments`; all others use `options`.
+Help texts are ours, usages and errors are Kafka's.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Parsed(NamedTuple):
 
 def parse(tool: str, description: str, commands: Sequence[Command], arguments: Sequence[str]) -> Parsed:
     """Take the arguments apart. Raises ArgumentError, HelpWanted; OSError for an unreadable @file of arguments."""
-    words = list(_expanded(arguments))
+    words = list(expanded(arguments))
     names = [command.name for command in commands]
     usage = f"usage: {tool} [-h]\n{' ' * 21}{{{','.join(names)}}}\n{' ' * 21}...\n"
     if not words:
@@ -75,7 +77,7 @@ def parse(tool: str, description: str, commands: Sequence[Command], arguments: S
     return _parse_command(tool, command, words[1:])
 
 
-def _expanded(arguments: Iterable[str]) -> Iterable[str]:
+def expanded(arguments: Iterable[str]) -> Iterable[str]:
     """`@FILE` stands for the file's lines."""
     for argument in arguments:
         if argument.startswith("@"):
@@ -134,7 +136,7 @@ def _match(command: Command, word: str) -> tuple[Flag | None, str | None]:
 
 
 def _error(usage: str, tool: str, problem: str) -> ArgumentError:
-    return ArgumentError(usage + "\n".join(_justified(f"{tool}: error: {problem}", WIDTH)))
+    return ArgumentError(usage + "\n".join(justified(f"{tool}: error: {problem}", WIDTH)))
 
 
 def _command_usage(tool: str, command: Command) -> str:
@@ -155,34 +157,38 @@ def _command_usage(tool: str, command: Command) -> str:
 
 
 def _tool_help(usage: str, description: str, commands: Sequence[Command]) -> str:
-    listed = "".join(_entry("  " * 2 + command.name, command.help) for command in commands)
+    listed = "".join(entry("  " * 2 + command.name, command.help) for command in commands)
     names = ",".join(command.name for command in commands)
-    help_flag = _entry("  -h, --help", "show this help message and exit")
+    help_flag = entry("  -h, --help", "show this help message and exit")
     return f"{usage}\n{description}\n\npositional arguments:\n  {{{names}}}\n{listed}\noptional arguments:\n{help_flag}"
 
 
 def _command_help(usage: str, command: Command) -> str:
-    entries = [_entry("  -h, --help", "show this help message and exit")]
-    entries += [_entry(f"  {flag.name}{flag.metavar}, {flag.short}{flag.metavar}", flag.help) for flag in command.flags]
+    entries = [entry("  -h, --help", "show this help message and exit")]
+    entries += [entry(f"  {flag.name}{flag.metavar}, {flag.short}{flag.metavar}", flag.help) for flag in command.flags]
     return f"{usage}\noptional arguments:\n{''.join(entries)}"
 
 
-def _entry(title: str, text: str) -> str:
-    lines = _justified(text, WIDTH - HELP_COLUMN)
+def entry(title: str, text: str) -> str:
+    lines = justified(text, WIDTH - HELP_COLUMN)
     if len(title) <= HELP_COLUMN - 2:
         first = title.ljust(HELP_COLUMN) + lines.pop(0)
         return "\n".join([first, *(" " * HELP_COLUMN + line for line in lines)]) + "\n"
     return "\n".join([title, *(" " * HELP_COLUMN + line for line in lines)]) + "\n"
 
 
-def _justified(text: str, width: int) -> list[str]:
+# Where Java lets a line end: behind blanks, dashes, and punctuation that ends a word; not inside of numbers.
+_PIECE = re.compile(r"[(\[]*(?:[(\[-]*\d+(?:[.,]\d+)*|[^\s()\[\]\".,:;?!%-]+)?(?:-+|[)\]\".,:;?!%]*)\s*")
+
+
+def justified(text: str, width: int) -> list[str]:
     """Lines of `width` columns, all but the last filled with blanks between the words, the wider gaps in the middle."""
-    lines: list[list[str]] = [[]]
-    for word in text.split():
-        if lines[-1] and sum(map(len, lines[-1])) + len(lines[-1]) + len(word) > width:
-            lines.append([])
-        lines[-1].append(word)
-    return [_spread(words, width) for words in lines[:-1]] + [" ".join(lines[-1])]
+    lines = [""]
+    for piece in _PIECE.findall(" ".join(text.split())):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [_spread(line.split(), width) for line in lines[:-1]] + [lines[-1].rstrip()]
 
 
 def _spread(words: list[str], width: int) -> str:
