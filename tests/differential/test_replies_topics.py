@@ -19,6 +19,7 @@ from barnabas.wire.messages.metadata import MetadataRequest
 from tests.differential.transcript import Transcript, assert_same, module_scripts
 
 if TYPE_CHECKING:
+    from tests.conftest import NodeFactory
     from tests.nodes import Node
 
 pytestmark = [pytest.mark.apache, pytest.mark.node]
@@ -307,3 +308,19 @@ def auto_creation(script: Transcript) -> None:
 @pytest.mark.parametrize("script", module_scripts(__name__), ids=lambda script: script.__name__)
 def test_same_replies(script: object, apache_node: Node, barnabas_node: Node) -> None:
     assert_same(script, apache_node, barnabas_node)  # type: ignore[arg-type]
+
+
+def _delete_where_it_is_not_allowed(script: Transcript) -> None:
+    topic_id = script.create_topic("kept")
+    state = DeleteTopicsRequest.DeleteTopicState
+    for version in range(1, 7):
+        for name in ("kept", "kept-absent"):
+            named = [state(name=name)] if version == 6 else []
+            script.call(DeleteTopicsRequest(topic_names=[] if named else [name], topics=named, timeout_ms=10_000), version, name)
+    for asked in (state(topic_id=topic_id), state(topic_id=b"\7" * 16), state()):
+        script.call(DeleteTopicsRequest(topics=[asked], timeout_ms=10_000), 6, repr(asked.topic_id == topic_id))
+
+
+def test_topics_that_may_not_be_deleted(apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
+    forbidding = {"delete.topic.enable": "false"}
+    assert_same(_delete_where_it_is_not_allowed, apache_nodes(forbidding), barnabas_nodes(forbidding))
