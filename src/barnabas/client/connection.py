@@ -126,6 +126,19 @@ class Connection:
             self._fail(ConnectionLost())
             raise TimedOut(f"{type(request).__name__} was not answered in time.") from None
 
+    def submit(self, request: Message, version: int) -> asyncio.Future[Any]:
+        """As `call`, without waiting for the reply, for many requests at once: who submits watches the time. Raises KafkaError."""
+        future = self._send(request, version, answered=True)
+        assert future is not None
+        return future
+
+    async def drain(self) -> None:
+        """Waits until the socket has taken most of what was sent. Raises ConnectionLost."""
+        try:
+            await self._writer.drain()
+        except OSError as error:
+            raise ConnectionLost(str(error)) from error
+
     def send_only(self, request: Message) -> None:
         """Sends what isn't answered (Produce with acks=0)."""
         self._send(request, self.version_of(type(request)), answered=False)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .cluster import Cluster, Partition
 
 RECORD_OVERHEAD = 24  # bytes at most around key and value, headers apart
-_REFRESH = (
+STALE_METADATA = (
     Error.NOT_LEADER_OR_FOLLOWER,
     Error.UNKNOWN_TOPIC_OR_PARTITION,
     Error.LEADER_NOT_AVAILABLE,
@@ -72,6 +72,35 @@ Outcome = Union["asyncio.Future[Delivered]", "Callable[[KafkaError], object]"]
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
+
+
+async def find_partitions(cluster: Cluster, topic: str, *, max_block_ms: int, retry_backoff_ms: int) -> Mapping[int, Partition]:
+    """The topic's partitions, waiting for it to come into being for at most max.block.ms. Raises KafkaError, TimedOut."""
+    deadline_s = time.monotonic() + max_block_ms / 1000
+    while True:
+        known = cluster.topics.get(topic)
+        if known is not None and known.partitions:
+            return known.partitions
+        missing = TimedOut(f"Topic {topic} not present in metadata after {max_block_ms} ms.")
+        try:
+            await cluster.refresh([topic], allow_creation=True, timeout_ms=max(1, int((deadline_s - time.monotonic()) * 1000)))
+        except (ConnectionLost, TimedOut) as error:
+            raise missing from error
+        failure = cluster.topic_errors.get(topic)
+        if failure is None:
+            continue
+        if failure in _NO_RETRY:
+            raise KafkaError(failure, f"Invalid topics: [{topic}]" if failure is Error.INVALID_TOPIC_EXCEPTION else None)
+        if time.monotonic() > deadline_s:
+            raise missing
+        await asyncio.sleep(retry_backoff_ms / 1000)
+
+
+async def identity(cluster: Cluster) -> tuple[int, int]:
+    """A fresh (producer id, epoch) of an idempotent producer. Raises KafkaError, TimedOut."""
+    reply = await cluster.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=2**31 - 1), name="initProducerId")
+    check(reply.error_code)
+    return reply.producer_id, reply.producer_epoch
 
 
 class _Batch:
@@ -176,25 +205,8 @@ class Producer:
             await asyncio.gather(self._sender, return_exceptions=True)
 
     async def _find(self, topic: str) -> Mapping[int, Partition]:
-        """The topic's partitions, waiting for it to come into being for at most max.block.ms."""
-        deadline_s = time.monotonic() + self._settings.max_block_ms / 1000
-        while True:
-            known = self._cluster.topics.get(topic)
-            if known is not None and known.partitions:
-                return known.partitions
-            missing = TimedOut(f"Topic {topic} not present in metadata after {self._settings.max_block_ms} ms.")
-            try:
-                await self._cluster.refresh([topic], allow_creation=True, timeout_ms=max(1, int((deadline_s - time.monotonic()) * 1000)))
-            except (ConnectionLost, TimedOut) as error:
-                raise missing from error
-            failure = self._cluster.topic_errors.get(topic)
-            if failure is None:
-                continue
-            if failure in _NO_RETRY:
-                raise KafkaError(failure, f"Invalid topics: [{topic}]" if failure is Error.INVALID_TOPIC_EXCEPTION else None)
-            if time.monotonic() > deadline_s:
-                raise missing
-            await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
+        settings = self._settings
+        return await find_partitions(self._cluster, topic, max_block_ms=settings.max_block_ms, retry_backoff_ms=settings.retry_backoff_ms)
 
     def _ended(self, sender: asyncio.Task[None]) -> None:
         """A sender that fell over takes what is queued with it rather than leaving its callers waiting."""
@@ -259,9 +271,7 @@ class Producer:
 
     async def _identify(self) -> None:
         if self._settings.idempotence and self._settings.acks == -1 and self._producer_id < 0:
-            reply = await self._cluster.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=2**31 - 1), name="initProducerId")
-            check(reply.error_code)
-            self._producer_id, self._producer_epoch = reply.producer_id, reply.producer_epoch
+            self._producer_id, self._producer_epoch = await identity(self._cluster)
 
     def _request(self, keys: Sequence[tuple[str, int]], version: int) -> ProduceRequest:
         Topic = ProduceRequest.TopicProduceData
@@ -298,7 +308,7 @@ class Producer:
                     self._delivered(key, p.base_offset, p.log_append_time_ms)
                     continue
                 failure = error_of(p.error_code)
-                if failure in _REFRESH:
+                if failure in STALE_METADATA:
                     self._cluster.forget_leader(name)
                 message = p.record_errors[0].batch_index_error_message if p.record_errors else p.error_message
                 self._failed(key, KafkaError(failure, message))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from barnabas.client.admin import first_failure, groups, offsets, topics
+from barnabas.client.admin import first_failure, group_descriptions, groups, offsets, topics
 from barnabas.client.cluster import Cluster
 from barnabas.client.consumer import Consumer, ConsumerSettings
 from barnabas.client.errors import KafkaError
@@ -112,8 +112,9 @@ def test_two_members_share_and_the_last_takes_all(barnabas_node: Node, assignor:
                 if len(one.positions) == len(two.positions) == 2:
                     break
             assert sorted([*one.positions, *two.positions]) == [(topic, partition) for partition in range(4)]
-            described = await groups.describe_classic(cluster, group)
-            assert (described.group_state, described.protocol_data, len(described.members)) == ("Stable", assignor, 2)
+            described = (await group_descriptions.describe(cluster, [group]))[group]
+            assert isinstance(described, group_descriptions.Description)
+            assert (described.state, described.assignor, len(described.members)) == ("Stable", assignor, 2)
             done.set()
             await asyncio.gather(*tasks)
             await two.close()
@@ -124,7 +125,7 @@ def test_two_members_share_and_the_last_takes_all(barnabas_node: Node, assignor:
             assert len(one.positions) == 4
             await one.close()
             assert {key[1] for key in await groups.committed(cluster, group)} == {0, 1, 2, 3}
-            await groups.delete(cluster, group)
+            assert await groups.delete(cluster, [group]) == {group: None}
 
     asyncio.run(run())
 

@@ -239,12 +239,12 @@ async def _exists(cluster: Cluster, kind: str, name: str) -> bool:
 
 
 async def _node_ids(cluster: Cluster) -> list[int]:
-    from barnabas.client.admin import topics
+    from barnabas.client.admin import nodes
 
     if cluster.controllers:
         await cluster.refresh_controllers()
         return list(cluster.brokers)
-    return await topics.broker_ids(cluster)
+    return await nodes.broker_ids(cluster)
 
 
 async def _all_of(cluster: Cluster, kind: str) -> list[str]:

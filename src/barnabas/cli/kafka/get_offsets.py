@@ -6,6 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from .admin_tool import Terse
 from .java import java_message, java_text
 from .options import OptionError, Options, Parser, help_or_version, require, usage_and_exit
 from .session import ConfigException, load_properties, open_cluster, run
@@ -22,10 +23,6 @@ _PLACES_HELP = "-1 or latest / -2 or earliest / -3 or max-timestamp / -4 or earl
 
 Filter = tuple["Callable[[str], bool]", "Callable[[int], bool]"]
 """Whether a topic, and whether a partition of it, is meant."""
-
-
-class Terse(ValueError):
-    """A refusal without a stack trace."""
 
 
 class OffsetOptions:

@@ -73,9 +73,11 @@ def log_line(level: str, message: str, logger: str) -> None:
 class Thrown(Exception):
     """What a tool throws where no exception of ours has the same class and text."""
 
-    def __init__(self, message: str, java_class: str) -> None:
+    def __init__(self, message: str, java_class: str, trace: str = "") -> None:
         super().__init__(message)
         self.java_class = java_class
+        self.trace = trace
+        """What its stack trace says besides, such as suppressed exceptions."""
 
 
 def wrapped(error: BaseException, *classes: str) -> Thrown:

@@ -95,7 +95,7 @@ class StorageSettings:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._values = {key: value.strip() for key, value, _ in read_properties(path)}
+        self._values = {key: value.strip() for key, value in _filled({key: value for key, value, _ in read_properties(path)}).items()}
         self.process_roles = self._list("process.roles")
         self.log_directories = self._list("log.dirs") or self._list("log.dir") or ["/tmp/kafka-logs"]
         self.metadata_directory = self._values.get("metadata.log.dir") or self.log_directories[0]
@@ -131,6 +131,14 @@ class StorageSettings:
                     host = host.strip("[]")
                     return ("localhost" if host in ("", "0.0.0.0") else host), parse_integer(port, 32)
         raise ValueError("No controller listeners found.")
+
+
+def _filled(texts: dict[str, str]) -> dict[str, str]:
+    if "config.providers" not in texts:
+        return texts
+    from barnabas.storage.config_providers import fill_in
+
+    return fill_in(texts).texts
 
 
 def _format(arguments: Parsed, say: Callable[[str], object]) -> None:

@@ -169,11 +169,11 @@ async def _delete(options: TopicOptions, cluster: Cluster) -> None:
 
 
 async def _describe(options: TopicOptions, cluster: Cluster) -> None:
-    from barnabas.client.admin import configs, topics
+    from barnabas.client.admin import configs, nodes
 
     described = await _described(options, cluster)
     settings = await configs.describe(cluster, configs.TOPIC, described) if described else {}
-    live = set(await topics.broker_ids(cluster))
+    live = set(await nodes.broker_ids(cluster))
     moving = await _reassignments(cluster, described)
     lines: list[str] = []
     for description in described.values():

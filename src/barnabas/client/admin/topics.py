@@ -12,7 +12,6 @@ from barnabas.wire.errors import Error
 from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
-from barnabas.wire.messages.describe_cluster import DescribeClusterRequest
 from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
 from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
@@ -196,13 +195,6 @@ async def reassignments(cluster: Cluster, partitions: Mapping[str, Sequence[int]
         for topic in reply.topics
         for p in topic.partitions
     }
-
-
-async def broker_ids(cluster: Cluster) -> list[int]:
-    """The brokers that aren't fenced."""
-    reply = await cluster.call(DescribeClusterRequest(include_cluster_authorized_operations=False), name="listNodes")
-    check(reply.error_code, reply.error_message)
-    return [broker.broker_id for broker in reply.brokers]
 
 
 def _failure(code: int, message: str | None) -> KafkaError | None:
