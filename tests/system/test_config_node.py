@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -228,6 +229,32 @@ def test_heartbeats(barnabas_nodes: NodeFactory) -> None:
     assert "Heartbeat refused" not in seldom.tail()
 
 
+def test_config_providers(barnabas_nodes: NodeFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """config.providers: values from a properties file, from a directory's files and from the environment; what nobody has stays as it is written, and is told."""
+    (tmp_path / "secrets.properties").write_text("partitions=3\n")
+    (tmp_path / "rack").write_text("a-rack")
+    monkeypatch.setenv("SIZE", "4321")
+    package = "org.apache.kafka.common.config.provider."
+    node = barnabas_nodes(
+        {
+            "config.providers": "file,dir,env",
+            "config.providers.file.class": f"{package}FileConfigProvider",
+            "config.providers.dir.class": f"{package}DirectoryConfigProvider",
+            "config.providers.env.class": f"{package}EnvVarConfigProvider",
+            "num.partitions": f"${{file:{tmp_path}/secrets.properties:partitions}}",
+            "broker.rack": f"${{dir:{tmp_path}:rack}}-${{file:{tmp_path}/secrets.properties:missing}}",
+            "message.max.bytes": "${env:SIZE}",
+        }
+    )
+    with client_of(node) as client:
+        assert client.call(DescribeClusterRequest(), 0).brokers[0].rack == f"a-rack-${{file:{tmp_path}/secrets.properties:missing}}"
+        resource = DescribeConfigsRequest.Resource(resource_type=4, resource_name="1", configuration_keys=["message.max.bytes", "num.partitions"])
+        described = client.call(DescribeConfigsRequest(resources=[resource]), 4).results[0].configs
+        assert {config.name: config.value for config in described} == {"message.max.bytes": "4321", "num.partitions": "3"}
+    assert "missing} stays as it is written" in node.tail()
+    assert "is ignored" not in node.tail()
+
+
 def test_the_offsets_topic(barnabas_nodes: NodeFactory) -> None:
     """offsets.topic.num.partitions, offsets.topic.segment.bytes, offsets.topic.compression.codec, offsets.topic.replication.factor."""
     node = barnabas_nodes({"offsets.topic.num.partitions": "1", "offsets.topic.segment.bytes": "2097152", "offsets.topic.compression.codec": "1"})
@@ -360,6 +387,7 @@ def _queues(node: Node) -> tuple[int, int]:
         left = _queue(node, client, 0)
     with client_of(node) as client:
         os.kill(node.pid, signal.SIGSTOP)
+        wait_until(lambda: all(" T " in path.read_text() for path in Path(f"/proc/{node.pid}/task").glob("*/stat")))
         try:
             client.socket.setblocking(False)
             end = time.monotonic() + 0.5

@@ -21,7 +21,8 @@ from barnabas.wire.framing import encode_response
 if TYPE_CHECKING:
     from barnabas.node.handlers.fetch import Fetch
     from barnabas.node.handlers.produce import Route
-    from barnabas.node.network import Listener, NetworkThread
+    from barnabas.node.listener import Listener
+    from barnabas.node.network import NetworkThread
     from barnabas.node.partition import WriteGroup
     from barnabas.node.server import Node
     from barnabas.storage.segment import LogFile

@@ -21,10 +21,11 @@ from barnabas.node.config.node_config import InvalidNodeConfig, read_node_config
 from barnabas.node.controller_host import ControllerHost, LocalBroker
 from barnabas.node.coordinator import GroupCoordinators
 from barnabas.node.disk_duties import DiskDuties
+from barnabas.node.listener import Listener
 from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
 from barnabas.node.metadata_snapshots import SnapshotRules
 from barnabas.node.metadata_start import MetadataLogRefused, refuse_second_log
-from barnabas.node.network import Listener, Network
+from barnabas.node.network import Network
 from barnabas.node.producer_ids import ProducerIds
 from barnabas.node.replicas import Directory, Replicas
 from barnabas.node.router import Router
@@ -184,10 +185,20 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
 
 def _bind(config: NodeConfig) -> list[Listener]:
     controllers = set(config.listeners.controllers)
+    network = config.network
     found: list[Listener] = []
     for bound in config.listeners.bound:
         try:
-            found.append(Listener(bound.name, bound.host, bound.port, is_controller=bound.name in controllers))
+            found.append(
+                Listener(
+                    bound.name,
+                    bound.host,
+                    bound.port,
+                    is_controller=bound.name in controllers,
+                    send_buffer_bytes=network.send_buffer_bytes,
+                    receive_buffer_bytes=network.receive_buffer_bytes,
+                )
+            )
         except OSError as error:
             raise CannotStart(
                 f"listeners: cannot bind {bound.name}://{bound.host}:{bound.port}: {error.strerror or error}. Stop what uses the port, or choose another one."

@@ -1,77 +1,31 @@
-"""Listeners and network threads: who accepts, which thread a connection belongs to, when an idle one is closed.
+"""Network threads: which one a connection belongs to, when an idle one is closed, and which go when there are too many.
 
-Owns sockets. One thread more than `num.network.threads` isn't needed for accepting: the first one does it. Limits are Apache Kafka's (W12).
+Owns connections. One thread more than `num.network.threads` isn't needed for accepting: the first one does it, with `acceptor`.
 """
 
 from __future__ import annotations
 
-import errno
-import resource
-import socket
 import time
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
+from barnabas.node.acceptor import Acceptor, most_descriptors
 from barnabas.node.connection import Connection
+from barnabas.node.connection_limits import ConnectionLimits
 from barnabas.node.handlers.produce import shortcut
 from barnabas.node.loop import READ, Loop
 
 if TYPE_CHECKING:
+    from socket import socket
+
+    from barnabas.node.config.sections import Network as NetworkSettings
+    from barnabas.node.listener import Listener
     from barnabas.node.partition import WriteGroup
     from barnabas.node.router import Router
     from barnabas.node.server import Node
 
 _IDLE_SWEEP_MS = 30_000
-_ACCEPT_AT_ONCE = 64
-_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_ACCEPT_PAUSE_MS = 100
-_EVERY_ADDRESS = ("", "0.0.0.0")  # both mean IPv6 too, as in Java
-_LEAST_BACKLOG = 1024  # who finds the queue full tries again after a second
 _MOST_THREADS = 2  # beyond two, threads take turns at the interpreter's lock
-
-
-def most_descriptors() -> int:
-    """How many files this process may have open: what the system gives at most, as a JVM takes it too."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most == resource.RLIM_INFINITY:
-        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
-
-
-class Listener:
-    """A bound socket, which refuses clients until `Network.listen`: `name` as in `listeners`, `port` as bound."""
-
-    def __init__(self, name: str, host: str, port: int, *, is_controller: bool) -> None:
-        """Raises OSError when the address can't be bound."""
-        self.name = name
-        self.is_controller = is_controller
-        self.socket = _bound("::" if host in _EVERY_ADDRESS and socket.has_dualstack_ipv6() else host, port)
-        self.socket.setblocking(False)
-        self.host, self.port = host, self.socket.getsockname()[1]
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A socket bound to `host`; to IPv4 as well where that is every address. Raises OSError."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if host == "::":
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        bound.bind((host, port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _peer_text(address: str) -> str:
-    """A client's address as Apache Kafka shows it: IPv4 as such on sockets of both kinds, IPv6 in eight numbers."""
-    if ":" not in address:
-        return address
-    if address.startswith("::ffff:") and "." in address:
-        return address[7:]
-    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    return ":".join(f"{int.from_bytes(packed[at : at + 2]):x}" for at in range(0, 16, 2))
 
 
 class NetworkThread(Loop):
@@ -90,7 +44,7 @@ class NetworkThread(Loop):
         super().start()
         self.call(self._sweep)
 
-    def adopt(self, listener: Listener, accepted: socket.socket, peer: str) -> None:
+    def adopt(self, listener: Listener, accepted: socket, peer: str) -> None:
         connection = Connection(self, listener, accepted, peer)
         self.connections[connection.fd] = connection
         self.register(connection.fd, READ, connection.on_event)
@@ -139,7 +93,14 @@ class NetworkThread(Loop):
     def forget(self, connection: Connection) -> None:
         self.unregister(connection.fd)
         if self.connections.pop(connection.fd, None) is not None:
-            self.node.network.closed(connection.peer)
+            self.node.network.closed(connection)
+
+    def evict(self, connection: Connection) -> None:
+        """Close a connection, wherever it moved meanwhile."""
+        if connection.network is self:
+            connection.close()
+        else:
+            connection.network.call(connection.network.evict, connection)
 
     def close_all(self) -> None:
         """End every connection; what is being sent is sent as far as the client takes it now."""
@@ -165,11 +126,18 @@ class Network:
 
     def __init__(self, node: Node, router: Router) -> None:
         self.node = node
-        self.threads = [NetworkThread(node, index, router) for index in range(max(1, min(node.config.network.threads, _MOST_THREADS)))]
-        self.listeners: list[Listener] = []
+        network, listeners = node.config.network, node.config.listeners
+        self.threads = [NetworkThread(node, index, router) for index in range(max(1, min(network.threads, _MOST_THREADS)))]
+        controllers = set(listeners.controllers)
+        self._limits = {  # by whether it is a controller's
+            is_controller: ConnectionLimits(
+                network, [one.name for one in listeners.bound if (one.name in controllers) == is_controller], listeners.inter_broker
+            )
+            for is_controller in (False, True)
+        }
+        self._acceptors: list[Acceptor] = []
+        self._leaving: dict[Connection, None] = {}  # told to close, not counted out yet
         self._next = 0
-        self._by_peer: dict[str, int] = {}
-        self._open = 0
         self._first_reserved = most_descriptors() * 7 // 8  # the lowest free number is given out: beyond it hardly any are left
 
     def start(self) -> None:
@@ -177,79 +145,63 @@ class Network:
             thread.start()
 
     def listen(self, listener: Listener, backlog: int) -> None:
-        """Let clients in by `listener`. From any thread."""
-        listener.socket.listen(max(backlog, _LEAST_BACKLOG))
-        self.listeners.append(listener)
-        first = self.threads[0]
-        first.call(first.register, listener.socket.fileno(), READ, lambda _mask: self._accept(listener))
+        """Let clients in by `listener`, `backlog` of them waiting to be accepted. From any thread."""
+        listener.socket.listen(backlog)
+        acceptor = Acceptor(self, listener, self._limits[listener.is_controller], self._first_reserved)
+        self._acceptors.append(acceptor)
+        self.threads[0].call(acceptor.start)
 
-    def _accept(self, listener: Listener) -> None:
-        config = self.node.config.network
-        for _ in range(_ACCEPT_AT_ONCE):
-            try:
-                accepted, address = listener.socket.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _OUT_OF_FILES:
-                    self._pause(listener, error.strerror or str(error))
-                return
-            if accepted.fileno() >= self._first_reserved:
-                accepted.close()
-                self._pause(listener, "the descriptors that are left are kept for files")
-                return
-            peer = _peer_text(address[0])
-            if (
-                self._by_peer.get(peer, 0) >= config.max_connections_per_ip_overrides.get(peer, config.max_connections_per_ip)
-                or self._open >= config.max_connections
-            ):
-                accepted.close()
-                continue
-            accepted.setblocking(False)
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if config.send_buffer_bytes > 0:
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, config.send_buffer_bytes)
-            if config.receive_buffer_bytes > 0:
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, config.receive_buffer_bytes)
-            self._open += 1
-            self._by_peer[peer] = self._by_peer.get(peer, 0) + 1
-            first = self.threads[0]
-            first.adopt(listener, accepted, peer)
+    def reconfigured(self) -> None:
+        """The node has another configuration. From any thread; may wait for a name server."""
+        network = self.node.config.network
+        self.threads[0].call(self._take, network, ConnectionLimits.addresses(network))
+
+    def _take(self, network: NetworkSettings, addresses: dict[str, int]) -> None:
+        for limits in self._limits.values():
+            limits.take(network, addresses)
+        self.trim()
+        self._admit_waiting()
+
+    def trim(self) -> None:
+        """Close the connections that were least active lately where there are more than may be. On the first thread."""
+        for is_controller, limits in self._limits.items():
+            excess = limits.excess() - sum(one.listener.is_controller == is_controller for one in self._leaving)
+            if excess > 0:
+                found = (
+                    one
+                    for thread in self.threads
+                    for one in list(thread.connections.values())
+                    if one.listener.is_controller == is_controller and not limits.is_protected(one.listener.name) and one not in self._leaving
+                )
+                closed = nsmallest(excess, found, key=lambda one: one.active_s)
+                if closed:
+                    self.node.warn_seldom("max.connections", f"Closing {len(closed)} connections: there are more than max.connections allows.")
+                for one in closed:
+                    self._leaving[one] = None
+                    one.network.call(one.network.evict, one)
+
+    def _admit_waiting(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.retry()
 
     def thread_for_bulk(self) -> NetworkThread:
         """The threads in turn. On the first thread."""
         self._next += 1
         return self.threads[self._next % len(self.threads)]
 
-    def _pause(self, listener: Listener, problem: str) -> None:
-        """Out of descriptors: the kernel keeps newcomers in its queue, a busy loop on accept would help nobody."""
-        first = self.threads[0]
-        self.node.warn_seldom(listener.name, f"Cannot accept on {listener.name}: {problem}. Raise the limit of open files (ulimit -n).")
-        first.modify(listener.socket.fileno(), 0)
-        first.call_later(_ACCEPT_PAUSE_MS, self._accept_again, listener)
-
-    def _accept_again(self, listener: Listener) -> None:
-        if listener in self.listeners:  # not closed meanwhile
-            self.threads[0].modify(listener.socket.fileno(), READ)
-
-    def closed(self, peer: str) -> None:
+    def closed(self, connection: Connection) -> None:
         """A connection ended. Called on its network thread."""
-        self.threads[0].call(self._uncount, peer)
+        self.threads[0].call(self._uncount, connection)
 
-    def _uncount(self, peer: str) -> None:
-        self._open -= 1
-        left = self._by_peer.get(peer, 0) - 1
-        if left > 0:
-            self._by_peer[peer] = left
-        else:
-            self._by_peer.pop(peer, None)
+    def _uncount(self, connection: Connection) -> None:
+        self._leaving.pop(connection, None)
+        self._limits[connection.listener.is_controller].remove(connection.listener.name, connection.peer)
+        self._admit_waiting()
 
     def stop_accepting(self) -> None:
-        first = self.threads[0]
-        for listener in self.listeners:
-            first.call(first.unregister, listener.socket.fileno())
-            first.call(listener.socket.close)
-        self.listeners.clear()
+        for acceptor in self._acceptors:
+            self.threads[0].call(acceptor.stop)
+        self.threads[0].call(self._acceptors.clear)
 
     def stop(self) -> None:
         """End every connection and thread."""

@@ -140,6 +140,7 @@ class Node:
             return []
         if delta.configs_changed:
             self.adopt(image)
+            self.network.reconfigured()
         unassigned = self.replicas.publish(delta, image, broker_id)
         self.groups.publish(delta, broker_id)
         return unassigned

@@ -100,9 +100,11 @@ def test_what_it_refuses_is_told() -> None:
 
 def test_one_that_ended_by_itself_is_told() -> None:
     node = Node().start()
-    pid = node.pid
-    os.kill(pid, signal.SIGKILL)
-    wait_until_gone(pid)
+    os.kill(node.pid, signal.SIGKILL)
+    deadline = time.monotonic() + DEADLINE_S
+    while node.running:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     with pytest.raises(NodeFailed, match="by itself with status -9"):
         node.close()
     assert not Path(node.properties_path).exists()

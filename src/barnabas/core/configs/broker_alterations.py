@@ -13,7 +13,7 @@ from .definitions.broker import BROKER, DYNAMIC_QUOTAS, update_mode
 from .definitions.broker_security import DYNAMIC_SECURITY
 from .definitions.row import TYPE, Row
 from .error import ConfigError, invalid_request
-from .listeners import resolve
+from .listeners import by_listener, resolve
 from .resolution import default_text, is_per_broker, overlay, usable_dynamic
 from .synonyms import listener_base
 from .topic_settings import retention_ms
@@ -42,6 +42,7 @@ _REQUIREMENTS = (
 )
 _WORDED = ("max.connections.per.ip.overrides", _CLEANER_THREADS)  # its errors are Java's own
 # What Apache Kafka would act on at once and this node only at a start, where acting late would be taken for done.
+_OF_LISTENERS = ("max.connections", "max.connection.creation.rate")
 _AT_START_ONLY = ("listeners", "listener.security.protocol.map", "cordoned.log.dirs")
 
 
@@ -95,7 +96,7 @@ def validate_broker(
         resolve(values)
     except ConfigError as error:
         raise invalid_request(_as_told(error), error.key) from None
-    _check_running(values, present)
+    _check_running(values, present, texts)
 
 
 def _as_told(error: ConfigError) -> str:
@@ -134,7 +135,7 @@ def _dynamic_row(name: str) -> Row | None:
     return DYNAMIC_QUOTAS.get(key) or (BROKER.get(key) if update_mode(key) != "read-only" else None)
 
 
-def _check_running(values: Values, present: Values) -> None:
+def _check_running(values: Values, present: Values, texts: Mapping[str, str]) -> None:
     """What a running broker can be asked to change by."""
     for key in _THREADS:
         new, old = values.integer(key), present.integer(key)
@@ -155,6 +156,11 @@ def _check_running(values: Values, present: Values) -> None:
             raise _invalid_dynamic(f"Invalid value -1 for configuration {key}: Value must not be -1 as {bound} value is set as {total}.", key)
         if local > total:
             raise _invalid_dynamic(f"Invalid value {local} for configuration {key}: Value must not be more than {bound} property value: {total}", key)
+    for key in _OF_LISTENERS:
+        for name in ("", *(one.name.lower() for one in resolve(values).bound)):
+            value = by_listener(texts, key).get(name, values.integer(key))
+            if value <= 0:
+                raise _invalid_dynamic(f"Invalid {key} {value}", key)
     for key in _AT_START_ONLY:
         if values[key] != present[key]:
             raise _invalid_dynamic(f"this node takes {key} at its start only: change server.properties and start it again", key)

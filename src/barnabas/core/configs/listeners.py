@@ -5,11 +5,16 @@ Source: the checks of KafkaConfig in 4.3.1. Names are compared in upper case, as
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .addresses import Endpoint, endpoint, voters
+from .definitions.broker import BROKER
 from .error import ConfigError
-from .values import Values
+from .synonyms import listener_base
+from .values import Values, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _ANY = "0.0.0.0"
@@ -49,6 +54,20 @@ def resolve(values: Values) -> Listeners:
         if name not in {one.name for one in bound}:
             raise ConfigError(f"{name} is not one of listeners: {', '.join(one.name for one in bound)}", "early.start.listeners")
     return listeners
+
+
+def by_listener(texts: Mapping[str, str], key: str) -> dict[str, int]:
+    """The values that single listeners have for `key`, by listener's name in lower case. Raises ConfigError."""
+    found = {}
+    for name, text in texts.items():
+        if listener_base(name) == key:
+            try:
+                value = parse(BROKER[key], text)
+            except ConfigError as error:
+                raise ConfigError(error.message, name) from None
+            assert isinstance(value, int)
+            found[name.split(".")[2]] = value
+    return found
 
 
 def _protocols(values: Values, controllers: tuple[str, ...]) -> dict[str, str]:

@@ -54,6 +54,7 @@ _BASIC = frozenset(
         "inter.broker.listener.name",
         "security.inter.broker.protocol",
         "controller.quorum.voters",
+        "config.providers",
     }
 )
 # Asked for by name in the controller.

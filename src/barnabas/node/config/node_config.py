@@ -43,11 +43,12 @@ class InvalidNodeConfig(ValueError):
 
 
 class Given(NamedTuple):
-    """One key as someone wrote it. `where` is `FILE:LINE` or `--override`."""
+    """One key as someone wrote it. `where` is `FILE:LINE` or `--override`; `written` is what a provider's value came from."""
 
     key: str
     text: str
     where: str
+    written: str | None = None
 
 
 class NodeConfig:
@@ -97,7 +98,7 @@ class NodeConfig:
         self.voters = voters("controller.quorum.voters", values.items_of("controller.quorum.voters"))
         """The static voters, id -> (host, port); empty when the voters are in the log."""
         self.bootstrap_servers = servers("controller.quorum.bootstrap.servers", values.items_of("controller.quorum.bootstrap.servers"))
-        self.network = Network(values)
+        self.network = Network(values, overlay(self.static, cluster, broker))
         self.quorum = Quorum(values)
         self.logs = Logs(values)
         self.topics = Topics(values)
@@ -144,17 +145,36 @@ def read_node_config(path: str, overrides: Iterable[str] = ()) -> NodeConfig:
 def node_config(given: Iterable[Given], path: str = "server.properties") -> NodeConfig:
     """As `read_node_config`, of keys already read, the last of a key counting. `path` names the file in messages about what is missing."""
     settings = {one.key: one for one in given}
+    unfilled = _fill_in(settings) if "config.providers" in settings else []
     values, problems = parse_given(settings.values(), path)
     if not problems:
         try:
             listeners = resolve(values)
             check_broker(values)
+            Network(values, _static(settings))
             problems = [_line(settings, path, key, why) for key, why in refused(values, listeners)] + _directories(settings, values, path)
         except ConfigError as error:
             problems = [_line(settings, path, error.key, _said_once(error))]
     if problems:
         raise InvalidNodeConfig(problems)
-    return NodeConfig(_static(settings), values, _warnings(settings, values, path))
+    return NodeConfig(_static(settings), values, unfilled + _warnings(settings, values, path))
+
+
+def _fill_in(settings: dict[str, Given]) -> list[str]:
+    """Put in what config.providers have for `${...}`; warnings about what they don't have. Raises InvalidNodeConfig."""
+    from barnabas.storage.config_providers import ProviderError, fill_in
+
+    try:
+        texts, missing = fill_in({key: one.text for key, one in settings.items()})
+    except ProviderError as error:
+        raise InvalidNodeConfig([_line(settings, "", error.key, str(error))]) from None
+    for key, text in texts.items():
+        if text != settings[key].text:
+            settings[key] = settings[key]._replace(text=text, written=settings[key].text)
+    return [
+        f"{settings[key].where}: {key}: {variable} stays as it is written: its provider has no such value, or may not read it"
+        for key, variable in missing
+    ]
 
 
 def parse_given(given: Iterable[Given], path: str = "server.properties") -> tuple[Values, list[str]]:
@@ -199,11 +219,22 @@ def _line(settings: dict[str, Given], path: str, key: str, why: str) -> str:
     one = settings.get(key)
     if one is None:
         return f"{path}: {key}: {why}" if key else f"{path}: {why}"
-    text = "[hidden]" if key in BROKER and BROKER[key][TYPE] == "password" else one.text
-    note = ""
-    if " #" in one.text or "\t#" in one.text:
-        note = "; a comment needs a line of its own, here it became part of the value"
-    return f"{one.where}: {key}={text}: {why}{note}"
+    return f"{one.where}: {key}={_shown(one)}: {why}{f'; {_COMMENT}' if _has_comment(one) else ''}"
+
+
+_COMMENT = "a comment needs a line of its own, here it became part of the value"
+
+
+def _shown(one: Given) -> str:
+    """What may be told of a value: of a password nothing, of a provider's what asks for it."""
+    is_secret = (one.key in BROKER and BROKER[one.key][TYPE] == "password") or "password" in one.key or "secret" in one.key
+    if one.written is not None:
+        return one.written
+    return "[hidden]" if is_secret else one.text
+
+
+def _has_comment(one: Given) -> bool:
+    return " #" in one.text or "\t#" in one.text
 
 
 def _said_once(error: ConfigError) -> str:
@@ -233,7 +264,9 @@ def _warnings(settings: dict[str, Given], values: Values, path: str) -> list[str
         if one.key in BROKER:
             if BROKER[one.key][TYPE] == "list" and _repeats(one.text):
                 what = "names one directory twice; give each disk its own" if one.key in ("log.dirs", "log.dir") else "says something twice"
-                found.append(f"{one.where}: {one.key}={one.text} {what}")
+                found.append(f"{one.where}: {one.key}={_shown(one)} {what}")
+            if BROKER[one.key][TYPE] != "password" and _has_comment(one):
+                found.append(f"{one.where}: {one.key}={_shown(one)}: {_COMMENT}")
         else:
             why = _why_unknown(one.key)
             if why is not None:
@@ -250,7 +283,9 @@ def _repeats(text: str) -> bool:
 
 
 def _why_unknown(key: str) -> str | None:
-    """Why a key that no broker has is of no use, or None when it may be meant for something (a listener's own key)."""
+    """Why a key that no broker has is of no use, or None when it may be meant for something (a listener's own key, a provider's)."""
+    if key.startswith("config.providers."):
+        return None
     base = listener_base(key)
     if base is not None and (base in BROKER or any(base.endswith(f".{name}") for name in ("sasl.jaas.config", *BROKER))):
         return None

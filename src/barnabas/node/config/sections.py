@@ -8,9 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.configs.broker_rules import log_dirs, per_address_limits
+from barnabas.core.configs.listeners import by_listener
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from barnabas.core.configs.values import Values
+
+
+_LEAST_BACKLOG = 1024
 
 
 class Network:
@@ -19,16 +25,22 @@ class Network:
     __slots__ = (
         "backlog",
         "connections_max_idle_ms",
+        "listener_creation_rates",
+        "listener_max_connections",
+        "max_connection_creation_rate",
         "max_connections",
         "max_connections_per_ip",
         "max_connections_per_ip_overrides",
+        "quota_window_seconds",
+        "quota_windows",
         "receive_buffer_bytes",
         "request_max_bytes",
         "send_buffer_bytes",
         "threads",
     )
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, texts: Mapping[str, str]) -> None:
+        """`texts` are all that is in force, of which those of single listeners count here. Raises ConfigError over them."""
         integer = values.integer
         self.threads = integer("num.network.threads")
         self.send_buffer_bytes = integer("socket.send.buffer.bytes")
@@ -36,10 +48,16 @@ class Network:
         self.receive_buffer_bytes = integer("socket.receive.buffer.bytes")
         """-1: the system's."""
         self.request_max_bytes = integer("socket.request.max.bytes")
-        self.backlog = integer("socket.listen.backlog.size")
+        self.backlog = integer("socket.listen.backlog.size") if "socket.listen.backlog.size" in values.given else _LEAST_BACKLOG
+        """Without a word about it more than Kafka's: who finds the queue full tries again after a second."""
         self.connections_max_idle_ms = integer("connections.max.idle.ms")
         """Negative: never closed."""
         self.max_connections = integer("max.connections")
+        self.max_connection_creation_rate = integer("max.connection.creation.rate")
+        self.listener_max_connections = by_listener(texts, "max.connections")
+        self.listener_creation_rates = by_listener(texts, "max.connection.creation.rate")
+        self.quota_window_seconds = integer("quota.window.size.seconds")
+        self.quota_windows = integer("quota.window.num")
         self.max_connections_per_ip = integer("max.connections.per.ip")
         self.max_connections_per_ip_overrides = per_address_limits(values.text("max.connections.per.ip.overrides"))
 

@@ -27,7 +27,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("server.max.startup.time.ms", NONE, "a start does not wait for other nodes"),
     ("early.start.listeners", NONE, "listeners are opened in an order of the node's own; said at the start"),
     ("unstable.", NONE, "unstable versions are not served; said at the start"),
-    ("config.providers", NONE, "values are taken as written; refused at the start"),
     ("create.topic.policy", NONE, "no Java classes are loaded; refused at the start"),
     ("alter.config.policy", NONE, "no Java classes are loaded; refused at the start"),
     ("client.quota.callback", NONE, "no Java classes are loaded; refused at the start"),

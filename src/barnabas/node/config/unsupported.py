@@ -65,7 +65,6 @@ REFUSED: tuple[Row, ...] = (
     ),
     ("replica.selector.class", _set("replica.selector.class"), "this node answers fetches from the leader only: take it out"),
     ("security.providers", _set("security.providers"), "this node loads no Java classes: take it out"),
-    ("config.providers", _set("config.providers"), "this node resolves no ${...} values: write them out"),
     ("remote.log.storage.system.enable", _set("remote.log.storage.system.enable"), "this node has no tiered storage: take it out"),
     ("delegation.token.secret.key", _set("delegation.token.secret.key"), "this node issues no delegation tokens: take it out"),
     ("transaction.two.phase.commit.enable", _set("transaction.two.phase.commit.enable"), "this node has no two phase commit: take it out"),
