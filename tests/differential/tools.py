@@ -28,6 +28,13 @@ CLASSES = {
     "kafka-console-producer": "org.apache.kafka.tools.ConsoleProducer",
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-dump-log": "org.apache.kafka.tools.DumpLogSegments",
+    "kafka-delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
+    "kafka-log-dirs": "org.apache.kafka.tools.LogDirsCommand",
+    "kafka-leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
+    "kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
+    "kafka-cluster": "org.apache.kafka.tools.ClusterTool",
+    "kafka-features": "org.apache.kafka.tools.FeatureCommand",
+    "kafka-metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
     "kafka-get-offsets": "org.apache.kafka.tools.GetOffsetShell",
     "kafka-metadata-shell": "org.apache.kafka.shell.MetadataShell",
     "kafka-producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
@@ -39,6 +46,7 @@ CLASSES = {
 _TRACE = re.compile(r"\tat .*|\s*\.\.\. \d+ more|Caused by: .*|\s*| \(org\.apache\.kafka\.tools\..*\)")
 _HINT = re.compile(r"^Instead of .*\n", re.MULTILINE)
 _STAMP = re.compile(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] ")
+_CLIENT = re.compile(r"\badminclient-\d+")
 _ONLY_APACHE = re.compile(r"The consumer rebalance protocol \(KIP-848\)|OpenJDK|WARN StatusConsoleListener|Missing recommended")
 
 
@@ -125,7 +133,7 @@ def _outcome(status: int, output: str, errors: str) -> Outcome:
     for line in errors.split("\n"):
         if line.startswith("Option  "):
             break  # the help page
-        line = _STAMP.sub("", line)
+        line = _CLIENT.sub("adminclient-1", _STAMP.sub("", line))
         if not _TRACE.fullmatch(line) and not _ONLY_APACHE.search(line):
             complaints.append(line)
     return Outcome(status, output, tuple(complaints))

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from . import json_input
 from .admin_tool import client_properties, guarded
-from .java import Thrown, hash_order, java_text, partition_hash
+from .java import Thrown, hash_order, java_text, log_line, partition_hash
 from .options import Parser, help_or_version, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from barnabas.client.cluster import Cluster
+    from barnabas.client.errors import KafkaError
 
 PURPOSE = "This tool helps to delete records of the given partitions down to the specified offset."
 EARLIEST_VERSION = 1
@@ -45,12 +48,23 @@ def _execute(argv: Sequence[str]) -> None:
             print("Executing records delete operation")
             outcomes = await records.delete(cluster, offsets)
             print("Records delete operation completed:")
-            for topic, partition in hash_order(hash_order(offsets, partition_hash), partition_hash):
-                outcome = outcomes[(topic, partition)]
-                said = f"error: {java_text(outcome)}" if isinstance(outcome, KafkaError) else f"low_watermark: {outcome}"
+            for (topic, partition), outcome in sorted(outcomes.items(), key=lambda item: item[0]):
+                said = f"low_watermark: {outcome}"
+                if isinstance(outcome, KafkaError):
+                    said = f"error: {java_text(outcome)}"
+                    _complain(cluster, f"{topic}-{partition}", outcome)
                 print(f"partition: {topic}-{partition}\t{said}")
 
     run(act())
+
+
+def _complain(cluster: Cluster, partition: str, failure: KafkaError) -> None:
+    """What the log of Apache's client says of a refusal by the partition's leader."""
+    if not failure.retriable:
+        reason = "an error" if failure.error.name == "TOPIC_AUTHORIZATION_FAILED" else "an unexpected error"
+        who = f"[AdminClient clientId={cluster.settings.client_id}]"
+        said = f"{who} DeleteRecords request for topic partition {partition} failed due to {reason} {failure.error.name}"
+        log_line("ERROR", said, "org.apache.kafka.clients.admin.internals.DeleteRecordsHandler")
 
 
 def parse_offsets(text: str) -> Mapping[tuple[str, int], int]:

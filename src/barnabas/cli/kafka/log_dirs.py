@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .admin_tool import Terse, client_properties, guarded
 from .java import EXECUTION, Thrown, hash_order, integer_hash, partition_hash, string_order, wrapped
-from .options import Parser, help_or_version, require
+from .options import Parser, help_or_version, is_integer, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def _execute(argv: Sequence[str]) -> None:
 def _numbers(text: str) -> list[int]:
     words = [word for word in text.split(",") if word]
     for word in words:
-        if not word.lstrip("+-").isdecimal():
+        if not is_integer(word):
             raise Thrown(f'For input string: "{word}"', "java.lang.NumberFormatException")
     return hash_order(dict.fromkeys(map(int, words)), integer_hash)
 

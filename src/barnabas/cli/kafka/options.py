@@ -59,11 +59,11 @@ class Option:
 
     def check(self, text: str) -> None:
         bits = _KINDS.get(self.kind)
-        if bits is not None and not _is_integer(text, bits):
+        if bits is not None and not is_integer(text, bits):
             raise OptionError(f"Cannot parse argument '{text}' of option {self.name}", "OptionArgumentConversionException")
 
 
-def _is_integer(text: str, bits: int) -> bool:
+def is_integer(text: str, bits: int = 31) -> bool:
     digits = text[1:] if text[:1] in ("+", "-") else text
     return digits.isdecimal() and len(digits) < 32 and -(1 << bits) <= int(text) < 1 << bits
 
