@@ -98,9 +98,14 @@ async def find_partitions(cluster: Cluster, topic: str, *, max_block_ms: int, re
 
 async def identity(cluster: Cluster) -> tuple[int, int]:
     """A fresh (producer id, epoch) of an idempotent producer. Raises KafkaError, TimedOut."""
-    reply = await cluster.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=2**31 - 1), name="initProducerId")
-    check(reply.error_code)
-    return reply.producer_id, reply.producer_epoch
+
+    async def attempt() -> tuple[int, int]:
+        connection = await cluster.any_connection()
+        reply = await connection.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=2**31 - 1))
+        check(reply.error_code)  # a broker that just started has no ids yet, and says so
+        return reply.producer_id, reply.producer_epoch
+
+    return await cluster.retrying("initProducerId", attempt)
 
 
 class _Batch:

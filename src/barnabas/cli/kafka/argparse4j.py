@@ -136,7 +136,7 @@ def _match(command: Command, word: str) -> tuple[Flag | None, str | None]:
 
 
 def _error(usage: str, tool: str, problem: str) -> ArgumentError:
-    return ArgumentError(usage + "\n".join(justified(f"{tool}: error: {problem}", WIDTH)))
+    return ArgumentError(usage + "\n".join(justified(f"{tool}: error: {problem}", WIDTH, ends=True)))
 
 
 def _command_usage(tool: str, command: Command) -> str:
@@ -181,11 +181,16 @@ def entry(title: str, text: str) -> str:
 _PIECE = re.compile(r"[(\[]*(?:[(\[-]*\d+(?:[.,]\d+)*|[^\s()\[\]\".,:;?!%-]+)?(?:-+|[)\]\".,:;?!%]*)\s*")
 
 
-def justified(text: str, width: int) -> list[str]:
-    """Lines of `width` columns, all but the last filled with blanks between the words, the wider gaps in the middle."""
+def justified(text: str, width: int, *, ends: bool = False) -> list[str]:
+    """Lines of `width` columns, all but the last filled with blanks between the words, the wider gaps in the middle.
+
+    An error `ends` its line itself: its last word is one column longer than it looks.
+    """
     lines = [""]
+    left = len(" ".join(text.split()))
     for piece in _PIECE.findall(" ".join(text.split())):
-        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+        left -= len(piece)
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) + (ends and not left) > width:
             lines.append("")
         lines[-1] += piece
     return [_spread(line.split(), width) for line in lines[:-1]] + [lines[-1].rstrip()]

@@ -13,7 +13,7 @@ from .argparse4j import WIDTH, ArgumentError, HelpWanted, entry, expanded, justi
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
+_NUMBER = re.compile(r"-\d+")
 _BITS = {"Integer": 31, "Long": 63}
 LONGEST_HEAD = 32
 """Behind a longer `usage: NAME` the arguments begin on a line of their own."""
@@ -93,7 +93,7 @@ def parse(tool: str, description: str, arguments: Sequence[Argument], words: Ite
     usage = usage_of(tool, arguments)
 
     def fail(problem: str) -> ArgumentError:
-        return ArgumentError(usage + "\n".join(justified(f"{tool}: error: {problem}", WIDTH)))
+        return ArgumentError(usage + "\n".join(justified(f"{tool}: error: {problem}", WIDTH, ends=True)))
 
     try:
         values = _take_apart(arguments, list(expanded(words)))

@@ -220,7 +220,7 @@ class _Run:
         size = self._plan.record_size
         if size is None:
             return False
-        bound = payloads.RECORD_OVERHEAD_BOUND + len(varint(size)) + size - 1
+        bound = payloads.RECORD_OVERHEAD_BOUND + len(varint(size)) + size
         limit = self._settings.max_request_size
         if bound <= limit:
             return False
