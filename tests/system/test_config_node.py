@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -174,6 +175,46 @@ def test_threads_and_backlog(barnabas_nodes: NodeFactory) -> None:
     assert threads[1] == threads[0] + 1
     assert _let_in(narrow, 12) < 5
     assert _let_in(wide, 12) == 12
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_recovery_threads(barnabas_nodes: NodeFactory, threads: int) -> None:
+    """num.recovery.threads.per.data.dir: how many long logs are opened at a time after a crash, seen by files whose opening the system holds up."""
+    node = barnabas_nodes({"num.recovery.threads.per.data.dir": str(threads)})
+    create_topics(node.port, "t", partitions=3)
+    client = Client(node.port)
+    for partition in range(3):
+        for _ in range(2):
+            assert not put(client, "t", partition, records(b"x" * 900_000)).error_code
+    client.close()
+    node.kill()
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # how the system tells who holds a lease that somebody opens the file
+    leases = [os.open(path, os.O_RDONLY) for path in node.log_dir.glob("t-*/partition.metadata")]
+    try:
+        for lease in leases:
+            fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        node.spawn()
+        while leases:
+            wait_until(lambda: len(_awaited(leases)) >= min(threads, len(leases)))
+            time.sleep(0.1)
+            awaited = _awaited(leases)
+            assert len(awaited) == min(threads, len(leases))
+            leases.remove(awaited[0])
+            os.close(awaited[0])
+    finally:
+        for lease in leases:
+            os.close(lease)
+        signal.signal(signal.SIGIO, before)
+    wait_until(lambda: nodes.lists_broker("127.0.0.1", node.port))
+    client = Client(node.port)
+    for partition in range(3):
+        assert put(client, "t", partition, records(b"x")).base_offset == 2
+    client.close()
+
+
+def _awaited(leases: list[int]) -> list[int]:
+    """Those of files that somebody waits for."""
+    return [lease for lease in leases if fcntl.fcntl(lease, fcntl.F_GETLEASE) != fcntl.F_WRLCK]
 
 
 def _let_in(node: Node, count: int) -> int:

@@ -78,6 +78,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "socket.request.max.bytes",
     ),
     f"{NODE}::test_threads_and_backlog": ("num.network.threads", "socket.listen.backlog.size"),
+    f"{NODE}::test_recovery_threads": ("num.recovery.threads.per.data.dir",),
     f"{NODE}::test_socket_buffers": ("socket.send.buffer.bytes", "socket.receive.buffer.bytes"),
     "tests/system/test_hostile.py::test_who_never_reads_is_idle": ("connections.max.idle.ms",),
     f"{NODE}::test_metadata_snapshots_and_segments": (

@@ -15,10 +15,11 @@ from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
 from barnabas.node.call import clock_ms
 from barnabas.node.partition import Partition
+from barnabas.node.side_by_side import side_by_side
 from barnabas.storage.errors import StorageError
 from barnabas.storage.log import Log
 from barnabas.storage.log_config import LogConfig
-from barnabas.storage.log_directory import is_stray, place_partition
+from barnabas.storage.log_directory import bytes_of_log, is_stray, place_partition
 from barnabas.storage.partition_metadata import read_topic_id
 from barnabas.storage.partition_name import DELETE
 from barnabas.wire.records.compression import Codec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 TopicTable = dict[int, Partition]
 
 _CODECS = {"uncompressed": Codec.NONE, "gzip": Codec.GZIP, "snappy": Codec.SNAPPY, "lz4": Codec.LZ4, "zstd": Codec.ZSTD}
+_LONG_BYTES = 1 << 20  # to verify so much takes longer than to open the log
 _LARGEST_SEGMENT = (1 << 31) - 1
 
 
@@ -124,25 +126,8 @@ class Replicas:
     # Start
 
     def load(self, image: MetadataImage) -> None:
-        """Open every log that is on disk. Directories are loaded side by side: recovery waits for disks. Raises what opening raised first."""
-        threads = [
-            threading.Thread(target=self._load_guarded, args=(directory, image), name=f"load-{directory.path}") for directory in self.directories[1:]
-        ]
-        failures: list[BaseException] = []
-        self._failures = failures
-        for thread in threads:
-            thread.start()
-        self._load_guarded(self.directories[0], image)
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
-
-    def _load_guarded(self, directory: Directory, image: MetadataImage) -> None:
-        try:
-            self._load_directory(directory, image)
-        except Exception as error:
-            self._failures.append(error)
+        """Open every log that is on disk. Directories are loaded side by side, and so are logs: recovery waits for disks. Raises what was raised first."""
+        side_by_side(len(self.directories), lambda directory: self._load_directory(directory, image), self.directories)
 
     def _load_directory(self, directory: Directory, image: MetadataImage) -> None:
         files = directory.files
@@ -153,8 +138,18 @@ class Replicas:
         for entry in found:
             if entry.suffix == DELETE:
                 files.remove_later(entry.path, now_ms, self._delete_delay_ms())
-            elif not entry.suffix:
-                self._load_partition(directory, entry, image, clean, now_ms)
+        threads = self._config().logs.recovery_threads
+        long: list[PartitionDirectory] = []
+        short: list[PartitionDirectory] = []
+        for entry in found:
+            if not entry.suffix:
+                (long if not clean and threads > 1 and bytes_of_log(entry.path) > _LONG_BYTES else short).append(entry)
+
+        def load(entry: PartitionDirectory) -> None:
+            self._load_partition(directory, entry, image, clean, now_ms)
+
+        side_by_side(threads, load, long)
+        side_by_side(1, load, short)  # Python for the most part: threads would only wait for one another
 
     def _load_partition(self, directory: Directory, entry: PartitionDirectory, image: MetadataImage, clean: bool, now_ms: int) -> None:
         topic_id = read_topic_id(entry.path)
@@ -333,10 +328,7 @@ class Replicas:
                 continue
             partitions = self.partitions_in(directory.path)
             try:
-                for partition in partitions:
-                    partition.retire()
-                    with partition.lock:
-                        partition.log.close()
+                side_by_side(self._config().logs.recovery_threads, _close, partitions)
                 self.write_checkpoints(directory, partitions)
             except (OSError, StorageError):
                 directory.files.close()
@@ -355,3 +347,9 @@ class Replicas:
         directory.files.write_recovery_points(recovery_points)
         directory.files.write_log_start_offsets(log_starts)
         directory.files.write_high_watermarks(high_watermarks)
+
+
+def _close(partition: Partition) -> None:
+    partition.retire()
+    with partition.lock:
+        partition.log.close()

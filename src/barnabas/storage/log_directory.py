@@ -14,6 +14,7 @@ from .atomic_file import sync_directory
 from .checkpoint_file import CLEANER_OFFSET, LOG_START_OFFSET, RECOVERY_POINT, REPLICATION_OFFSET, CheckpointError, TopicPartition
 from .clean_shutdown import has_clean_shutdown, read_broker_epoch, remove_clean_shutdown, write_clean_shutdown
 from .directory_lock import DirectoryLock
+from .file_names import LOG
 from .partition_name import DELETE, FUTURE, STRAY, parse_partition_name, partition_directory_name, suffixed_name
 
 if TYPE_CHECKING:
@@ -167,6 +168,12 @@ class LogDirectory:
                 write_clean_shutdown(self.path, clean_broker_epoch)
         finally:
             self._lock.release()
+
+
+def bytes_of_log(path: str) -> int:
+    """How many bytes of records a partition's directory has. Raises OSError."""
+    with os.scandir(path) as entries:
+        return sum(entry.stat().st_size for entry in entries if entry.name.endswith(LOG))
 
 
 def create_directory(path: str) -> None:

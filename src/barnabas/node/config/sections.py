@@ -103,6 +103,7 @@ class Logs:
         "flush_offset_checkpoint_interval_ms",
         "initial_task_delay_ms",
         "metadata_directory",
+        "recovery_threads",
         "retention_check_interval_ms",
     )
 
@@ -113,6 +114,7 @@ class Logs:
         self.retention_check_interval_ms = integer("log.retention.check.interval.ms")
         self.flush_offset_checkpoint_interval_ms = integer("log.flush.offset.checkpoint.interval.ms")
         self.initial_task_delay_ms = integer("log.initial.task.delay.ms")
+        self.recovery_threads = integer("num.recovery.threads.per.data.dir")
 
 
 class Topics:

@@ -39,7 +39,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("log.flush.start.offset", NONE, "log starts are written with the recovery points, and at once where records are deleted"),
     ("log.preallocate", NONE, "files grow as they are written"),
     ("internal.metadata.max.batch", NONE, "for Apache Kafka's own tests"),
-    ("num.recovery.threads", NONE, "recovery reads one log after the other"),
     ("offsets.load.buffer", NONE, "reads are as large as they need to be"),
     ("transaction.state.log.load.buffer", NONE, "reads are as large as they need to be"),
     ("share.coordinator.load.buffer", NONE, "reads are as large as they need to be"),
