@@ -107,3 +107,78 @@ def test_producers_refused(apache_node: Node, files: Path, arguments: str) -> No
     if "usage" in ours.output:  # the help page, whose texts are ours
         ours, theirs = (Outcome(one.status, one.output.partition("\n\n")[0], one.complaints) for one in (ours, theirs))
     assert _masked(ours) == _masked(theirs)
+
+
+_TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3}")
+
+
+@pytest.fixture(scope="module")
+def filled(node: Node) -> str:
+    """A topic of one partition with 1200 records of 10 bytes, all but the first 700 of them compressed."""
+    name = f"filled-{uuid.uuid4().hex[:6]}"
+    server = ("--bootstrap-server", node.bootstrap)
+    assert by_barnabas("kafka-topics", *server, "--create", "--topic", name, "--partitions", "1").status == 0
+    for count, more in (("700", ()), ("500", ("--command-property", "compression.type=zstd"))):
+        done = by_barnabas(PRODUCER, *server, "--topic", name, "--num-records", count, "--record-size", "10", "--throughput", "-1", *more)
+        assert done.output.startswith(f"{count} records sent"), done
+    return name
+
+
+def _columns(outcome: Outcome) -> Outcome:
+    """Without times and what is computed of them; the data that was consumed stays."""
+    lines = []
+    for line in outcome.output.splitlines():
+        cells = line.split(", ")
+        if len(cells) == 10 and cells[2][0].isdigit():
+            cells = [_TIMES.sub("TIME", cells[0]), _TIMES.sub("TIME", cells[1]), cells[2], "#", cells[4], "#", "#", "#", "#", "#"]
+        lines.append(", ".join(cells))
+    return _masked(outcome)._replace(output="\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--num-records 1200",
+        "--num-records 900",
+        "--num-records 100 --hide-header",
+        "--messages 700 --fetch-size 1000",
+        "--num-records 1200 --consumer.config {d}/client.properties --date-format yyyyMMdd",
+        "--num-records 0",
+        "--num-records 1300 --timeout 1500",
+        "--num-records 100 --from-latest --timeout 500",
+        "--num-records 1200 --show-detailed-stats",
+    ],
+)
+def test_consuming(node: Node, filled: str, files: Path, arguments: str) -> None:
+    theirs, ours = by_both(CONSUMER, "--bootstrap-server", node.bootstrap, "--topic", filled, *arguments.format(d=files).split())
+    assert _columns(ours) == _columns(theirs)
+    assert theirs.status == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "--help",
+        "--topic t --num-records 5",
+        "--bootstrap-server {n} --num-records 5",
+        "--bootstrap-server {n} --topic t --include t --num-records 5",
+        "--bootstrap-server {n} --topic t",
+        "--bootstrap-server {n} --topic t --num-records 5 --messages 5",
+        "--bootstrap-server {n} --topic t --num-records 5 --consumer.config a --command-config b",
+        "--bootstrap-server {n} --topic t --num-records 5 --threads 1",
+        "--bootstrap-server {n} --topic t --num-records x",
+        "--bootstrap-server {n} --topic t --num-records 5 --fetch-size x",
+        "--bootstrap-server {n} --topic t --num-records 5 --reporting-interval x",
+        "--bootstrap-server {n} --topic t --num-records 5 --reporting-interval 0",
+        "--bootstrap-server {n} --topic t --num-records 5 --date-format bb",
+        "--bootstrap-server {n} --topic t --num-records 5 --command-config {d}/none.properties",
+        "--bootstrap-server {n} --topic t --num-records 5 --command-property isolation.level=maybe",
+        "--bootstrap-server no.such.host.invalid:9092 --topic t --num-records 5",
+        "--broker-list {n} --topic t --num-records 5",
+        "--version",
+    ],
+)
+def test_consumers_refused(apache_node: Node, files: Path, arguments: str) -> None:
+    theirs, ours = quickly_by_both(CONSUMER, *arguments.format(n=apache_node.bootstrap, d=files).split())
+    assert _columns(ours) == _columns(theirs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.fetch import FetchRequest
@@ -18,7 +18,7 @@ from barnabas.wire.records.record import decode_records
 
 from .admin import groups, offsets
 from .errors import KafkaError, TimedOut, check, error_of
-from .group import Member
+from .group import COOPERATIVE, Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
     from .cluster import Cluster
     from .group import GroupSettings
+    from .subscription import Partitions
 
+    Take = Callable[[tuple[str, int], memoryview, list[tuple[int, int]]], "list[T]"]
+    """What to make of a partition's fetched batches, given (first offset, producer id) of the aborted transactions among them. It moves the position."""
+
+T = TypeVar("T")
 READ_UNCOMMITTED = 0
 READ_COMMITTED = 1
 _STALE = (
@@ -76,6 +81,10 @@ class NoOffset(ValueError):
     java_class = "org.apache.kafka.clients.consumer.NoOffsetForPartitionException"
 
 
+def _unheard(partitions: Partitions) -> object:
+    """Who doesn't listen."""
+
+
 class Consumer:
     """Either `assign`, or `subscribe` with a group; then `poll`; `close` at the end."""
 
@@ -91,22 +100,38 @@ class Consumer:
         self._last_metadata_s = 0.0
         self.positions: dict[tuple[str, int], int] = {}
         self.epochs: dict[tuple[str, int], int] = {}
+        self._held: Partitions = []
+        """As far as `on_assigned` and `on_revoked` have been told."""
+        self._on_assigned: Callable[[Partitions], object] = _unheard
+        self._on_revoked: Callable[[Partitions], object] = _unheard
 
     def assign(self, places: Mapping[tuple[str, int], int]) -> None:
         """Partitions by hand, each at an offset, or at `offsets.EARLIEST` or `LATEST`."""
         self.positions = {key: place for key, place in places.items() if place >= 0}
         self._resets = {key: place for key, place in places.items() if place < 0}
 
-    def subscribe(self, wants: Callable[[str], bool], *, names: Sequence[str] | None = None) -> None:
+    def subscribe(
+        self,
+        wants: Callable[[str], bool],
+        *,
+        names: Sequence[str] | None = None,
+        on_assigned: Callable[[Partitions], object] | None = None,
+        on_revoked: Callable[[Partitions], object] | None = None,
+    ) -> None:
         """Topics by predicate, shared with the other members of the group; without a group, all their partitions.
 
-        With `names` only these are asked for, and may be created by asking, as Kafka's consumer does.
+        With `names` only these are asked for, and may be created by asking, as Kafka's consumer does. The others hear of what the group gives and takes.
         """
         self._wants = wants
         self._names = names
+        self._on_assigned, self._on_revoked = on_assigned or _unheard, on_revoked or _unheard
 
     async def poll(self, timeout_ms: int) -> list[ConsumedRecord]:
         """Records that are there, or that come within the time. Raises KafkaError, NoOffset."""
+        return await self.poll_for(self.decode, timeout_ms)
+
+    async def poll_for(self, take: Take[T], timeout_ms: int) -> list[T]:
+        """As `poll`, for what `take` makes of the batches."""
         deadline_s = time.monotonic() + timeout_ms / 1000
         while True:
             if self._wants is not None:
@@ -114,9 +139,9 @@ class Consumer:
             await self._place()
             left_ms = int((deadline_s - time.monotonic()) * 1000)
             if self.positions:
-                records = await self._fetch(max(0, min(left_ms, self._settings.fetch_max_wait_ms)))
-                if records:
-                    return records
+                taken = await self._fetch(take, max(0, min(left_ms, self._settings.fetch_max_wait_ms)))
+                if taken:
+                    return taken
             elif left_ms > 0:
                 await asyncio.sleep(min(left_ms, 100) / 1000)
             if time.monotonic() >= deadline_s:
@@ -125,11 +150,12 @@ class Consumer:
     def seek(self, topic: str, partition: int, offset: int) -> None:
         self.positions[(topic, partition)] = offset
 
-    async def commit(self) -> None:
-        """Commits the positions, if this is a group's member."""
+    async def commit(self, places: Mapping[tuple[str, int], int] | None = None) -> None:
+        """Commits these offsets, or all positions, if this is a group's member."""
         if self._member is None or not self._joined:
             return
-        await self._member.commit({key: groups.Committed(offset, self.epochs.get(key, -1), "") for key, offset in self.positions.items()})
+        wanted = self.positions if places is None else places
+        await self._member.commit({key: groups.Committed(offset, self.epochs.get(key, -1), "") for key, offset in wanted.items()})
         self._last_commit_s = time.monotonic()
 
     async def close(self) -> None:
@@ -139,6 +165,7 @@ class Consumer:
                     await self.commit()
             except KafkaError:
                 pass  # the group moved on; whoever has the partitions now starts at the last commit
+            self._give_back([])
             await self._member.leave()
 
     # Group
@@ -186,10 +213,16 @@ class Consumer:
         if self._joined and self._settings.enable_auto_commit and member.generation >= 0:
             with contextlib.suppress(KafkaError):  # too late: the partitions are gone
                 await self.commit()
+        if self._settings.group is None or set(self._settings.group.assignors) != {COOPERATIVE}:
+            self._give_back([])  # all is given back before the group shares anew
         await self._look()
         assigned = await member.join(filter(wants, self._cluster.topics))
         self._joined = True
-        kept = {key: self.positions[key] for key in assigned if key in self.positions and member.protocol == "cooperative-sticky"}
+        self._give_back(assigned)
+        fresh = [key for key in assigned if key not in self._held]
+        self._held = list(assigned)
+        self._on_assigned(fresh)
+        kept = {key: self.positions[key] for key in assigned if key in self.positions and member.protocol == COOPERATIVE}
         committed = await member.committed([key for key in assigned if key not in kept]) if assigned else {}
         self.positions = kept
         self._resets = {}
@@ -198,6 +231,12 @@ class Consumer:
                 self.positions[key] = committed[key].offset
             elif key not in kept:
                 self._reset(key)
+
+    def _give_back(self, kept: Partitions) -> None:
+        lost = [key for key in self._held if key not in kept]
+        self._held = [key for key in self._held if key in kept]
+        if lost:
+            self._on_revoked(lost)
 
     # Positions
 
@@ -221,14 +260,14 @@ class Consumer:
 
     # Fetching
 
-    async def _fetch(self, max_wait_ms: int) -> list[ConsumedRecord]:
+    async def _fetch(self, take: Take[T], max_wait_ms: int) -> list[T]:
         by_leader: dict[int, list[tuple[str, int]]] = {}
         for key in self.positions:
             by_leader.setdefault(await self._cluster.leader(*key), []).append(key)
-        results = await asyncio.gather(*(self._fetch_from(leader, keys, max_wait_ms) for leader, keys in by_leader.items()))
-        return [record for records in results for record in records]
+        results = await asyncio.gather(*(self._fetch_from(take, leader, keys, max_wait_ms) for leader, keys in by_leader.items()))
+        return [one for taken in results for one in taken]
 
-    async def _fetch_from(self, leader: int, keys: Iterable[tuple[str, int]], max_wait_ms: int) -> list[ConsumedRecord]:
+    async def _fetch_from(self, take: Take[T], leader: int, keys: Iterable[tuple[str, int]], max_wait_ms: int) -> list[T]:
         try:
             connection = await self._cluster.connection(leader)
             version = connection.version_of(FetchRequest)
@@ -255,7 +294,7 @@ class Consumer:
                 topics=listed,
             )
             names = {self._cluster.topic_id(name): name for name in topics}
-            return self._take(await connection.call(request, version=version), names)
+            return self._take(take, await connection.call(request, version=version), names)
         except KafkaError as error:
             if not error.retriable:
                 raise
@@ -264,9 +303,9 @@ class Consumer:
             await asyncio.sleep(self._cluster.settings.retry_backoff_ms / 1000)
             return []
 
-    def _take(self, reply: FetchResponse, names: Mapping[bytes, str]) -> list[ConsumedRecord]:
+    def _take(self, take: Take[T], reply: FetchResponse, names: Mapping[bytes, str]) -> list[T]:
         check(reply.error_code)
-        records: list[ConsumedRecord] = []
+        taken: list[T] = []
         for topic in reply.responses:
             name = topic.topic or names.get(topic.topic_id, "")
             for p in topic.partitions:
@@ -281,8 +320,8 @@ class Consumer:
                     if self._settings.isolation_level == READ_COMMITTED
                     else []
                 )
-                records += self._decode(key, memoryview(p.records or b""), aborted)
-        return records
+                taken += take(key, memoryview(p.records or b""), aborted)
+        return taken
 
     def _after_error(self, key: tuple[str, int], error: Error) -> None:
         if error is Error.OFFSET_OUT_OF_RANGE:
@@ -292,7 +331,7 @@ class Consumer:
         else:
             raise KafkaError(error)
 
-    def _decode(self, key: tuple[str, int], data: memoryview, aborted: list[tuple[int, int]]) -> list[ConsumedRecord]:
+    def decode(self, key: tuple[str, int], data: memoryview, aborted: list[tuple[int, int]]) -> list[ConsumedRecord]:
         """The records at or behind the position; moves it behind the last batch, control batches included."""
         records: list[ConsumedRecord] = []
         position = self.positions[key]

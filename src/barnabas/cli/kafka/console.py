@@ -21,6 +21,7 @@ MODULES = {
     "kafka-get-offsets": "get_offsets",
     "kafka-metadata-shell": "metadata_shell",
     "kafka-producer-perf-test": "producer_perf",
+    "kafka-consumer-perf-test": "consumer_perf",
     "kafka-delete-records": "delete_records",
     "kafka-log-dirs": "log_dirs",
     "kafka-leader-election": "leader_election",

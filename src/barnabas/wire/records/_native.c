@@ -1,7 +1,7 @@
-/* The C twin of skim.py and walk.py: CRC-32C, going through a batch's records without making objects, both with the header in one call for the common
- * case, and going over a log's batches.
+/* The C twin of skim.py, tally.py and walk.py: CRC-32C, going through a batch's records without making objects, both with the header in one call for the
+ * common case, counting what was fetched, and going over a log's batches.
  *
- * Owns speed, no rule: skim.py, walk.py and validation.py define what each function answers, property tests hold the twins equal. Limited API, so that one build
+ * Owns speed, no rule: skim.py, tally.py, walk.py and validation.py define what each function answers, property tests hold the twins equal. Limited API, so that one build
  * serves every CPython from 3.11 on. CRC-32C uses the CPU's own instruction where it has one (x86 with SSE4.2 and PCLMUL, found at run time; ARM with CRC32,
  * found at compile time), else tables.
  */
@@ -403,6 +403,67 @@ static int walk_batches(const uint8_t *data, Py_ssize_t size, Course *c, Found *
     return 1;
 }
 
+/* ---- counting ---- */
+
+typedef struct {
+    int64_t from_offset, records, payload;
+} Tally;
+
+/* Adds the records that are at or behind `from_offset`; 0, with nothing added, if the bytes are wrong. */
+static int tally_records(const uint8_t *data, const uint8_t *end, int32_t count, int64_t base_offset, Tally *tally)
+{
+    Reader r = {data, end, 1};
+    int64_t records = 0, payload = 0;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t size, offset_delta, length;
+        int64_t delta;
+        if (read_varint(&r, &size) != 1 || size < 1 || size > end - r.at)
+            return 0;
+        const uint8_t *next = r.at + size;
+        r.at++;
+        if (read_varlong(&r, &delta) != 1 || read_varint(&r, &offset_delta) != 1)
+            return 0;
+        int64_t bytes = 0;
+        for (int part = 0; part < 2; part++) {
+            if (read_varint(&r, &length) != 1 || length > end - r.at)
+                return 0;
+            if (length > 0) {
+                r.at += length;
+                bytes += length;
+            }
+        }
+        if (r.at > next)
+            return 0;
+        r.at = next;
+        if ((int64_t)((uint64_t)base_offset + (uint64_t)(int64_t)offset_delta) >= tally->from_offset) {
+            records++;
+            payload += bytes;
+        }
+    }
+    if (r.at != end)
+        return 0;
+    tally->records += records;
+    tally->payload += payload;
+    return 1;
+}
+
+/* Where in `data` the first batch lies that is compressed, or that isn't a sound one of magic 2, or that isn't whole. */
+static Py_ssize_t tally_batches(const uint8_t *data, Py_ssize_t size, int64_t *next_offset, Tally *tally)
+{
+    Py_ssize_t at = 0;
+    while (size - at >= HEADER_SIZE) {
+        const uint8_t *p = data + at;
+        int64_t batch_size = (int64_t)(int32_t)big(p + 8, 4) + 12, base = (int64_t)big(p, 8);
+        if (batch_size < HEADER_SIZE || batch_size > size - at || p[16] != 2 || (p[22] & 0x07))
+            break;
+        if (!(p[22] & 0x20) && !tally_records(p + HEADER_SIZE, p + batch_size, (int32_t)big(p + 57, 4), base, tally))
+            break;
+        *next_offset = (int64_t)((uint64_t)base + (uint64_t)(int64_t)(int32_t)big(p + 23, 4) + 1);
+        at += batch_size;
+    }
+    return at;
+}
+
 /* ---- the module ---- */
 
 #define FIELDS 10 /* of validation.Valid */
@@ -762,11 +823,46 @@ static PyObject *native_walk(PyObject *module, PyObject *const *args, Py_ssize_t
     return answer;
 }
 
+static PyObject *native_tally(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    Tally tally = {0};
+    if (!expects("tally", given, 2, 2))
+        return NULL;
+    tally.from_offset = PyLong_AsLongLong(args[1]);
+    if (PyErr_Occurred() || PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    int64_t next_offset = tally.from_offset;
+    Py_ssize_t at = tally_batches(view.buf, view.len, &next_offset, &tally);
+    PyBuffer_Release(&view);
+    return Py_BuildValue("nLLL", at, (long long)next_offset, (long long)tally.records, (long long)tally.payload);
+}
+
+static PyObject *native_tally_records(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    Tally tally = {0};
+    if (!expects("tally_records", given, 4, 4))
+        return NULL;
+    int32_t count = (int32_t)PyLong_AsLong(args[1]);
+    int64_t base_offset = PyLong_AsLongLong(args[2]);
+    tally.from_offset = PyLong_AsLongLong(args[3]);
+    if (PyErr_Occurred() || PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    int sound = tally_records(view.buf, (const uint8_t *)view.buf + view.len, count, base_offset, &tally);
+    PyBuffer_Release(&view);
+    if (!sound)
+        Py_RETURN_NONE;
+    return Py_BuildValue("LL", (long long)tally.records, (long long)tally.payload);
+}
+
 static PyMethodDef methods[] = {
     {"crc32c", (PyCFunction)(void (*)(void))native_crc32c, METH_FASTCALL, "CRC-32C of a buffer, continuing from a value."},
     {"skim", (PyCFunction)(void (*)(void))native_skim, METH_FASTCALL, "See skim.skim."},
     {"quick", (PyCFunction)(void (*)(void))native_quick, METH_FASTCALL, "The answer of validation.validate in the common case, or None."},
     {"read_records", (PyCFunction)(void (*)(void))native_read_records, METH_FASTCALL, "What record.iterate_records yields, as a list, or None."},
+    {"tally", (PyCFunction)(void (*)(void))native_tally, METH_FASTCALL, "See tally.tally."},
+    {"tally_records", (PyCFunction)(void (*)(void))native_tally_records, METH_FASTCALL, "See tally.tally_records."},
     {"walk", (PyCFunction)(void (*)(void))native_walk, METH_FASTCALL, "See walk.walk."},
     {"returns", native_returns, METH_O, "Name the class of what quick returns."},
     {NULL, NULL, 0, NULL},
@@ -805,7 +901,7 @@ static int clear(PyObject *module)
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "The C twin of skim.py and walk.py.", sizeof(State), methods, slots, traverse, clear, NULL,
+    PyModuleDef_HEAD_INIT, "_native", "The C twin of skim.py, tally.py and walk.py.", sizeof(State), methods, slots, traverse, clear, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)

@@ -1,4 +1,4 @@
-"""The C twin of `skim.py` and `walk.py`; see there for what each function means."""
+"""The C twin of `skim.py`, `tally.py` and `walk.py`; see there for what each function means."""
 
 from barnabas.wire.records.record import Record
 from barnabas.wire.records.validation import Valid
@@ -24,6 +24,8 @@ def read_records(
     record: type[Record],
     /,
 ) -> list[Record] | None: ...
+def tally(data: bytes | bytearray | memoryview, from_offset: int, /) -> tuple[int, int, int, int]: ...
+def tally_records(data: bytes | bytearray | memoryview, count: int, base_offset: int, from_offset: int, /) -> tuple[int, int] | None: ...
 def walk(data: bytes | bytearray | memoryview, course: bytes, /) -> tuple[int, bytes, bytes, bytes, bytes]: ...
 def returns(valid: type[Valid], /) -> None:
     """Name the class of what `quick` returns."""
