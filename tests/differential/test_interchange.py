@@ -294,6 +294,12 @@ class Stream(threading.Thread):
         self.producer = confluent_kafka.Producer({**settings, "error_cb": lambda error: self.errors.append(str(error)) if error.fatal() else None})
 
     def run(self) -> None:
+        try:
+            self._send_on()
+        except Exception as error:
+            self.errors.append(f"the producer gave up: {error!r}")
+
+    def _send_on(self) -> None:
         while not self.stopping.is_set():
             try:
                 self.producer.produce(self.topic, b"%d" % self.sent, on_delivery=self._delivered)
@@ -319,7 +325,7 @@ class Stream(threading.Thread):
         target = len(self.acknowledged) + more
         deadline = time.monotonic() + PATIENCE_S
         while len(self.acknowledged) < target:
-            assert time.monotonic() < deadline, f"{len(self.acknowledged)} of {target} acknowledged; {self.errors[:3]}"
+            assert time.monotonic() < deadline, f"{len(self.acknowledged)} of {target} acknowledged, {self.sent} sent, {len(self.producer)} open; {self.errors[:3]}"
             time.sleep(0.01)
 
 
