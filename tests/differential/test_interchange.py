@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 WHEN = int(time.time() * 1000) - 60_000  # recent: a producer that is silent for a day is forgotten at load (D69)
 GROUP = "interchange"
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -325,7 +325,9 @@ class Stream(threading.Thread):
         target = len(self.acknowledged) + more
         deadline = time.monotonic() + PATIENCE_S
         while len(self.acknowledged) < target:
-            assert time.monotonic() < deadline, f"{len(self.acknowledged)} of {target} acknowledged, {self.sent} sent, {len(self.producer)} open; {self.errors[:3]}"
+            assert time.monotonic() < deadline, (
+                f"{len(self.acknowledged)} of {target} acknowledged, {self.sent} sent, {len(self.producer)} open; {self.errors[:3]}"
+            )
             time.sleep(0.01)
 
 
