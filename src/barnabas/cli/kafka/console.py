@@ -22,6 +22,8 @@ MODULES = {
     "kafka-metadata-shell": "metadata_shell",
     "kafka-producer-perf-test": "producer_perf",
     "kafka-consumer-perf-test": "consumer_perf",
+    "kafka-verifiable-producer": "verifiable_producer",
+    "kafka-verifiable-consumer": "verifiable_consumer",
     "kafka-delete-records": "delete_records",
     "kafka-log-dirs": "log_dirs",
     "kafka-leader-election": "leader_election",

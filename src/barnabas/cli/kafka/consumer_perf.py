@@ -118,7 +118,7 @@ async def _measure(options: PerfOptions, properties: Mapping[str, str]) -> int:
     settings = consumer_settings(properties, properties["group.id"])
     async with open_cluster(properties, client_id="perf-consumer-client", kind="Consumer") as cluster:
         consumer = Consumer(cluster, settings)
-        work = _Run(options, consumer, _poll_records(properties))
+        work = _Run(options, consumer, max_poll_records(properties))
         try:
             await work.go()
         finally:
@@ -129,7 +129,7 @@ async def _measure(options: PerfOptions, properties: Mapping[str, str]) -> int:
     return 0
 
 
-def _poll_records(properties: Mapping[str, str]) -> int:
+def max_poll_records(properties: Mapping[str, str]) -> int:
     text = properties.get("max.poll.records", str(POLL_RECORDS)).strip()
     if not text.isdecimal() or not int(text):
         raise ConfigException(f"Invalid value {text} for configuration max.poll.records: Value must be at least 1")
