@@ -63,7 +63,8 @@ def _jvm() -> subprocess.Popen[str]:
     # Tools' own standard error is another stream for each command line: the logger follows it.
     settings.write(release.LOG4J2.read_text() + "\nappender.console.follow = true\n")
     settings.flush()
-    command = release.java_command(str(release.HERE / "java" / "RunTools.java"), [settings.name])
+    flags = (*release.TOOL_FLAGS, "-Djava.security.manager=allow")
+    command = release.java_command(str(release.HERE / "java" / "RunTools.java"), [settings.name], flags)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     atexit.register(lambda: (process.kill(), process.wait(), settings.close()))
     return process

@@ -5,12 +5,16 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.security.Permission;
+import java.security.Policy;
+import java.security.ProtectionDomain;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntConsumer;
 
 import org.apache.kafka.common.utils.Exit;
 
@@ -20,9 +24,11 @@ import org.apache.kafka.common.utils.Exit;
  * A line of input is base64 words: class, standard input, arguments. A line of output is the status, then what the tool wrote, then what it complained.
  * A tool that exits is left standing where it did so; its shutdown hooks run first.
  */
+@SuppressWarnings("removal")
 public class RunTools {
     public static void main(String[] arguments) throws Exception {
         System.setProperty("log4j2.configurationFile", arguments[0]);
+        Policy.setPolicy(new Everything());
         BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
         PrintStream replies = System.out;
         for (String line = requests.readLine(); line != null; line = requests.readLine()) {
@@ -48,6 +54,7 @@ public class RunTools {
                 LockSupport.park();
         };
         Exit.setExitProcedure(end);
+        System.setSecurityManager(new ExitWatch(code -> end.execute(code, null)));
         Exit.setHaltProcedure(end);
         Exit.setShutdownHookAdder((hook, runnable) -> hooks.add(runnable));
         System.setIn(new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)));
@@ -78,6 +85,32 @@ public class RunTools {
             System.setIn(in);
             System.setOut(out);
             System.setErr(err);
+        }
+    }
+
+    /** Sees the exits of tools that don't go through Kafka's own `Exit`, and lets everything else pass. */
+    private static class ExitWatch extends SecurityManager {
+        private final IntConsumer end;
+
+        ExitWatch(IntConsumer end) {
+            this.end = end;
+        }
+
+        @Override
+        public void checkExit(int code) {
+            end.accept(code);
+        }
+
+        @Override
+        public void checkPermission(Permission permission) {
+        }
+    }
+
+    /** What a security manager needs besides, since JMX asks the policy itself. */
+    private static class Everything extends Policy {
+        @Override
+        public boolean implies(ProtectionDomain domain, Permission permission) {
+            return true;
         }
     }
 

@@ -11,6 +11,8 @@ from .options import OptionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .flat_arguments import Given
+
 
 class Terse(ValueError):
     """A refusal without a stack trace."""
@@ -44,3 +46,14 @@ def client_properties(path: str | None, bootstrap: str) -> dict[str, str]:
     from .session import load_properties
 
     return {**(load_properties(path) if path is not None else {}), "bootstrap.servers": bootstrap}
+
+
+def bootstrapped(path: str | None, given: Given) -> dict[str, str]:
+    """As `client_properties` for tools with --bootstrap-server and --bootstrap-controller, of which the one that is given counts."""
+    server, controller = given.one("--bootstrap-server"), given.one("--bootstrap-controller")
+    properties = client_properties(path, server or "")
+    properties.pop("bootstrap.controllers", None)
+    if server is None and controller is not None:
+        del properties["bootstrap.servers"]
+        properties["bootstrap.controllers"] = controller
+    return properties

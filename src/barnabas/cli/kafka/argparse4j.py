@@ -17,7 +17,11 @@ HELP_COLUMN = 25
 
 
 class ArgumentError(Exception):
-    """What to print on the error stream, after which the tool ends with 1."""
+    """What to print on the error stream, after which the tool ends with 1. `problem` is that without usage and layout."""
+
+    def __init__(self, text: str, problem: str = "") -> None:
+        super().__init__(text)
+        self.problem = problem
 
 
 class HelpWanted(Exception):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .argparse4j import WIDTH, ArgumentError, HelpWanted, entry, expanded, justified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _NUMBER = re.compile(r"-\d+")
 _BITS = {"Integer": 31, "Long": 63}
@@ -33,7 +33,13 @@ class Argument(NamedTuple):
     """How many values: one, or "+" (at least one), "*", "?"."""
     short: str = ""
     in_group: bool = False
-    """Exactly one of those in the group is needed."""
+    """No two of those in the group go together, and one is needed."""
+    group_needed: bool = True
+    """False: none of the group will do too."""
+    repeats: bool = False
+    """Each time that it is given adds a value; else the last one counts."""
+    section: str = ""
+    """The headline under which the help page has it."""
 
     @property
     def is_flag(self) -> bool:
@@ -96,27 +102,31 @@ def parse(tool: str, description: str, arguments: Sequence[Argument], words: Ite
         return ArgumentError(usage + "\n".join(justified(f"{tool}: error: {problem}", WIDTH, ends=True)))
 
     try:
-        values = _take_apart(arguments, list(expanded(words)))
-    except _Refused as refused:
+        left = list(expanded(words))
+        values = take_apart(arguments, left)
+        check_complete(arguments, values)
+    except Refused as refused:
         raise fail(str(refused)) from None
     except HelpWanted:
         raise HelpWanted(help_page(tool, description, arguments, group_note)) from None
-    for argument in arguments:
-        if argument.name not in values and argument.default is not None:
-            values[argument.name] = [argument.default]
-    return Given(values, fail)
+    return Given(with_defaults(arguments, values), fail)
 
 
-class _Refused(Exception):
-    pass
+def with_defaults(arguments: Sequence[Argument], values: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {argument.name: [argument.default] for argument in arguments if argument.default is not None} | values
 
 
-def _take_apart(arguments: Sequence[Argument], words: list[str]) -> dict[str, list[str]]:
+class Refused(Exception):
+    """What is wrong with the words; the usage goes before it."""
+
+
+def take_apart(arguments: Sequence[Argument], words: list[str], *, flags_only: bool = False) -> dict[str, list[str]]:
+    """Values by name of the words, which are used up, or with `flags_only` those before the first that is no flag. Raises Refused, HelpWanted."""
     flags = [argument for argument in arguments if argument.name.startswith("-")]
     positional = [argument for argument in arguments if not argument.name.startswith("-")]
     found: dict[str, list[str]] = {}
     chosen: Argument | None = None
-    while words:
+    while words and not (flags_only and not _is_flag(words[0])):
         word = words.pop(0)
         if word == "--":
             _take_positional(positional, words, found, all_of_them=True)
@@ -130,24 +140,31 @@ def _take_apart(arguments: Sequence[Argument], words: list[str]) -> dict[str, li
         argument, value = _match(flags, word)
         if argument.in_group:
             if chosen is not None and chosen is not argument:
-                raise _Refused(f"argument {argument.label}: not allowed with argument {chosen.label}")
+                raise Refused(f"argument {argument.label}: not allowed with argument {chosen.label}")
             chosen = argument
         if argument.is_flag:
             if value is not None:
-                raise _Refused(f"argument {argument.label}: ignore implicit argument '{value}'")
+                raise Refused(f"argument {argument.label}: ignore implicit argument '{value}'")
             found[argument.name] = []
         else:
-            found[argument.name] = [_checked(argument, text) for text in _values(argument, value, words)]
+            earlier = found.get(argument.name, []) if argument.repeats else []
+            found[argument.name] = [*earlier, *(_checked(argument, text) for text in _values(argument, value, words))]
+    return found
+
+
+def check_complete(arguments: Sequence[Argument], found: Mapping[str, object]) -> None:
+    """Raises Refused if something that is needed is missing."""
+    flags = [argument for argument in arguments if argument.name.startswith("-")]
+    positional = [argument for argument in arguments if not argument.name.startswith("-")]
     for argument in reversed(flags):
         if argument.required and argument.name not in found:
-            raise _Refused(f"argument {argument.label} is required")
+            raise Refused(f"argument {argument.label} is required")
     for argument in positional:
         if argument.many not in ("*", "?") and argument.name not in found:
-            raise _Refused("too few arguments")
-    grouped = [argument.label for argument in flags if argument.in_group]
-    if grouped and chosen is None:
-        raise _Refused(f"one of the arguments {' '.join(grouped)} is required")
-    return found
+            raise Refused("too few arguments")
+    grouped = [argument for argument in flags if argument.in_group and argument.group_needed]
+    if grouped and not any(argument.name in found for argument in grouped):
+        raise Refused(f"one of the arguments {' '.join(argument.label for argument in grouped)} is required")
 
 
 def _is_flag(word: str) -> bool:
@@ -164,9 +181,9 @@ def _match(flags: Sequence[Argument], word: str) -> tuple[Argument, str | None]:
             return argument, word[len(argument.short) :]
     begun = [argument for argument in flags if name.startswith("--") and argument.name.startswith(name)]
     if len(begun) > 1:
-        raise _Refused(f"ambiguous option: {name} could match {', '.join(argument.name for argument in begun)}")
+        raise Refused(f"ambiguous option: {name} could match {', '.join(argument.name for argument in begun)}")
     if not begun:
-        raise _Refused(f"unrecognized arguments: '{word}'")
+        raise Refused(f"unrecognized arguments: '{word}'")
     return begun[0], value if equals else None
 
 
@@ -174,7 +191,7 @@ def _values(argument: Argument, value: str | None, words: list[str]) -> list[str
     if value is not None:
         return [value]
     if not words or _is_flag(words[0]):
-        raise _Refused(f"argument {argument.label}: expected {'at least one' if argument.many == '+' else 'one'} argument")
+        raise Refused(f"argument {argument.label}: expected {'at least one' if argument.many == '+' else 'one'} argument")
     taken = [words.pop(0)]
     while argument.many == "+" and words and not _is_flag(words[0]):
         taken.append(words.pop(0))
@@ -185,7 +202,7 @@ def _take_positional(positional: list[Argument], words: list[str], found: dict[s
     argument = next((argument for argument in positional if argument.name not in found), None)
     if argument is None:
         if words:
-            raise _Refused(f"unrecognized arguments: '{' '.join(words)}'")
+            raise Refused(f"unrecognized arguments: '{' '.join(words)}'")
         return
     taken: list[str] = []
     while words and (all_of_them or not _is_flag(words[0])) and (argument.many in ("*", "+") or not taken):
@@ -202,11 +219,11 @@ def _checked(argument: Argument, text: str) -> str:
     else:
         fits = argument.kind != "Double" or re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?|[+-]?(NaN|Infinity)", text) is not None
     if not fits:
-        raise _Refused(f"argument {argument.label}: could not convert '{text}' to {argument.kind} (For input string: \"{text}\")")
+        raise Refused(f"argument {argument.label}: could not convert '{text}' to {argument.kind} (For input string: \"{text}\")")
     if argument.choices and text not in argument.choices:
         # What can be chosen is named in the words of the choices' own kind.
         listed = ",".join(argument.choices)
-        raise _Refused(f"argument {argument.label}: invalid choice: '{text}' (choose from {{{listed}}})")
+        raise Refused(f"argument {argument.label}: invalid choice: '{text}' (choose from {{{listed}}})")
     return text
 
 
@@ -214,38 +231,55 @@ def _checked(argument: Argument, text: str) -> str:
 
 
 def usage_of(tool: str, arguments: Sequence[Argument]) -> str:
+    return laid_out(tool, parts_of(arguments))
+
+
+def laid_out(tool: str, parts: Iterable[str]) -> str:
     head = f"usage: {tool}"
     lines, indent = [head], " " * len(head)
     if len(head) + 1 >= LONGEST_HEAD:
         indent = " " * 6
         lines.append(indent)
-    for part in _parts(arguments):
+    for part in parts:
         if len(lines[-1]) + 1 + len(part) > WIDTH:
             lines.append(indent)
         lines[-1] += f" {part}"
     return "\n".join(lines) + "\n"
 
 
-def _parts(arguments: Sequence[Argument]) -> list[str]:
+def parts_of(arguments: Sequence[Argument]) -> list[str]:
     named = [argument for argument in arguments if argument.name.startswith("-")]
-    grouped = [argument.usage for argument in named if argument.in_group]
-    if len(grouped) > 1:
-        grouped = [("(" if index == 0 else "") + text + (")" if index == len(grouped) - 1 else " |") for index, text in enumerate(grouped)]
+    grouped = [argument for argument in named if argument.in_group]
     alone = [argument.usage for argument in named if not argument.in_group]
-    return ["[-h]", *alone, *grouped, *(argument.usage for argument in arguments if not argument.name.startswith("-"))]
+    return ["[-h]", *alone, *group_parts(grouped), *(argument.usage for argument in arguments if not argument.name.startswith("-"))]
+
+
+def group_parts(grouped: Sequence[Argument]) -> list[str]:
+    if len(grouped) < 2:
+        return [argument.usage for argument in grouped]
+    opened, closed = "()" if grouped[0].group_needed else "[]"
+    first, *middle, last = (argument.usage for argument in grouped)
+    return [f"{opened}{first} |", *(f"{text} |" for text in middle), f"{last}{closed}"]
 
 
 def help_page(tool: str, description: str, arguments: Sequence[Argument], group_note: str = "") -> str:
-    named = [argument for argument in arguments if argument.name.startswith("-")]
     positional = [argument for argument in arguments if not argument.name.startswith("-")]
     page = usage_of(tool, arguments) + "\n" + "\n".join(justified(description, WIDTH)) + "\n"
     if positional:
         page += "\npositional arguments:\n" + "".join(entry(f"  {argument.name}", argument.help) for argument in positional)
-    page += "\noptional arguments:\n" + entry("  -h, --help", "show this help message and exit")
-    page += "".join(map(_explained, (argument for argument in named if not argument.in_group)))
-    if any(argument.in_group for argument in named):
-        note = f"\n{group_note}" if group_note else ""
-        page += f"{note}\n" + "".join(map(_explained, (argument for argument in named if argument.in_group)))
+    return page + options_page(arguments, group_note)
+
+
+def options_page(arguments: Sequence[Argument], group_note: str = "") -> str:
+    """What the flags mean; a group with a note of its own, and every section, below the others."""
+    named = [argument for argument in arguments if argument.name.startswith("-")]
+    apart = [argument for argument in named if argument.in_group and group_note]
+    page = "\noptional arguments:\n" + entry("  -h, --help", "show this help message and exit")
+    page += "".join(map(_explained, (argument for argument in named if not argument.section and argument not in apart)))
+    for section in dict.fromkeys(argument.section for argument in named if argument.section):
+        page += f"\n{section}:\n" + "".join(map(_explained, (argument for argument in named if argument.section == section)))
+    if apart:
+        page += f"\n{group_note}\n" + "".join(map(_explained, apart))
     return page
 
 

@@ -14,10 +14,11 @@ from barnabas.storage.checkpoint_file import parse_integer
 from barnabas.storage.format import FormatError, FormatOrder, InitialController, format_directories, parse_initial_controllers
 from barnabas.storage.meta_properties import FILE_NAME, MetaProperties, MetaPropertiesError, new_directory_id, read_meta_properties
 from barnabas.storage.properties_file import read_properties
-from barnabas.storage.release_features import FEATURES, LATEST_STABLE_LEVEL, METADATA_VERSION, METADATA_VERSION_NAMES, MINIMUM_LEVEL, level_of_version
+from barnabas.storage.release_features import LATEST_STABLE_LEVEL, METADATA_VERSION_NAMES, MINIMUM_LEVEL, level_of_version
 from barnabas.wire.types import uuid_text
 
 from .argparse4j import ArgumentError, Command, Flag, HelpWanted, Parsed, parse
+from .feature_levels import dependencies, name_and_level, version_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +163,7 @@ def _format(arguments: Parsed, say: Callable[[str], object]) -> None:
         metadata_directory=settings.metadata_directory,
         controller_listener=settings.controller_listeners[0],
         metadata_version=None if release is None else level_of_version(release, unstable=settings.unstable_features),
-        features=dict(_name_and_level(text) for text in arguments.values.get("--feature", ())),
+        features=dict(name_and_level(text) for text in arguments.values.get("--feature", ())),
         dynamic_quorum=not settings.static_voters,
         controllers=controllers,
         scram=arguments.values.get("--add-scram", ()),
@@ -188,22 +189,9 @@ def _controllers(arguments: Parsed, settings: StorageSettings) -> list[InitialCo
     return [InitialController(settings.node_id, *settings.controller_endpoint(), new_directory_id())]
 
 
-def _name_and_level(text: str) -> tuple[str, int]:
-    name, equals, level = text.partition("=")
-    if not equals:
-        raise ValueError(f"Can't parse feature=level string {text}: equals sign not found.")
-    try:
-        return name.strip(), parse_integer(level.strip(), 16)
-    except ValueError:
-        raise ValueError(f"Can't parse feature=level string {text}: unable to parse {level.strip()} as a short.") from None
-
-
 def _version_mapping(arguments: Parsed, say: Callable[[str], object]) -> None:
-    text = arguments.one("--release-version") or METADATA_VERSION_NAMES[LATEST_STABLE_LEVEL]
-    level = level_of_version(text, unstable=True)
-    say(f"{METADATA_VERSION}={level} ({text})")
-    for feature in FEATURES:
-        say(f"{feature.name}={feature.default_level(level)}")
+    for line in version_mapping(arguments.one("--release-version")):
+        say(line)
 
 
 def _feature_dependencies(arguments: Parsed, say: Callable[[str], object]) -> None:
@@ -215,22 +203,8 @@ def _feature_dependencies(arguments: Parsed, say: Callable[[str], object]) -> No
             level = parse_integer(level_text, 16)
         except ValueError:
             raise ValueError(f"Invalid version format: {level_text} for feature {name}") from None
-        if name == METADATA_VERSION:
-            if level not in METADATA_VERSION_NAMES:
-                raise ValueError(f"Unknown metadata.version {level}")
-            say(f"{name}={level} ({METADATA_VERSION_NAMES[level]}) has no dependencies.")
-            continue
-        feature = next((known for known in FEATURES if known.name == name), None)
-        if feature is None:
-            raise ValueError(f"Unknown feature: {name}")
-        if not 0 <= level < len(feature.since):
-            raise ValueError(f"Feature level {level} is not supported for feature {name}")
-        required = feature.requires.get(level)
-        if required is None:
-            say(f"{name}={level} has no dependencies.")
-        else:
-            say(f"{name}={level} requires:")
-            say(f"    {METADATA_VERSION}={required} ({METADATA_VERSION_NAMES[required]})")
+        for line in dependencies(name, level, f"Feature level {level} is not supported for feature {name}"):
+            say(line)
 
 
 def _random_uuid(arguments: Parsed, say: Callable[[str], object]) -> None:
