@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 from barnabas.client.admin import topics
 from barnabas.client.cluster import Cluster
 from barnabas.client.producer import Producer
+from tests import nodes
 from tests.differential.tools import Outcome, by_each, quickly_by_both
 
 if TYPE_CHECKING:
@@ -196,6 +198,212 @@ def test_elections_from_a_file(node: Node, prefix: str, tmp_path: Path, text: st
     path.write_text(text.replace("{p}", prefix))
     words = ("--bootstrap-server", node.bootstrap, "--election-type", "preferred", "--path-to-json-file", str(path))
     theirs, ours = quickly_by_both("kafka-leader-election", *words)
+    assert ours == theirs
+
+
+# --- kafka-cluster, kafka-features, kafka-metadata-quorum
+
+
+def _addressed(node: Node, arguments: str) -> list[str]:
+    controller = next(listener for listener in node.properties["listeners"].split(",") if listener.startswith("CONTROLLER"))
+    return arguments.format(b=node.bootstrap, c=controller.partition("://")[2], file=node.properties_file).split()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "kafka-cluster cluster-id --bootstrap-server {b}",
+        "kafka-cluster cluster-id --bootstrap-controller {c}",
+        "kafka-cluster cluster-id -b={b} --config /nonexistent",
+        "kafka-cluster cluster-id -b={b} --config x -c y",
+        "kafka-cluster cluster-id -b nonsense",
+        "kafka-cluster list-endpoints -b {b}",
+        "kafka-cluster list-endpoints -b {b} --include-fenced-brokers",
+        "kafka-cluster list-endpoints -C {c}",
+        "kafka-cluster list-endpoints -C {c} --include-fenced-brokers",
+        "kafka-cluster unregister -b {b} --id 77",
+        "kafka-cluster unregister -b {b} --id -1",
+        "kafka-cluster unregister -C {c} --id 77",
+        "kafka-features --bootstrap-server {b} describe",
+        "kafka-features --bootstrap-controller {c} describe",
+        "kafka-features --bootstrap-server {b} describe --node-id 1",
+        "kafka-features --bootstrap-server {b} describe --node-id -1",
+        "kafka-features --bootstrap-server {b} upgrade",
+        "kafka-features --bootstrap-server {b} upgrade --feature metadata.version=30",
+        "kafka-features --bootstrap-server {b} upgrade --feature metadata.version=99 --dry-run",
+        "kafka-features --bootstrap-server {b} upgrade --feature nonsense=1 --feature metadata.version=30",
+        "kafka-features --bootstrap-server {b} upgrade --feature kraft.version=1 --dry-run",
+        "kafka-features --bootstrap-server {b} upgrade --feature kraft.version=9",
+        "kafka-features --bootstrap-server {b} upgrade --feature share.version=0",
+        "kafka-features --bootstrap-server {b} upgrade --feature =1",
+        "kafka-features --bootstrap-server {b} upgrade --release-version 4.3 --dry-run",
+        "kafka-features --bootstrap-server {b} upgrade --metadata 4.0 --dry-run",
+        "kafka-features --bootstrap-controller {c} upgrade --feature group.version=1 --dry-run",
+        "kafka-features --bootstrap-server {b} downgrade --release-version 4.0 --dry-run",
+        "kafka-features --bootstrap-server {b} downgrade --feature metadata.version=24 --dry-run",
+        "kafka-features --bootstrap-server {b} downgrade --feature metadata.version=24 --unsafe --dry-run",
+        "kafka-features --bootstrap-server {b} downgrade --feature group.version=0 --dry-run",
+        "kafka-features --bootstrap-server {b} disable --feature streams.version --feature kraft.version --dry-run",
+        "kafka-features --bootstrap-server {b} disable --feature a --feature a",
+        "kafka-features --bootstrap-server {b} disable",
+        "kafka-features --bootstrap-server {b} upgrade --feature x=99999",
+        "kafka-features --bootstrap-server {b} upgrade --metadata nonsense",
+        "kafka-features --bootstrap-server {b} upgrade --metadata 4.0 --release-version 4.0",
+        "kafka-features --bootstrap-server {b} upgrade --release-version nonsense",
+        "kafka-features --bootstrap-server {b} describe --node-id x",
+        "kafka-features --bootstrap-server {b} upgrade --feature a=-1",
+        "kafka-metadata-quorum --bootstrap-server {b} describe --status",
+        "kafka-metadata-quorum --bootstrap-controller {c} describe --status",
+        "kafka-metadata-quorum --bootstrap-server {b} describe",
+        "kafka-metadata-quorum --bootstrap-server {b} describe --status --replication",
+        "kafka-metadata-quorum --bootstrap-server {b} describe --status --human-readable",
+        "kafka-metadata-quorum --bootstrap-server {b} --command-config /nonexistent describe --status",
+        "kafka-metadata-quorum --bootstrap-server {b} add-controller",
+        "kafka-metadata-quorum --bootstrap-server {b} --command-config {file} add-controller --dry-run",
+        "kafka-metadata-quorum --bootstrap-server {b} remove-controller -i 1 -d AAAAAAAAAAAAAAAAAAAAAQ --dry-run",
+        "kafka-metadata-quorum --bootstrap-server {b} remove-controller -i 9 -d AAAAAAAAAAAAAAAAAAAAAg",
+        "kafka-metadata-quorum --bootstrap-server {b} remove-controller -i=-1 -d AAAAAAAAAAAAAAAAAAAAAQ",
+    ],
+)
+def test_cluster_tools(node: Node, arguments: str) -> None:
+    words = _addressed(node, arguments)
+    theirs, ours = quickly_by_both(*words)
+    assert _settled(ours) == _settled(theirs)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "kafka-cluster cluster-id -b {c}",
+        "kafka-cluster cluster-id -C {b}",
+        "kafka-features --bootstrap-server {c} describe",
+        "kafka-features --bootstrap-controller {b} upgrade --feature group.version=1",
+        "kafka-metadata-quorum --bootstrap-server {c} describe --status",
+        "kafka-log-dirs --bootstrap-server {c} --describe",
+        "kafka-leader-election --bootstrap-server {c} --election-type preferred --all-topic-partitions",
+    ],
+)
+def test_the_wrong_port(node: Node, arguments: str) -> None:
+    """A controller's for a broker's, and the other way round: the same end, without the log of the attempts before."""
+    theirs, ours = quickly_by_both(*_addressed(node, arguments))
+    assert (ours.status, ours.output) == (theirs.status, theirs.output)
+    assert ours.complaints == theirs.complaints[-len(ours.complaints) :]
+
+
+def _settled(outcome: Outcome) -> Outcome:
+    """Without where the quorum's log ends at the moment."""
+    return outcome._replace(output=re.sub(r"(?<=HighWatermark:)( +)\d+", r"\g<1>N", outcome.output))
+
+
+def test_replication(node: Node) -> None:
+    """The same table, of another moment."""
+    for more in ((), ("--human-readable",)):
+        theirs, ours = quickly_by_both("kafka-metadata-quorum", "--bootstrap-server", node.bootstrap, "describe", "--replication", *more)
+        shapes = [re.sub(r"(?<![\w-])\d+(?![\w-])", "N", re.sub(r"[ \t]+", " ", outcome.output)) for outcome in (ours, theirs)]
+        assert shapes[0] == shapes[1]
+        assert (ours.status, ours.complaints) == (theirs.status, theirs.complaints) == (0, ())
+        tabs, theirs_tabs = ([line.count("\t") for line in outcome.output.split("\n")] for outcome in (ours, theirs))
+        assert tabs == theirs_tabs
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "kafka-cluster",
+        "kafka-cluster -h",
+        "kafka-cluster cluster-id",
+        "kafka-cluster cluster-id -h",
+        "kafka-cluster unregister --help",
+        "kafka-cluster nonsense",
+        "kafka-cluster --nonsense",
+        "kafka-cluster cluster-id x",
+        "kafka-cluster cluster-id --nonsense",
+        "kafka-cluster cluster-id --bootstrap-server a:1 --bootstrap-controller b:1",
+        "kafka-cluster unregister -b a:1",
+        "kafka-cluster unregister -b a:1 --id",
+        "kafka-cluster unregister -b a:1 --id x",
+        "kafka-cluster unregister --id 1",
+        "kafka-features",
+        "kafka-features -h",
+        "kafka-features describe",
+        "kafka-features describe -h",
+        "kafka-features upgrade -h",
+        "kafka-features --bootstrap-server a:1",
+        "kafka-features --bootstrap-server a:1 --bootstrap-controller b:1 describe",
+        "kafka-features --bootstrap-server a:1 nonsense",
+        "kafka-features --bootstrap-server",
+        "kafka-features --nonsense describe",
+        "kafka-features --bootstrap-server nonsense describe",
+        "kafka-features --command-config /nonexistent describe",
+        "kafka-features version-mapping",
+        "kafka-features version-mapping --release-version 3.7",
+        "kafka-features version-mapping --release-version 4.0-IV3",
+        "kafka-features version-mapping --release-version 4.4",
+        "kafka-features feature-dependencies",
+        "kafka-features feature-dependencies --feature transaction.version=2 --feature metadata.version=17 --feature group.version=1",
+        "kafka-features feature-dependencies --feature eligible.leader.replicas.version=1",
+        "kafka-features feature-dependencies --feature transaction.version=9",
+        "kafka-features feature-dependencies --feature metadata.version=99",
+        "kafka-features feature-dependencies --feature nonsense=1",
+        "kafka-features feature-dependencies --feature nonsense",
+        "kafka-metadata-quorum",
+        "kafka-metadata-quorum -h",
+        "kafka-metadata-quorum describe",
+        "kafka-metadata-quorum describe -h",
+        "kafka-metadata-quorum --bootstrap-server a:1",
+        "kafka-metadata-quorum --bootstrap-server a:1 nonsense",
+        "kafka-metadata-quorum --bootstrap-server a:1 --bootstrap-controller b:1 describe",
+        "kafka-metadata-quorum --bootstrap-server a:1 remove-controller",
+        "kafka-metadata-quorum --bootstrap-server a:1 remove-controller -i x -d y",
+        "kafka-metadata-quorum describe --status --bootstrap-server a:1",
+    ],
+)
+def test_command_lines(arguments: str) -> None:
+    theirs, ours = quickly_by_both(*arguments.split())
+    assert _without_help(ours) == _without_help(theirs)
+
+
+def _without_help(outcome: Outcome) -> Outcome:
+    """Of a help page its usage, and which options it has in which order."""
+    usage, page, rest = outcome.output.partition("optional arguments:\n")
+    usage = usage if not page else usage.partition("\n\n")[0]
+    return outcome._replace(
+        output=usage + page + "\n".join(re.split(r"\s{2,}", line[2:])[0] for line in rest.split("\n") if re.match(r"  -|\w", line))
+    )
+
+
+CONTROLLER = {
+    "node.id": "3",
+    "process.roles": "controller",
+    "controller.listener.names": "CONTROLLER,OTHER",
+    "listeners": "CONTROLLER://:9093, OTHER://[::1]:9094",
+    "advertised.listeners": "controller://host:19093",
+    "log.dirs": "{directory},/elsewhere",
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"metadata.log.dir": "/nonexistent"},
+        {"node.id": None},
+        {"node.id": "-1"},
+        {"node.id": "x"},
+        {"process.roles": "broker"},
+        {"log.dirs": None},
+        {"controller.listener.names": None},
+        {"controller.listener.names": "NOTHING"},
+        {"listeners": "nonsense"},
+        {"advertised.listeners": None},
+    ],
+)
+def test_a_controller_to_add(node: Node, tmp_path: Path, changes: dict[str, str | None]) -> None:
+    (tmp_path / "meta.properties").write_text("version=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAQ\nnode.id=3\ndirectory.id=CqcOsQCwTWCoJOXwkvfzVQ\n")
+    given = {key: value.format(directory=tmp_path) for key, value in {**CONTROLLER, **changes}.items() if value is not None}
+    path = nodes.write_properties(tmp_path / "controller.properties", given)
+    words = ("--bootstrap-server", node.bootstrap, "--command-config", str(path), "add-controller", "--dry-run")
+    theirs, ours = quickly_by_both("kafka-metadata-quorum", *words)
     assert ours == theirs
 
 

@@ -154,12 +154,16 @@ class Cluster:
             host, port = broker.host, broker.port
         settings = self.settings
         try:
-            return await Connection.open(
+            connection = await Connection.open(
                 host, port, client_id=settings.client_id, security=settings.security, request_timeout_s=settings.request_timeout_ms / 1000
             )
         except ConnectionLost:
             self._on_unreachable(node_id, host, port)
             raise
+        if not self.controllers and MetadataRequest.api_key not in connection.versions:
+            connection.close()
+            raise KafkaError(Error.UNSUPPORTED_VERSION, "The node does not support METADATA")  # a controller
+        return connection
 
     async def any_connection(self) -> Connection:
         """A connection to some broker: an open one, else a known one, else a bootstrap address. Raises ConnectionLost."""

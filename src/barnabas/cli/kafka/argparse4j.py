@@ -188,13 +188,13 @@ _PIECE = re.compile(r"[(\[]*(?:[(\[-]*\d+(?:[.,]\d+)*|[^\s()\[\]\".,:;?!%-]+)?(?
 def justified(text: str, width: int, *, ends: bool = False) -> list[str]:
     """Lines of `width` columns, all but the last filled with blanks between the words, the wider gaps in the middle.
 
-    An error `ends` its line itself: its last word is one column longer than it looks.
+    The blank behind a word counts, and the line's end where an error `ends` its line itself.
     """
     lines = [""]
     left = len(" ".join(text.split()))
     for piece in _PIECE.findall(" ".join(text.split())):
         left -= len(piece)
-        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) + (ends and not left) > width:
+        if lines[-1] and len(lines[-1]) + len(piece) + (ends and not left) > width:
             lines.append("")
         lines[-1] += piece
     return [_spread(line.split(), width) for line in lines[:-1]] + [lines[-1].rstrip()]

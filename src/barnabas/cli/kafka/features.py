@@ -188,6 +188,12 @@ async def _update(cluster: Cluster, command: str, levels: dict[str, int], given:
     kind = features.UPGRADE
     if command != "upgrade":
         kind = features.UNSAFE_DOWNGRADE if given.has("--unsafe") else features.SAFE_DOWNGRADE
+    for level in levels.values():
+        if level == 0 and kind == features.UPGRADE:
+            said = "The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the provided maxVersionLevel:0 is < 1."
+            raise ValueError(said)
+        if level < 0:
+            raise ValueError("Cannot specify a negative version level.")
     dry_run = given.has("--dry-run")
     outcomes: dict[str, KafkaError | None]
     async with cluster:

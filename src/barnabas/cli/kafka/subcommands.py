@@ -85,7 +85,7 @@ class Tool(NamedTuple):
 
     def _error(self, usage: str, refused: Refused) -> ArgumentError:
         problem = str(refused)
-        return ArgumentError(usage + "\n".join(justified(f"{self.name}: error: {problem}", WIDTH)), problem)
+        return ArgumentError(usage + "\n".join(justified(f"{self.name}: error: {problem}", WIDTH, ends=True)), problem)
 
     # --- layout
 
