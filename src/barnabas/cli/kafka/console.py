@@ -31,6 +31,7 @@ MODULES = {
     "kafka-features": "features",
     "kafka-metadata-quorum": "metadata_quorum",
     "kafka-broker-api-versions": "broker_api_versions",
+    "kafka-run-class": "run_class",
     "kafka-server-start": "server_start",
     "kafka-server-stop": "server_stop",
     "kafka-storage": "storage",

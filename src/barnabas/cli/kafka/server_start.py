@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
         return 1
     command = node_command(arguments[0], overrides)
     if daemon:
-        return _start_daemon(command)
+        return start_daemon(command, "kafkaServer")
     sys.stdout.flush()
     return _become(command)
 
@@ -74,11 +74,11 @@ def _overrides(words: Sequence[str]) -> list[str]:
     return found
 
 
-def _start_daemon(command: list[str]) -> int:
-    """A session of its own, output to kafkaServer.out in $LOG_DIR (else ./logs)."""
+def start_daemon(command: list[str], name: str) -> int:
+    """A session of its own, output to NAME.out in $LOG_DIR (else ./logs)."""
     directory = os.environ.get("LOG_DIR") or "logs"
     os.makedirs(directory, exist_ok=True)
-    out = os.open(os.path.join(directory, "kafkaServer.out"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    out = os.open(os.path.join(directory, f"{name}.out"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     actions = [(os.POSIX_SPAWN_DUP2, nothing, 0), (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)]
     os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True)
