@@ -1,4 +1,4 @@
-"""The release's own Java programs against a node: topics, console, verifiable clients, groups, offsets, log dirs."""
+"""The release's own Java programs against a node: its compatibility check, topics, console, verifiable clients, groups, offsets, log dirs."""
 
 from __future__ import annotations
 
@@ -124,6 +124,24 @@ def test_a_group_as_the_tools_see_it(barnabas_node: Node, topic: str) -> None:
     run_tool(*command, "--group", group, "--reset-offsets", "--topic", topic, "--to-earliest", "--execute")
     assert "successful" in run_tool(*command, "--delete", "--group", group).stdout
     assert group not in run_tool(*command, "--list").stdout.split()
+
+
+def test_client_compatibility(barnabas_nodes: object) -> None:
+    """The release's own check of what a broker lets its client do; it wants an empty topic of one partition, and to create `newtopic`."""
+    node: Node = barnabas_nodes()  # type: ignore[operator]
+    expected = {
+        "offsets-for-times-supported": True,
+        "cluster-id-supported": True,
+        "expect-record-too-large-exception": False,
+        "num-cluster-nodes": 1,
+        "create-topics-supported": True,
+        "describe-acls-supported": True,
+        "describe-configs-supported": True,
+        "idempotent-producer-supported": True,
+    }
+    flags = [word for flag, value in expected.items() for word in (f"--{flag}", str(value).lower())]
+    done = run_tool(TOOLS + "ClientCompatibilityTest", "--bootstrap-server", node.bootstrap, "--topic", "compatible", *flags)
+    assert done.stdout.splitlines()[-1] == "SUCCESS."
 
 
 def test_get_offset_shell(barnabas_node: Node, topic: str) -> None:

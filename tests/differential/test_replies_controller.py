@@ -1,6 +1,6 @@
 """The same requests to Apache Kafka and to Barnabas: what the controller answers beside topics and configs.
 
-DescribeQuorum, ListConfigResources, UpdateFeatures, UnregisterBroker, AlterPartitionReassignments, ListPartitionReassignments.
+*Acls without an authorizer, DescribeQuorum, ListConfigResources, UpdateFeatures, UnregisterBroker, AlterPartitionReassignments, ListPartitionReassignments.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
+from barnabas.wire.messages.create_acls import CreateAclsRequest
 from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
+from barnabas.wire.messages.delete_acls import DeleteAclsRequest
+from barnabas.wire.messages.describe_acls import DescribeAclsRequest
 from barnabas.wire.messages.describe_quorum import DescribeQuorumRequest
 from barnabas.wire.messages.list_config_resources import ListConfigResourcesRequest
 from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
@@ -26,6 +29,29 @@ pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 TOO_MANY = "CreatePartitions of more than 10,000 partitions"
 Update = UpdateFeaturesRequest.FeatureUpdateKey
+
+
+def acls_without_an_authorizer(script: Transcript) -> None:
+    """Resource type, pattern type, operation, permission: 0 is none that anybody knows."""
+    for name, (resource, pattern, operation, permission) in {
+        "known": (2, 3, 3, 3),
+        "any": (1, 1, 1, 1),
+        "resource": (0, 3, 3, 3),
+        "pattern": (2, 0, 3, 3),
+        "operation": (2, 3, 0, 3),
+        "permission": (2, 3, 3, 0),
+        "beyond": (99, 99, 99, 99),
+    }.items():
+        wanted = {"operation": operation, "permission_type": permission}
+        filtered = {"resource_type_filter": resource, "pattern_type_filter": pattern, **wanted}
+        asked = DescribeAclsRequest(resource_name_filter=None, principal_filter="User:a", host_filter=None, **filtered)
+        script.all_versions(lambda _, asked=asked: asked, name)
+        made = {"resource_type": resource, "resource_pattern_type": pattern, **wanted}
+        creation = CreateAclsRequest.AclCreation(resource_name="acls", principal="User:a", host="*", **made)
+        unwanted = DeleteAclsRequest.Filter(resource_name_filter="acls", principal_filter=None, host_filter=None, **filtered)
+        for count in (0, 1, 2):
+            script.all_versions(lambda _, each=creation, count=count: CreateAclsRequest(creations=[each] * count), f"{name} {count}")
+            script.all_versions(lambda _, each=unwanted, count=count: DeleteAclsRequest(filters=[each] * count), f"{name} {count}")
 
 
 def describe_quorum(script: Transcript) -> None:
