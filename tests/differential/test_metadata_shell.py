@@ -202,6 +202,26 @@ def test_a_node_s_log(barnabas_nodes: Callable[..., Node]) -> None:
     assert "Unable to lock" in ours.complaints[0]
     running = by_barnabas(TOOL, "--snapshot", str(node.log_dir), "ls", "/image/topics/byName/seen")
     assert (running.status, running.output) == (0, "0\n1\n2\nid\nname\n")
+    _follow(node)
     node.stop()
     theirs, ours = _by_both("--snapshot", str(segment), "tree", "/", sees="seen")
     assert ours == theirs
+
+
+def _follow(node: Node) -> None:
+    """A shell over a running node's directory shows, with each command, what is so by then."""
+    command = [sys.executable, "-m", "barnabas.cli.kafka", TOOL, "--snapshot", str(node.log_dir)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        try:
+            shell.stdin.write("cd /image/topics/byName\n")
+            for topic in ("later", "latest"):
+                shell.stdin.write(f"cat {topic}/name\n")
+                assert "No such file or directory" in next(line for line in shell.stdout if topic in line)
+                made = by_barnabas("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic)
+                assert made.status == 0, made
+                shell.stdin.write(f"cat {topic}/name\n")
+                assert next(line for line in shell.stdout if topic in line) == f">> {topic}\n"
+        finally:
+            shell.kill()

@@ -80,6 +80,10 @@ class Shell:
         self.directory = "/"
         self.history: list[str] = []
 
+    def show(self, tree: Directory) -> None:
+        """Another tree, looked at from the same place."""
+        self._root = tree
+
     def run(self, words: Sequence[str]) -> bool:
         words = list(words)
         while words and not words[-1]:

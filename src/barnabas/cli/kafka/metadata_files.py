@@ -49,11 +49,23 @@ def load(path: str) -> MetadataImage:
     return _replay(path, EMPTY, 0)
 
 
+def state(path: str) -> tuple[tuple[str, int, int], ...]:
+    """What tells that a directory's image may have changed since; of a file, nothing does."""
+    if not os.path.isdir(path):
+        return ()
+    with os.scandir(_metadata_directory(path)) as entries:
+        found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith((LOG_SUFFIX, SUFFIX))]
+    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in found))
+
+
+def _metadata_directory(path: str) -> str:
+    inner = os.path.join(path, METADATA_PARTITION)
+    return inner if os.path.isdir(inner) else path
+
+
 def _load_directory(path: str) -> MetadataImage:
     """Also a running node's: its log is appended to only, and what is behind the last whole batch is left out."""
-    inner = os.path.join(path, METADATA_PARTITION)
-    if os.path.isdir(inner):
-        path = inner
+    path = _metadata_directory(path)
     names = sorted(os.listdir(path))
     snapshots = [parsed[0] for parsed in map(_snapshot_id, names) if parsed is not None and parsed[1] == SUFFIX]
     logs = [name for name in names if name.endswith(LOG_SUFFIX) and name[: -len(LOG_SUFFIX)].isdecimal()]

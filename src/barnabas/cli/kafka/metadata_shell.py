@@ -50,6 +50,7 @@ def _run(path: str, words: list[str]) -> int:
     try:
         if not words:
             print("Loading...")
+        state = metadata_files.state(path)
         tree = metadata_tree.root(metadata_files.load(path))
     except (OSError, metadata_files.LockedDirectory) as error:
         cause = f"{java_name(error)}: " if isinstance(error, OSError) else ""
@@ -66,10 +67,29 @@ def _run(path: str, words: list[str]) -> int:
             return 1
         return 0
     print("Starting...")
-    return _interact(metadata_commands.Shell(tree, interactive=True))
+    return _interact(metadata_commands.Shell(tree, interactive=True), _Followed(path, state))
 
 
-def _interact(shell: Shell) -> int:
+class _Followed:
+    """A directory that may be a running node's: the shell shows what is so when a command is typed. A file stays what it was."""
+
+    def __init__(self, path: str, state: tuple[tuple[str, int, int], ...]) -> None:
+        self._path = path
+        self._state = state
+
+    def refresh(self, shell: Shell) -> None:
+        from . import metadata_files, metadata_tree
+
+        try:
+            state = metadata_files.state(self._path)
+            if state != self._state:
+                shell.show(metadata_tree.root(metadata_files.load(self._path)))
+                self._state = state
+        except OSError:
+            return  # a snapshot that has just made room for the next one: the next command looks again
+
+
+def _interact(shell: Shell, followed: _Followed) -> int:
     """Lines until `exit` or the end of the input; a terminal has history and completion by Tab."""
     from .metadata_commands import Failed
 
@@ -91,6 +111,7 @@ def _interact(shell: Shell) -> int:
             words = shlex.split(line)
         except ValueError:
             words = line.split()
+        followed.refresh(shell)
         try:
             if not shell.run(words):
                 return 0
