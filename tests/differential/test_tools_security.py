@@ -105,3 +105,24 @@ def test_tls(secured: Secured, tmp_path: Path) -> None:
     assert listed(secured.tls, tmp_path, **trusted).status == 0
     pem = secured.certificate.read_text().strip().replace("\n", "\\n\\\n")
     assert listed(secured.tls, tmp_path, security_protocol="SSL", ssl_truststore_type="PEM", ssl_truststore_certificates=pem).status == 0
+
+
+@pytest.mark.parametrize(
+    "port, protocol, said",
+    [
+        ("sasl", "PLAINTEXT", "wants clients to authenticate by SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512): set security.protocol=SASL_PLAINTEXT"),
+        ("tls", "PLAINTEXT", "speaks TLS: set security.protocol=SSL"),
+        ("plaintext", "SSL", "speaks no TLS: set security.protocol=PLAINTEXT"),
+        ("tls", "SSL", "isn't trusted (self-signed certificate)"),
+    ],
+)
+@pytest.mark.parametrize("command", ["kafka-topics --list", "kafka-broker-api-versions", "kafka-console-consumer --topic t"])
+def test_the_wrong_protocol(secured: Secured, tmp_path: Path, port: str, protocol: str, said: str, command: str) -> None:
+    """Apache's tools try for a minute and say that they timed out; ours say at once what to set."""
+    settings = tmp_path / "client.properties"
+    settings.write_text(f"security.protocol={protocol}\n")
+    tool, *words = command.split()
+    done = by_barnabas(tool, "--bootstrap-server", getattr(secured, port), "--command-config", str(settings), *words)
+    assert done.status == (0 if "consumer" in command else 1)  # which Apache's console consumer, too, ends with
+    assert f"{getattr(secured, port)}" in "".join((done.output, *done.complaints))
+    assert said in "".join((done.output, *done.complaints))

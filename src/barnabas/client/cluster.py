@@ -100,6 +100,8 @@ class Cluster:
         self._bootstrap = parse_bootstrap(bootstrap)
         self._connections: dict[tuple[int, str], Connection] = {}
         self._opening: dict[tuple[int, str], asyncio.Lock] = {}
+        self._suspects: dict[tuple[str, int], bool] = {}  # address -> whether it greeted
+        self._examined: set[tuple[str, int]] = set()
         self._on_unreachable = on_unreachable or (lambda node, host, port: None)
         self.settings = settings
         self.controllers = controllers
@@ -157,7 +159,9 @@ class Cluster:
             connection = await Connection.open(
                 host, port, client_id=settings.client_id, security=settings.security, request_timeout_s=settings.request_timeout_ms / 1000
             )
-        except ConnectionLost:
+        except ConnectionLost as lost:
+            if not isinstance(lost.__cause__, ConnectionRefusedError):
+                self._suspects.setdefault((host, port), False)
             self._on_unreachable(node_id, host, port)
             raise
         if not self.controllers and MetadataRequest.api_key not in connection.versions:
@@ -193,6 +197,7 @@ class Cluster:
             try:
                 return await attempt()
             except ConnectionLost as error:
+                await self._examine()
                 failure = TimedOut(f"Timed out waiting for a node assignment. Call: {name}")
                 failure.__cause__ = error
             except KafkaError as error:
@@ -204,6 +209,20 @@ class Cluster:
                 raise failure
             await asyncio.sleep(min(left_s, pause_ms / 1000 * random.uniform(0.8, 1.2)))
             pause_ms = min(pause_ms * 2, settings.retry_backoff_max_ms)
+
+    async def _examine(self) -> None:
+        """Whether the address of a connection that was of no use expects another security protocol; asked once. Raises WrongProtocol."""
+        for connection in self._connections.values():
+            if not connection.usable and connection.versions and not connection.proven:
+                self._suspects.setdefault(connection.address, True)
+        if len(self._suspects) > len(self._examined):
+            from .diagnosis import wrong_protocol
+
+            for address in [address for address in self._suspects if address not in self._examined]:
+                self._examined.add(address)
+                verdict = await wrong_protocol(*address, self.settings.security, greeted=self._suspects[address])
+                if verdict is not None:
+                    raise verdict
 
     async def call(self, request: Message, *, name: str, node_id: int | None = None, timeout_ms: int | None = None) -> Any:
         """The reply of a node, or of any one; lost connections are tried again. Errors inside the reply are the caller's."""

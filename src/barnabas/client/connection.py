@@ -16,7 +16,7 @@ from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsR
 from barnabas.wire.messages.header import RequestHeader, ResponseHeader
 from barnabas.wire.types import DecodeError
 
-from .errors import ConnectionLost, KafkaError, TimedOut, check
+from .errors import ConnectionLost, KafkaError, TimedOut, WrongProtocol, check
 
 if TYPE_CHECKING:
     import ssl
@@ -61,7 +61,15 @@ def _constant_name(request: type[Message]) -> str:
 class Connection:
     """Open with `Connection.open`; `call` from any task of its loop; `close` at the end."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client_id: str | None, request_timeout_s: float) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        address: tuple[str, int],
+        client_id: str | None,
+        request_timeout_s: float,
+    ) -> None:
+        self.address = address
         self._reader = reader
         self._writer = writer
         self._client_id = client_id
@@ -72,6 +80,8 @@ class Connection:
         self._task = asyncio.get_running_loop().create_task(self._read_replies())
         self.versions: dict[int, tuple[int, int]] = {}
         self.features: dict[str, int] = {}
+        self.proven = False
+        """It has answered more than ApiVersions."""
 
     @classmethod
     async def open(
@@ -89,8 +99,12 @@ class Connection:
         try:
             reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=security.tls, limit=1 << 20), connect_timeout_s)
         except (OSError, TimeoutError) as error:
+            distrust = getattr(error, "verify_message", None)
+            if distrust:
+                text = f"SSL handshake failed: the certificate of {host}:{port} isn't trusted ({distrust})"
+                raise WrongProtocol(text, "SslAuthenticationException") from error
             raise ConnectionLost(f"{host}:{port}: {error or 'timed out'}") from error
-        connection = cls(reader, writer, client_id, request_timeout_s)
+        connection = cls(reader, writer, (host, port), client_id, request_timeout_s)
         try:
             await connection._learn_versions()
             if security.credentials is not None:
@@ -201,6 +215,7 @@ class Connection:
             refused = len(frame) >= 6 and int.from_bytes(frame[4:6], "big") == Error.UNSUPPORTED_VERSION
             waiting.future.set_result(response.decode(memoryview(frame)[4:], 0 if refused else version))
             return
+        self.proven = True
         _, position = ResponseHeader.decode_from(frame, 1 if response.is_flexible(version) else 0)
         waiting.future.set_result(response.decode_from(frame, version, position)[0])
 

@@ -69,6 +69,22 @@ class ConnectionLost(KafkaError):
         super().__init__(Error.NETWORK_EXCEPTION, message)
 
 
+class WrongProtocol(KafkaError):
+    """The peer speaks another security protocol than we do, or isn't whom we trust. Another attempt doesn't help; the message says what does."""
+
+    def __init__(self, message: str, java_class: str) -> None:
+        super().__init__(Error.NETWORK_EXCEPTION, message)
+        self._java_class = _PACKAGE + java_class
+
+    @property
+    def retriable(self) -> bool:
+        return False
+
+    @property
+    def java_class(self) -> str:
+        return self._java_class
+
+
 class TimedOut(KafkaError):
     """No answer within the time given to a call."""
 

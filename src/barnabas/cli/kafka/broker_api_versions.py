@@ -48,12 +48,12 @@ def _execute(argv: Sequence[str]) -> None:
 
 async def _show(cluster: Cluster, bootstrap: str) -> None:
     from barnabas.client.cluster import parse_bootstrap
-    from barnabas.client.errors import ConnectionLost, KafkaError
+    from barnabas.client.errors import KafkaError, TimedOut
 
     async with cluster:
         try:
-            await cluster.any_connection()
-        except ConnectionLost:
+            await cluster.retrying("metadata", cluster.any_connection, timeout_ms=1)
+        except TimedOut:
             asked = ", ".join(_shown(host, port, -number) for number, (host, port) in enumerate(parse_bootstrap(bootstrap), 1))
             raise Thrown(f"Request METADATA failed on brokers [{asked}]", RUNTIME) from None
         await cluster.refresh([])
