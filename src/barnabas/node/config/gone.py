@@ -23,7 +23,7 @@ GONE: dict[str, str] = {
     "super.users": "the authorizer's key, and this node has no authorizer",
     "allow.everyone.if.no.acl.found": "the authorizer's key, and this node has no authorizer",
     "sasl.mechanism": "a client's key: use sasl.enabled.mechanisms and sasl.mechanism.inter.broker.protocol",
-    "security.protocol": "a client's key: use listener.security.protocol.map and inter.broker.listener.name",
+    "security.protocol": "a client's key: use listener.security.protocol.map, and security.inter.broker.protocol or inter.broker.listener.name",
     "bootstrap.servers": "a client's key: use controller.quorum.bootstrap.servers for the controllers",
     "acks": "a producer's key: set it in the producer",
     "group.id": "a consumer's key: set it in the consumer",

@@ -1,0 +1,151 @@
+"""Every command row that names a Kafka tool, run by our tool on one real node, all in this process: taken with its effect, or refused with what to type now.
+
+A row that waits is run too, and must not pass: whoever brings its capability takes it out of waiting.yaml.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from barnabas.cli.kafka.console import MODULES
+from tests.nodes import combined_properties, lists_broker, random_uuid_text, write_properties
+from tests.seeds import commands, rows
+from tests.seeds.commands import Place, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.conftest import NodeFactory
+    from tests.nodes import Node
+    from tests.seeds.commands import Outcome
+    from tests.seeds.rows import Row
+
+STARTS = "kafka-server-start"
+WALKED = [row for row in commands.walked() if row.id not in rows.bound()]
+MET = [row.id for row in WALKED if row.id not in rows.waiting() and commands.tool_of(row) != STARTS]
+# Of what a tool needs to be run at all; a row of a tool that isn't here waits, and there is nothing to try.
+TRIED = [row.id for row in WALKED if row.id in rows.waiting() and commands.tool_of(row) in MODULES]
+pytestmark = [pytest.mark.node, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+@pytest.fixture
+def place(barnabas_node: Node, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    row = rows.rows()[request.node.callspec.params["row_id"]]
+    how = commands.expected().get(row.id, {}).get("file")
+    properties = combined_properties(tmp_path)
+    if how:
+        servers = properties.pop("controller.quorum.bootstrap.servers")
+        properties["controller.quorum.voters"] = f"1@{servers}"
+    if how == "disks":
+        properties["log.dirs"] = ",".join(str(tmp_path / f"{n}") for n in (1, 2, 3))
+    file = write_properties(tmp_path / "server.properties", properties)
+    return Place(barnabas_node.bootstrap, str(file), random_uuid_text(), barnabas_node.pid)
+
+
+@pytest.mark.parametrize("row_id", MET)
+def test_row(row_id: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = failures(rows.rows()[row_id], place, monkeypatch)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("row_id", TRIED)
+def test_waiting_row(row_id: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert failures(rows.rows()[row_id], place, monkeypatch), f"{row_id} passes: take it out of waiting.yaml"
+
+
+def failures(row: Row, place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a row asks for and doesn't get."""
+    wanted = commands.expected().get(row.id, {})
+    found = beside(wanted.get("before", ()), place)
+    if wanted.get("held"):
+        monkeypatch.setenv("SIGNAL", "CONT")
+        os.kill(place.pid, signal.SIGSTOP)
+    done = run(row["run"], place)
+    if wanted.get("held") and stopped(place.pid):
+        os.kill(place.pid, signal.SIGCONT)
+        found.append("the node wasn't signalled")
+    found += refused(done, wanted) if row["verdict"] == "refuse" else accepted(done, wanted)
+    if "again" in wanted:
+        again = run(row["run"], place)
+        if not again.status or not re.search(wanted["again"], again.complaint + again.output):
+            found.append(f"again: {again}")
+    return found + beside(wanted.get("after", ()), place)
+
+
+def beside(lines: Iterable[str | tuple[str, str]], place: Place) -> list[str]:
+    """Lines before and after a row, some with what they read; each must succeed."""
+    found = []
+    for line in lines:
+        text, stdin = (line, "") if isinstance(line, str) else line
+        done = run(text, place, stdin)
+        if done.status:
+            found.append(f"{text}: {done}")
+    return found
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process is held: the state behind its name in brackets."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "T"
+
+
+def refused(done: Outcome, wanted: dict[str, Any]) -> list[str]:
+    found = [] if done.status else ["not refused"]
+    return found + unsaid(done, wanted)
+
+
+def unsaid(done: Outcome, wanted: dict[str, Any]) -> list[str]:
+    text = done.complaint + done.output
+    return [f"doesn't say {word}: {text}" for word in wanted["says"] if not re.search(word, text)]
+
+
+def accepted(done: Outcome, wanted: dict[str, Any]) -> list[str]:
+    found = [f"status {done.status}"] if done.status != wanted.get("status", 0) else []
+    if "says" in wanted:
+        found += unsaid(done, wanted)
+    elif done.complaint.strip() != wanted.get("beside", ""):
+        found.append(f"complains: {done.complaint}")
+    patterns = wanted.get("output", ["."])
+    if not patterns and done.output.strip():
+        found.append(f"unexpected: {done.output}")
+    rest = done.output
+    for pattern in patterns:
+        match = re.search(pattern, rest)
+        if match is None:
+            return [*found, f"no {pattern} in: {rest}"]
+        rest = rest[match.end() :]
+    return found
+
+
+@pytest.mark.parametrize("row", [row for row in WALKED if commands.tool_of(row) == STARTS], ids=lambda row: row.id)
+def test_start(row: Row, barnabas_nodes: NodeFactory) -> None:
+    """In the foreground: the process becomes the node, which serves until a SIGTERM and ends in order."""
+    node = barnabas_nodes(start=False)
+    script = row["run"].removeprefix("exec ").split()[0]
+    process = subprocess.Popen([Path(sys.executable).with_name(script), node.properties_file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 30
+        while not lists_broker("127.0.0.1", node.port):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.terminate()
+        output = process.communicate(timeout=30)[0]
+    assert process.returncode == 0, output
+
+
+@pytest.mark.parametrize("tool", sorted({tool for row in WALKED if row.id in MET and (tool := commands.tool_of(row)) in MODULES}))
+def test_names(tool: str) -> None:
+    """Scripts are there with and without `.sh`, since the documents write both."""
+    scripts = tomllib.loads((rows.HERE.parents[1] / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {tool, f"{tool}.sh"} <= set(scripts)
