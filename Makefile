@@ -63,5 +63,21 @@ bench-tools:
 soak: setup tools
 	@$(BIN)/python -m pytest tests/soak --timeout 3600
 
+# Other people's test suites against a node of ours. One of them: make suites SUITE=librdkafka. OPTIONS="--only PATTERN", "--waiting", "--keep DIR".
+.PHONY: suites suite-tools
+suites: setup tools suite-tools
+	@$(BIN)/python -m tests.clients.suites $(OPTIONS) $(SUITE)
+
+# librdkafka's own tests are built from source.
+suite-tools:
+	@missing=""; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
+	command -v c++ >/dev/null || missing="$$missing g++"; \
+	for library in openssl/ssl.h:libssl-dev zlib.h:zlib1g-dev zstd.h:libzstd-dev; do \
+		echo "#include <$${library%:*}>" | cc -E - >/dev/null 2>&1 || missing="$$missing $${library#*:}"; \
+	done; \
+	test -z "$$missing" || { test "$$(id -u)" = 0 && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install $$missing >/dev/null; } || \
+	{ echo "librdkafka's tests need these Debian packages: apt-get install$$missing"; exit 1; }
+
 clean:
 	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
