@@ -45,9 +45,14 @@ def main(argv: Sequence[str]) -> int:
         return 1
     command = node_command(arguments[0], overrides)
     if daemon:
-        return start_daemon(command, "kafkaServer")
+        return start_daemon(command, _daemon_name(os.environ.get("EXTRA_ARGS", "").split()))
     sys.stdout.flush()
     return _become(command)
+
+
+def _daemon_name(extra: Sequence[str]) -> str:
+    """What the file of its output is called; $EXTRA_ARGS may have another `-name`."""
+    return extra[extra.index("-name") + 1] if "-name" in extra[:-1] else "kafkaServer"
 
 
 def _become(command: list[str]) -> NoReturn:

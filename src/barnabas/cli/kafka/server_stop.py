@@ -1,7 +1,7 @@
 """kafka-server-stop: asks the nodes of this machine to stop (SIGTERM, or $SIGNAL).
 
-`--node-id=N` and `--process-role=ROLE` choose among them; without either, every Barnabas node that this user may signal stops, as Apache's script stops every Kafka.
-Nodes are found by their command line; Apache's own are left to Apache's script.
+`--node-id=N` and `--process-role=ROLES` (all of a node's, such as broker,controller) choose among them; without either, every Barnabas node that this user
+may signal stops, as Apache's script stops every Kafka. Nodes are found by their command line; Apache's own are left to Apache's script.
 """
 
 from __future__ import annotations
@@ -73,15 +73,10 @@ def _settings(path: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    role = _value(argv, "--process-role")
-    node_id = _value(argv, "--node-id")
-    nodes = running_nodes()
-    if node_id is not None:  # it alone counts when both are given
-        nodes = [node for node in nodes if node.node_id == node_id]
-    elif role is not None:
-        nodes = [node for node in nodes if role in node.roles]
+    if _value(argv, "--node-id") and _value(argv, "--process-role"):
+        print("When both node-id and process-role are provided, the value for node-id will take precedence")
     stopped = 0
-    for node in nodes:
+    for node in chosen(running_nodes(), argv):
         try:
             os.kill(node.pid, _signal())
             stopped += 1
@@ -93,6 +88,16 @@ def main(argv: Sequence[str]) -> int:
         print("No kafka server to stop")
         return 1
     return 0
+
+
+def chosen(nodes: Sequence[RunningNode], argv: Sequence[str]) -> list[RunningNode]:
+    """Those that the arguments mean."""
+    roles, node_id = _value(argv, "--process-role"), _value(argv, "--node-id")
+    if node_id:
+        return [node for node in nodes if node.node_id == node_id]
+    if roles:
+        return [node for node in nodes if node.roles == {role.strip() for role in roles.split(",")}]
+    return list(nodes)
 
 
 def _value(words: Sequence[str], option: str) -> str | None:
