@@ -1,7 +1,7 @@
 """One connection to a broker or controller: requests out, replies matched by correlation id.
 
-Owns: framing, headers, choosing a version both sides have (ApiVersions with Kafka's way down, W4), pipelining.
-Doesn't own: which node, retries (`cluster`), what SASL says (`sasl`).
+Owns: headers, choosing a version both sides have (ApiVersions with Kafka's way down, W4), pipelining.
+Doesn't own: the socket's bytes (`frames`), which node, retries (`cluster`), what SASL says (`sasl`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from barnabas.wire.messages.header import RequestHeader, ResponseHeader
 from barnabas.wire.types import DecodeError
 
 from .errors import ConnectionLost, KafkaError, TimedOut, WrongProtocol, check
+from .frames import Frames
 
 if TYPE_CHECKING:
     import ssl
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Message")
 
-MAX_RESPONSE_BYTES = 512 * 1024 * 1024
 MAX_IN_FLIGHT = 10_000
 SOFTWARE_NAME = "barnabas"
 SOFTWARE_VERSION = "0.1.0"
@@ -61,23 +61,15 @@ def _constant_name(request: type[Message]) -> str:
 class Connection:
     """Open with `Connection.open`; `call` from any task of its loop; `close` at the end."""
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        address: tuple[str, int],
-        client_id: str | None,
-        request_timeout_s: float,
-    ) -> None:
+    def __init__(self, frames: Frames, address: tuple[str, int], client_id: str | None, request_timeout_s: float) -> None:
         self.address = address
-        self._reader = reader
-        self._writer = writer
+        self._frames = frames
+        frames.accept, frames.ended = self._accept, self._ended
         self._client_id = client_id
         self._request_timeout_s = request_timeout_s
         self._correlation = 0
         self._waiting: dict[int, _Waiting] = {}
         self._failure: KafkaError | None = None
-        self._task = asyncio.get_running_loop().create_task(self._read_replies())
         self.versions: dict[int, tuple[int, int]] = {}
         self.features: dict[str, int] = {}
         self.proven = False
@@ -97,14 +89,15 @@ class Connection:
         """Connected, versions known, authenticated. Raises ConnectionLost, KafkaError."""
         security = security or Security()
         try:
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=security.tls, limit=1 << 20), connect_timeout_s)
+            connecting = asyncio.get_running_loop().create_connection(Frames, host, port, ssl=security.tls)
+            _, frames = await asyncio.wait_for(connecting, connect_timeout_s)
         except (OSError, TimeoutError) as error:
             distrust = getattr(error, "verify_message", None)
             if distrust:
                 text = f"SSL handshake failed: the certificate of {host}:{port} isn't trusted ({distrust})"
                 raise WrongProtocol(text, "SslAuthenticationException") from error
             raise ConnectionLost(f"{host}:{port}: {error or 'timed out'}") from error
-        connection = cls(reader, writer, (host, port), client_id, request_timeout_s)
+        connection = cls(frames, (host, port), client_id, request_timeout_s)
         try:
             await connection._learn_versions()
             if security.credentials is not None:
@@ -148,10 +141,9 @@ class Connection:
 
     async def drain(self) -> None:
         """Waits until the socket has taken most of what was sent. Raises ConnectionLost."""
-        try:
-            await self._writer.drain()
-        except OSError as error:
-            raise ConnectionLost(str(error)) from error
+        await self._frames.drain()
+        if self._failure is not None:
+            raise self._failure
 
     def send_only(self, request: Message) -> None:
         """Sends what isn't answered (Produce with acks=0)."""
@@ -185,24 +177,14 @@ class Connection:
         if answered:
             future = asyncio.get_running_loop().create_future()
             self._waiting[correlation] = _Waiting(future, response_class(type(request)), version)
-        self._writer.write(struct.pack(">i", len(body)) + body)
+        self._frames.write(struct.pack(">i", len(body)) + body)
         return future
 
-    async def _read_replies(self) -> None:
-        try:
-            while True:
-                size = int.from_bytes(await self._reader.readexactly(4), "big", signed=True)
-                if not 4 <= size <= MAX_RESPONSE_BYTES:
-                    raise DecodeError(f"a reply of {size} bytes is announced; is this a Kafka listener without TLS?")
-                self._accept(await self._reader.readexactly(size))
-        except asyncio.CancelledError:
-            raise
-        except (OSError, EOFError) as error:
-            self._fail(ConnectionLost(None if isinstance(error, EOFError) else str(error)))
-        except DecodeError as error:
-            self._fail(ConnectionLost(str(error)))
+    def _ended(self, error: BaseException | None) -> None:
+        self._fail(ConnectionLost(None if error is None else str(error)))
 
-    def _accept(self, frame: bytes) -> None:
+    def _accept(self, frame: bytes | memoryview) -> None:
+        """Raises DecodeError."""
         correlation = int.from_bytes(frame[:4], "big", signed=True)
         waiting = self._waiting.pop(correlation, None)
         if waiting is None:
@@ -223,8 +205,7 @@ class Connection:
         if self._failure is not None:
             return
         self._failure = failure
-        self._task.cancel()
-        self._writer.close()
+        self._frames.close()
         for waiting in self._waiting.values():
             if not waiting.future.done():
                 waiting.future.set_exception(failure)
