@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 import uuid
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,8 @@ from barnabas.client.admin import topics
 from barnabas.client.cluster import Cluster
 from barnabas.client.producer import Producer
 from tests import nodes
-from tests.differential.tools import Outcome, by_each, quickly_by_both
+from tests.apache import release
+from tests.differential.tools import CLASSES, Outcome, by_each, quickly_by_both
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -404,6 +407,52 @@ def test_a_controller_to_add(node: Node, tmp_path: Path, changes: dict[str, str 
     path = nodes.write_properties(tmp_path / "controller.properties", given)
     words = ("--bootstrap-server", node.bootstrap, "--command-config", str(path), "add-controller", "--dry-run")
     theirs, ours = quickly_by_both("kafka-metadata-quorum", *words)
+    assert ours == theirs
+
+
+# --- kafka-replica-verification
+
+
+def test_replica_verification(node: Node, prefix: str) -> None:
+    """Both report, until they are stopped, how far the only replica of each partition is behind itself."""
+    words = [
+        "--broker-list",
+        node.bootstrap,
+        "--topics-include",
+        f"{prefix}-[ab]",
+        "--time",
+        "-2",
+        "--report-interval-ms",
+        "50",
+        "--max-wait-ms",
+        "20",
+    ]
+    apache = release.java_command(CLASSES["kafka-replica-verification"], words)
+    barnabas = [sys.executable, "-m", "barnabas.cli.kafka", "kafka-replica-verification", *words]
+    reports = []
+    for command in (apache, barnabas):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(3)]
+            process.kill()
+        reports.append([re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}: ", "", line) for line in lines])
+    assert reports[1] == reports[0]
+    assert reports[0][0] == "verification process is started\n"
+    assert reports[0][1].startswith("max lag is 0 for partition")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "--broker-list nonsense",
+        "--broker-list {b} --topics-include [",
+        "--broker-list {b} --topics-include nothing",
+        "--broker-list {b} --time x",
+    ],
+)
+def test_replica_verification_refuses(node: Node, arguments: str) -> None:
+    theirs, ours = quickly_by_both("kafka-replica-verification", *arguments.format(b=node.bootstrap).split())
     assert ours == theirs
 
 

@@ -21,7 +21,7 @@ _OPTIONS = {
     "--broker-list": ("gone in 4.0", "--bootstrap-server HOST:PORT"),
     "--new-consumer": ("gone in 2.0", "nothing"),
 }
-_KEEPS_BROKER_LIST = {"kafka-log-dirs", "kafka-reassign-partitions"}
+_KEEPS_BROKER_LIST = {"kafka-log-dirs", "kafka-reassign-partitions", "kafka-replica-verification"}
 _TOPIC_CONFIGS = {
     "replication.factor": (
         "no config of a topic",
