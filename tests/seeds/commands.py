@@ -20,7 +20,7 @@ from barnabas.cli.kafka import console
 from tests.seeds.rows import HERE, Row, of, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _ADDRESS = re.compile(r"(?<![\w./=])(?:kafka(?:-node-\d|-broker-\d[\w.]*|\d)?|\$broker|localhost):90\d\d\b")
 _FILE = re.compile(r"\S*/config/(?:kraft/)?server\.properties|\"?\$KAFKA_CONFIG\"?")
@@ -79,6 +79,22 @@ def run(line: str, place: Place, stdin: str = "") -> Outcome:
         done = subprocess.run(shlex.split(pipe), input=outcome.output, capture_output=True, text=True, timeout=10)
         outcome = outcome._replace(output=done.stdout)
     return outcome
+
+
+def prepare(row: Row, place: Place, changed: Callable[[str], str] = str) -> list[str]:
+    """What is done before a row, each line perhaps changed; what failed of it."""
+    return together(expected().get(row.id, {}).get("before", ()), place, changed)
+
+
+def together(lines: Iterable[str | list[str]], place: Place, changed: Callable[[str], str] = str) -> list[str]:
+    """Lines around a row, some with what they read; each must succeed."""
+    found = []
+    for line in lines:
+        text, stdin = (line, "") if isinstance(line, str) else line
+        done = run(changed(text), place, stdin)
+        if done.status:
+            found.append(f"{text}: {done}")
+    return found
 
 
 def _in_this_process(name: str, arguments: list[str], stdin: str) -> Outcome:

@@ -23,8 +23,6 @@ from tests.seeds import commands, rows
 from tests.seeds.commands import Place, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tests.conftest import NodeFactory
     from tests.nodes import Node
     from tests.seeds.commands import Outcome
@@ -66,7 +64,7 @@ def test_waiting_row(row_id: str, place: Place, monkeypatch: pytest.MonkeyPatch)
 def failures(row: Row, place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a row asks for and doesn't get."""
     wanted = commands.expected().get(row.id, {})
-    found = beside(wanted.get("before", ()), place)
+    found = commands.prepare(row, place)
     if wanted.get("held"):
         monkeypatch.setenv("SIGNAL", "CONT")
         os.kill(place.pid, signal.SIGSTOP)
@@ -79,18 +77,7 @@ def failures(row: Row, place: Place, monkeypatch: pytest.MonkeyPatch) -> list[st
         again = run(row["run"], place)
         if not again.status or not re.search(wanted["again"], again.complaint + again.output):
             found.append(f"again: {again}")
-    return found + beside(wanted.get("after", ()), place)
-
-
-def beside(lines: Iterable[str | tuple[str, str]], place: Place) -> list[str]:
-    """Lines before and after a row, some with what they read; each must succeed."""
-    found = []
-    for line in lines:
-        text, stdin = (line, "") if isinstance(line, str) else line
-        done = run(text, place, stdin)
-        if done.status:
-            found.append(f"{text}: {done}")
-    return found
+    return found + commands.together(wanted.get("after", ()), place)
 
 
 def stopped(pid: int) -> bool:
