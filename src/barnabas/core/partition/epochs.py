@@ -88,6 +88,16 @@ class LeaderEpochs:
             floor = known
         return UNDEFINED, UNDEFINED
 
+    def divergence(self, offset: int, last_fetched_epoch: int, log_end_offset: int) -> tuple[int, int] | None:
+        """Where a reader that fetches from `offset`, behind a record of `last_fetched_epoch`, has left this log's history, as (epoch, where it ends here).
+
+        None while it hasn't. LookupError when that can't be told: the fetch is answered OFFSET_OUT_OF_RANGE (R9, KIP-595).
+        """
+        epoch, end_offset = self.end_offset_for(last_fetched_epoch, log_end_offset)
+        if epoch == UNDEFINED or end_offset == UNDEFINED:
+            raise LookupError(f"nothing is known of epoch {last_fetched_epoch} or what came after it")
+        return (epoch, end_offset) if epoch < last_fetched_epoch or end_offset < offset else None
+
     def epoch_of(self, offset: int) -> int:
         """The epoch in which `offset` was or will be written, -1 when it isn't known."""
         found = UNDEFINED

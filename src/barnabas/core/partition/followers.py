@@ -28,13 +28,9 @@ class Follower:
         return f"<{self.id} at {self.end_offset}, caught up at {self.caught_up_ms} ms>"
 
     def begin_epoch(self, now_ms: int, leader_end_offset: int, *, new_leader: bool, in_sync: bool) -> None:
-        """A leader epoch begins. A new leader knows of its followers only who is in the ISR; one that leads on keeps what they told (R30)."""
+        """A leader epoch begins. Of its followers a new leader knows only who is in the ISR; one that leads on keeps what they told (R30)."""
         self.caught_up_ms = now_ms if in_sync else 0
-        if new_leader:
-            self.end_offset = self.start_offset = self._leader_end_offset = UNKNOWN_OFFSET
-            self.broker_epoch = None
-            self._fetched_ms = 0
-        else:
+        if not new_leader:
             self._leader_end_offset = leader_end_offset
             self._fetched_ms = self.caught_up_ms
 

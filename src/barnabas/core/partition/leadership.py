@@ -89,8 +89,12 @@ class Leadership:
     # What the metadata says
 
     def lead(self, registration: Partition, end_offset: int, now_ms: int) -> bool:
-        """The metadata says that this broker leads. Whether it does so in a new leader epoch, which begins at `end_offset`; older news changes nothing."""
-        if registration.partition_epoch < self.partition_epoch:
+        """The metadata says that this broker leads. Whether it does so in a new leader epoch, which begins at `end_offset`.
+
+        What isn't newer changes nothing. Apache's Partition.makeLeader takes the same partition epoch once more, when an answer of the controller had told it
+        already, and forgets a proposal that is under way meanwhile: then what it commits isn't kept by whom the controller is about to add.
+        """
+        if registration.partition_epoch <= self.partition_epoch:
             return False
         others = [replica for replica in registration.replicas if replica != self.broker_id]
         self.followers = {replica: self.followers.get(replica) or Follower(replica) for replica in others}

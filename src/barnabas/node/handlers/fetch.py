@@ -184,11 +184,12 @@ class Fetch:
             wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=[] if committed else None
         )
         if wanted.last_fetched_epoch >= 0:
-            epoch, end_offset = partition.epochs.end_offset_for(wanted.last_fetched_epoch, log.end_offset)
-            if epoch < 0 or end_offset < 0:
+            try:
+                diverging = partition.epochs.divergence(offset, wanted.last_fetched_epoch, log.end_offset)
+            except LookupError:
                 return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
-            if epoch < wanted.last_fetched_epoch or end_offset < offset:
-                return place._replace(diverging=(epoch, end_offset))
+            if diverging is not None and offset >= log.start_offset:
+                return place._replace(diverging=diverging)
         if not log.start_offset <= offset <= log.end_offset:
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
         try:

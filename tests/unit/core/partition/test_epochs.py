@@ -79,3 +79,15 @@ def test_truncated_at_the_start() -> None:
 def test_epoch_of_an_offset() -> None:
     found = epochs((0, 3), (2, 10))
     assert [found.epoch_of(offset) for offset in (2, 3, 9, 10, 99)] == [-1, 0, 0, 2, 2]
+
+
+def test_where_a_reader_has_left_this_history() -> None:
+    known = epochs((1, 3), (4, 10))
+    assert known.divergence(20, 4, 20) is None
+    assert known.divergence(21, 4, 20) == (4, 20)
+    assert known.divergence(10, 1, 20) is None
+    assert known.divergence(11, 1, 20) == (1, 10)
+    assert known.divergence(8, 3, 20) == (1, 10)
+    for unknown in (5, -1):
+        with pytest.raises(LookupError):
+            known.divergence(10, unknown, 20)

@@ -99,6 +99,19 @@ def test_a_follower_joins_once_it_has_what_is_committed() -> None:
     assert (leader.isr, leader.maximal_isr, leader.partition_epoch) == ({1, 2}, {1, 2}, 8)
 
 
+def test_who_is_being_added_counts_until_the_controller_has_said_no() -> None:
+    leader = leadership((1,))
+    fetch(leader, 2, 100, now_ms=LAG_MS + 1, end_offset=130)  # it has what is committed, and isn't caught up
+    assert committed(leader, 100, 130, LAG_MS + 1) == 130
+    proposal = leader.proposal_to_add(2, 100, 10, BROKERS)
+    assert proposal is not None
+    assert committed(leader, 100, 130, LAG_MS + 1) == 100
+    leader.lead(registration((1,)), 130, LAG_MS + 1)  # the metadata tells what is known
+    assert committed(leader, 100, 130, LAG_MS + 1) == 100
+    leader.answered(proposal, Outcome(Error.INELIGIBLE_REPLICA))
+    assert committed(leader, 100, 130, LAG_MS + 1) == 130
+
+
 @pytest.mark.parametrize("known", [None, broker(2, fenced=True), broker(2, stopping=True), broker(2, 21)])
 def test_nobody_joins_whose_broker_doesnt_serve_or_is_another_life_of_it(known: Broker | None) -> None:
     leader = leadership((1,))
