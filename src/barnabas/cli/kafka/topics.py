@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from barnabas.client.admin.configs import Entry
-    from barnabas.client.admin.topics import Description, PartitionDescription, Reassignment
+    from barnabas.client.admin.reassignments import Reassignment
+    from barnabas.client.admin.topics import Description, PartitionDescription
     from barnabas.client.cluster import Cluster
 
 LOGGER = "org.apache.kafka.tools.TopicCommand"
@@ -210,12 +211,12 @@ async def _described(options: TopicOptions, cluster: Cluster) -> dict[str, Descr
 
 
 async def _reassignments(cluster: Cluster, described: Mapping[str, Description]) -> dict[tuple[str, int], Reassignment]:
-    from barnabas.client.admin import topics
+    from barnabas.client.admin import reassignments
     from barnabas.client.errors import KafkaError
     from barnabas.wire.errors import Error
 
     try:
-        return await topics.reassignments(cluster, {name: [p.partition for p in topic.partitions] for name, topic in described.items()})
+        return await reassignments.find(cluster, {name: [p.partition for p in topic.partitions] for name, topic in described.items()})
     except KafkaError as error:
         if error.error in (Error.UNSUPPORTED_VERSION, Error.CLUSTER_AUTHORIZATION_FAILED):
             return {}

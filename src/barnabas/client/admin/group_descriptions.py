@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from barnabas.client.errors import KafkaError, error_of
+from barnabas.client.errors import KafkaError, check, error_of
 from barnabas.client.subscription import decode_assignment
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.consumer_group_describe import ConsumerGroupDescribeRequest
 from barnabas.wire.messages.describe_groups import DescribeGroupsRequest
 
-from .groups import by_node, coordinators
+from .groups import by_node, coordinator, coordinators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +112,46 @@ async def _ask(connection: Connection, node: Broker, group_ids: list[str]) -> di
         for described in answer.groups:
             found[described.group_id] = _classic(described, node, reasons)
     return found
+
+
+class ClassicMember(NamedTuple):
+    """`metadata` and `assignment` are bytes of the group's own protocol."""
+
+    member_id: str
+    client_id: str
+    host: str
+    instance_id: str | None
+    metadata: bytes
+    assignment: bytes
+
+
+class ClassicDescription(NamedTuple):
+    """A group of the classic protocol, of consumers or of anything else, such as Kafka Connect's workers. `protocol` is the one its members agreed on."""
+
+    group_id: str
+    state: str
+    protocol_type: str
+    protocol: str
+    coordinator: Broker
+    members: list[ClassicMember]
+
+
+async def describe_classic(cluster: Cluster, group_id: str) -> ClassicDescription:
+    """Raises the group's error."""
+    call = "describeClassicGroups"
+
+    async def attempt() -> ClassicDescription:
+        node_id = await coordinator(cluster, group_id, call=f"{call}(api=FIND_COORDINATOR)")
+        reply: DescribeGroupsResponse = await (await cluster.connection(node_id)).call(DescribeGroupsRequest(groups=[group_id]))
+        group = reply.groups[0]
+        check(group.error_code, group.error_message)
+        members = [
+            ClassicMember(m.member_id, m.client_id, m.client_host, m.group_instance_id, bytes(m.member_metadata), bytes(m.member_assignment))
+            for m in group.members
+        ]
+        return ClassicDescription(group_id, state_of(group.group_state), group.protocol_type, group.protocol_data, cluster.brokers[node_id], members)
+
+    return await cluster.retrying(call, attempt)
 
 
 def _consumer(group: ConsumerGroupDescribeResponse.DescribedGroup, node: Broker) -> Description:

@@ -8,6 +8,7 @@ from barnabas.client.errors import KafkaError, check, error_of
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_groups import DeleteGroupsRequest
 from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
+from barnabas.wire.messages.leave_group import LeaveGroupRequest
 from barnabas.wire.messages.list_groups import ListGroupsRequest
 from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
@@ -100,6 +101,25 @@ async def delete(cluster: Cluster, group_ids: Sequence[str]) -> dict[str, KafkaE
         for group_id in group_ids:
             outcomes.setdefault(group_id, failure)
     return outcomes
+
+
+async def remove_members(
+    cluster: Cluster, group_id: str, members: Iterable[str] = (), instances: Iterable[str] = (), *, reason: str = "removed by an administrator"
+) -> dict[str, KafkaError | None]:
+    """Members of a classic group leave it, by member id or static members' instance id; the outcome of each. Raises the group's error."""
+    Identity = LeaveGroupRequest.MemberIdentity
+    leaving = [Identity(member_id=member, reason=reason) for member in members]
+    leaving += [Identity(member_id="", group_instance_id=instance, reason=reason) for instance in instances]
+
+    async def attempt() -> dict[str, KafkaError | None]:
+        connection = await cluster.connection(await coordinator(cluster, group_id, call="leaveGroup(api=FIND_COORDINATOR)"))
+        reply = await connection.call(LeaveGroupRequest(group_id=group_id, members=leaving))
+        check(reply.error_code)
+        return {
+            left.group_instance_id or left.member_id: KafkaError(error_of(left.error_code)) if left.error_code else None for left in reply.members
+        }
+
+    return await cluster.retrying("leaveGroup", attempt)
 
 
 def by_node(nodes: Mapping[str, int]) -> dict[int, list[str]]:

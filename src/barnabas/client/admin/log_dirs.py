@@ -52,3 +52,16 @@ def _directory(result: DescribeLogDirsResponse.Result) -> LogDir:
     }
     failure = KafkaError(error_of(result.error_code)) if result.error_code else None
     return LogDir(result.log_dir, failure, replicas, result.total_bytes, result.usable_bytes)
+
+
+async def of_replicas(cluster: Cluster, replicas: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int, int], str | None]:
+    """The directory of each (topic, partition, broker); None where the broker has no such replica. Raises a broker's error."""
+    listed = list(replicas)
+    places = {
+        (*key, broker_id): directory.path
+        for broker_id, directories in (await describe(cluster, {broker_id for _, _, broker_id in listed})).items()
+        for directory in directories
+        for key, replica in directory.replicas.items()
+        if not replica.future
+    }
+    return {replica: places.get(replica) for replica in listed}

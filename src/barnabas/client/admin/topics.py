@@ -1,4 +1,4 @@
-"""Topics: list, describe, create, enlarge, delete; the reassignments under way.
+"""Topics: list, describe, create, enlarge, delete.
 
 Sources: KIP-599 (a throttled creation isn't tried again), KIP-966 (DescribeTopicPartitions).
 """
@@ -13,7 +13,6 @@ from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
 from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
-from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 
 if TYPE_CHECKING:
@@ -60,12 +59,6 @@ class NewTopic(NamedTuple):
     replication_factor: int = DEFAULT
     assignments: Mapping[int, Sequence[int]] | None = None
     configs: Mapping[str, str] | None = None
-
-
-class Reassignment(NamedTuple):
-    replicas: tuple[int, ...]
-    adding: tuple[int, ...]
-    removing: tuple[int, ...]
 
 
 async def names(cluster: Cluster, *, internal: bool = True) -> dict[str, Listing]:
@@ -183,18 +176,14 @@ async def delete(cluster: Cluster, wanted: Iterable[str]) -> dict[str, KafkaErro
     return {topic.name or "": _failure(topic.error_code, topic.error_message) for topic in reply.responses}
 
 
-async def reassignments(cluster: Cluster, partitions: Mapping[str, Sequence[int]] | None = None) -> dict[tuple[str, int], Reassignment]:
-    """Replicas on their way, of these partitions or of all."""
-    Topics = ListPartitionReassignmentsRequest.Topics
-    wanted = None if partitions is None else [Topics(name=name, partition_indexes=list(indexes)) for name, indexes in partitions.items()]
-    request = ListPartitionReassignmentsRequest(timeout_ms=cluster.settings.request_timeout_ms, topics=wanted)
-    reply = await cluster.call_controller(request, name="listPartitionReassignments", retry_on=lambda r: r.error_code == Error.NOT_CONTROLLER)
-    check(reply.error_code, reply.error_message)
-    return {
-        (topic.name, p.partition_index): Reassignment(tuple(p.replicas), tuple(p.adding_replicas), tuple(p.removing_replicas))
-        for topic in reply.topics
-        for p in topic.partitions
-    }
+async def delete_ids(cluster: Cluster, ids: Iterable[bytes]) -> dict[bytes, KafkaError | None]:
+    """As `delete`, by topics' ids."""
+    request = DeleteTopicsRequest(
+        topics=[DeleteTopicsRequest.DeleteTopicState(name=None, topic_id=topic_id) for topic_id in ids],
+        timeout_ms=cluster.settings.request_timeout_ms,
+    )
+    reply = await cluster.call_controller(request, name="deleteTopics", retry_on=_not_controller("responses"))
+    return {topic.topic_id: _failure(topic.error_code, topic.error_message) for topic in reply.responses}
 
 
 def _failure(code: int, message: str | None) -> KafkaError | None:

@@ -1,0 +1,144 @@
+"""Admin calls that no tool makes yet, of the client to both engines."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from barnabas.client.admin import group_descriptions, groups, log_dirs, producers, reassignments, topics, transactions
+from barnabas.client.cluster import Cluster, Settings
+from barnabas.client.consumer import Consumer
+from barnabas.client.errors import KafkaError
+from barnabas.client.group import GroupSettings
+from barnabas.client.producer import Producer
+from barnabas.wire.errors import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.nodes import Node
+
+pytestmark = pytest.mark.apache
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
+def node(request: pytest.FixtureRequest) -> Node:
+    found: Node = request.getfixturevalue(f"{request.param}_node")
+    return found
+
+
+@pytest.fixture
+def name() -> str:
+    return f"client-{uuid.uuid4().hex[:6]}"
+
+
+def on(node: Node, work: Callable[[Cluster], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with Cluster(node.bootstrap, Settings(api_timeout_ms=20_000)) as cluster:
+            return await work(cluster)
+
+    return asyncio.run(run())
+
+
+def error_of(outcome: object) -> Error:
+    assert isinstance(outcome, KafkaError), outcome
+    return outcome.error
+
+
+def test_topics_by_id(node: Node, name: str) -> None:
+    async def work(cluster: Cluster) -> None:
+        assert await topics.create(cluster, [topics.NewTopic(name, 1, 1)]) == {name: None}
+        topic_id = (await topics.describe(cluster, [name]))[name].topic_id
+        assert await topics.delete_ids(cluster, [topic_id]) == {topic_id: None}
+        again = await topics.delete_ids(cluster, [topic_id])
+        assert error_of(again[topic_id]) is Error.UNKNOWN_TOPIC_ID
+
+    on(node, work)
+
+
+def test_producers(node: Node, name: str) -> None:
+    async def work(cluster: Cluster) -> None:
+        await topics.create(cluster, [topics.NewTopic(name, 2, 1)])
+        producer = Producer(cluster)
+        for number in range(3):
+            await producer.send(name, b"%d" % number, partition=0, timestamp_ms=1_700_000_000_000)
+            await producer.flush()
+        await producer.close()
+        found = await producers.describe(cluster, [(name, 0), (name, 1), (name, 7)])
+        assert found[(name, 1)] == []
+        assert error_of(found[(name, 7)]) is Error.UNKNOWN_TOPIC_OR_PARTITION
+        states = found[(name, 0)]
+        assert isinstance(states, list)
+        assert [(state.epoch, state.last_sequence, state.last_timestamp_ms, state.transaction_start) for state in states] == [
+            (0, 2, 1_700_000_000_000, None)
+        ]
+
+    on(node, work)
+
+
+def test_reassignments(node: Node, name: str) -> None:
+    async def work(cluster: Cluster) -> None:
+        await topics.create(cluster, [topics.NewTopic(name, 2, 1)])
+        targets = {(name, 0): [1], (name, 1): None, (name, 7): [1]}
+        outcomes = await reassignments.alter(cluster, targets)
+        assert outcomes[(name, 0)] is None
+        assert error_of(outcomes[(name, 1)]) is Error.NO_REASSIGNMENT_IN_PROGRESS
+        assert error_of(outcomes[(name, 7)]) is Error.UNKNOWN_TOPIC_OR_PARTITION
+        unknown = await reassignments.alter(cluster, {(name, 0): [99]})
+        assert error_of(unknown[(name, 0)]) is Error.INVALID_REPLICA_ASSIGNMENT
+        assert await reassignments.find(cluster, {name: [0, 1]}) == {}
+
+    on(node, work)
+
+
+def test_replicas_directories(node: Node, name: str) -> None:
+    async def work(cluster: Cluster) -> None:
+        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        found = await log_dirs.of_replicas(cluster, [(name, 0, 1), (name, 3, 1)])
+        assert found == {(name, 0, 1): str(node.log_dir), (name, 3, 1): None}
+
+    on(node, work)
+
+
+def test_classic_groups(node: Node, name: str) -> None:
+    """A member that an administrator takes out of its group."""
+
+    async def work(cluster: Cluster) -> None:
+        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        with pytest.raises(KafkaError) as absent:
+            await group_descriptions.describe_classic(cluster, name)
+        assert absent.value.error is Error.GROUP_ID_NOT_FOUND
+        async with Cluster(node.bootstrap) as other:
+            consumer = Consumer(other, group=GroupSettings(name, instance_id="static"))
+            consumer.subscribe([name])
+            await consumer.poll(100)
+            described = await group_descriptions.describe_classic(cluster, name)
+            assert (described.state, described.protocol_type, described.protocol) == ("Stable", "consumer", "range")
+            assert [(member.instance_id, bool(member.metadata), bool(member.assignment)) for member in described.members] == [("static", True, True)]
+            outcomes = await groups.remove_members(cluster, name, instances=["static", "nobody"])
+            assert outcomes["static"] is None
+            assert error_of(outcomes["nobody"]) is Error.UNKNOWN_MEMBER_ID
+            assert (await group_descriptions.describe_classic(cluster, name)).state == "Empty"
+
+    on(node, work)
+
+
+def test_transactions(apache_node: Node, name: str) -> None:
+    """Of Apache Kafka alone: this node serves none yet."""
+
+    async def work(cluster: Cluster) -> None:
+        with pytest.raises(KafkaError) as absent:
+            await transactions.describe(cluster, name)
+        assert absent.value.error is Error.TRANSACTIONAL_ID_NOT_FOUND
+        producer_id, epoch = await transactions.fence(cluster, name)
+        assert await transactions.fence(cluster, name) == (producer_id, epoch + 1)
+        described = await transactions.describe(cluster, name)
+        assert (described.state, described.producer_id, described.started_ms, described.partitions) == ("Empty", producer_id, None, [])
+        assert await transactions.find(cluster, pattern=f"{name}.*", states=["Empty"]) == [transactions.Listing(name, producer_id, "Empty")]
+        assert await transactions.find(cluster, pattern=f"{name}.*", states=["Ongoing"]) == []
+
+    on(apache_node, work)
