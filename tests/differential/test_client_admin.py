@@ -10,7 +10,7 @@ import pytest
 
 from barnabas.client.admin import group_descriptions, groups, log_dirs, producers, reassignments, topics, transactions
 from barnabas.client.cluster import Cluster, Settings
-from barnabas.client.consumer import Consumer
+from barnabas.client.consumer import Consumer, ConsumerSettings
 from barnabas.client.errors import KafkaError
 from barnabas.client.group import GroupSettings
 from barnabas.client.producer import Producer
@@ -113,8 +113,8 @@ def test_classic_groups(node: Node, name: str) -> None:
             await group_descriptions.describe_classic(cluster, name)
         assert absent.value.error is Error.GROUP_ID_NOT_FOUND
         async with Cluster(node.bootstrap) as other:
-            consumer = Consumer(other, group=GroupSettings(name, instance_id="static"))
-            consumer.subscribe([name])
+            consumer = Consumer(other, ConsumerSettings(group=GroupSettings(name, instance_id="static")))
+            consumer.subscribe(lambda topic: topic == name, names=[name])
             await consumer.poll(100)
             described = await group_descriptions.describe_classic(cluster, name)
             assert (described.state, described.protocol_type, described.protocol) == ("Stable", "consumer", "range")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from barnabas.client.admin import acls
+from barnabas.client.admin.acls import Operation, PatternType, Permission, ResourceType
+from barnabas.client.cluster import Cluster
+from barnabas.client.errors import KafkaError
 from tests import nodes
 from tests.differential.tools import Outcome, by_apache, by_barnabas
 
@@ -60,6 +65,9 @@ def secured(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             "listener.name.sasl.plain.sasl.jaas.config": PLAIN_USERS,
             "listener.name.sasl.scram-sha-256.sasl.jaas.config": SCRAM,
             "listener.name.sasl.scram-sha-512.sasl.jaas.config": SCRAM,
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+            "allow.everyone.if.no.acl.found": "true",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(store),
         },
@@ -105,6 +113,31 @@ def test_tls(secured: Secured, tmp_path: Path) -> None:
     assert listed(secured.tls, tmp_path, **trusted).status == 0
     pem = secured.certificate.read_text().strip().replace("\n", "\\n\\\n")
     assert listed(secured.tls, tmp_path, security_protocol="SSL", ssl_truststore_type="PEM", ssl_truststore_certificates=pem).status == 0
+
+
+def test_acls(secured: Secured) -> None:
+    """The client's calls; no tool of ours makes them yet."""
+    some = acls.Acl(ResourceType.TOPIC, "orders", PatternType.LITERAL, "User:ann", "*", Operation.READ, Permission.ALLOW)
+    more = some._replace(resource_name="order", pattern_type=PatternType.PREFIXED, permission=Permission.DENY)
+    broken = some._replace(principal="nobody")
+
+    async def work() -> None:
+        async with Cluster(secured.plaintext) as cluster:
+            outcomes = await acls.create(cluster, [some, more, broken])
+            assert outcomes[some] is None
+            assert outcomes[more] is None
+            assert isinstance(outcomes[broken], KafkaError)
+            assert set(await acls.describe(cluster)) == {some, more}
+            named = acls.Filter(ResourceType.TOPIC, "orders", PatternType.LITERAL)
+            assert await acls.describe(cluster, named) == [some]
+            assert set(await acls.describe(cluster, named._replace(pattern_type=PatternType.MATCH))) == {some, more}
+            everything = acls.Filter(principal="User:ann")
+            deleted = await acls.delete(cluster, [named, everything])
+            assert deleted[named] == [some]
+            assert some not in await acls.describe(cluster)
+            assert await acls.describe(cluster) == []
+
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize(
