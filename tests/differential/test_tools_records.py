@@ -107,6 +107,32 @@ def test_producer_refuses(node: Node, topic: str, arguments: list[str], line: st
     assert ours.complaints[:1] == theirs.complaints[:1]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "producer acks=1 enable.idempotence=true",
+        "producer retries=0 enable.idempotence=true",
+        "producer max.in.flight.requests.per.connection=6",
+        "producer max.in.flight.requests.per.connection=6 acks=1",
+        "producer delivery.timeout.ms=10",
+        "producer acks=0 transactional.id=t",
+        "producer linger.ms=-5",
+        "producer buffer.memory=x",
+        "consumer heartbeat.interval.ms=45000",
+        "consumer heartbeat.interval.ms=-5",
+        "consumer enable.auto.commit=x",
+        "consumer auto.offset.reset=sometimes",
+    ],
+)
+def test_settings_that_clients_refuse(barnabas_node: Node, settings: str) -> None:
+    kind, *given = settings.split()
+    group = ("--group", "never-made") if kind == "consumer" else ()
+    server = ("--bootstrap-server", barnabas_node.bootstrap, "--topic", "never-made")
+    theirs, ours = by_both(f"kafka-console-{kind}", *server, *group, *(word for setting in given for word in ("--command-property", setting)))
+    assert theirs.status == 1
+    assert ours == theirs
+
+
 @pytest.mark.node
 def test_producer_reports_a_lost_record_and_goes_on(barnabas_node: Node) -> None:
     topic = f"small-{uuid.uuid4().hex[:6]}"

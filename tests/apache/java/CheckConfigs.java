@@ -10,6 +10,8 @@ import java.util.TreeMap;
 import kafka.server.ConfigHelper;
 import kafka.server.ControllerConfigurationValidator;
 import kafka.server.KafkaConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.message.DescribeConfigsRequestData;
@@ -31,7 +33,7 @@ import org.apache.kafka.storage.internals.log.LogConfig;
  */
 public class CheckConfigs {
     static final Map<String, ConfigDef> SCOPES = Map.of("broker", AbstractKafkaConfig.CONFIG_DEF, "topic", LogConfig.configDefCopy(), "group", GroupConfig.CONFIG_DEF,
-        "client metrics", ClientMetricsConfigs.configDef());
+        "client metrics", ClientMetricsConfigs.configDef(), "producer", ProducerConfig.configDef(), "consumer", ConsumerConfig.configDef());
 
     static Properties[] groups(String[] words, int start) {
         Properties[] groups = new Properties[4];

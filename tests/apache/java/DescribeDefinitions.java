@@ -1,6 +1,8 @@
 import java.lang.reflect.Field;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.coordinator.group.GroupConfig;
 import org.apache.kafka.server.config.AbstractKafkaConfig;
@@ -47,5 +49,7 @@ public class DescribeDefinitions {
         print("broker quota", QuotaConfig.brokerQuotaConfigs());
         print("group", GroupConfig.CONFIG_DEF);
         print("client metrics", ClientMetricsConfigs.configDef());
+        print("producer", ProducerConfig.configDef());
+        print("consumer", ConsumerConfig.configDef());
     }
 }

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from barnabas.client.consumer import ConsumedRecord, Consumer, ConsumerSettings
     from barnabas.client.group import GroupSettings
 
+    from .client_values import Values
+
     Write = Callable[[ConsumedRecord], bytes]
 
 PURPOSE = "This tool helps to read data from Kafka topics and outputs it to standard output."
@@ -312,33 +314,32 @@ def consumer_settings(properties: Mapping[str, str], group: str | None) -> Consu
     """Raises ConfigException."""
     from barnabas.client.consumer import ConsumerSettings
 
-    defaults = ConsumerSettings()
-    level = properties.get("isolation.level", "read_uncommitted")
-    if level not in _ISOLATION:
-        raise ConfigException(f"Invalid value {level} for configuration isolation.level: String must be one of: read_committed, read_uncommitted")
-    policy = properties.get("auto.offset.reset", "latest")
+    from .client_values import consumer_values
+
+    values = consumer_values(properties, in_group=group is not None)
+    policy = values.text("auto.offset.reset")
     if policy not in ("earliest", "latest", "none"):
-        raise ConfigException(f"Invalid value {policy} for configuration auto.offset.reset: earliest, latest or none")
+        raise ConfigException(f"Invalid value {policy} for configuration auto.offset.reset: this tool knows earliest, latest and none")
     return ConsumerSettings(
-        isolation_level=_ISOLATION[level],
+        isolation_level=_ISOLATION[values.text("isolation.level")],
         auto_offset_reset=policy,
-        enable_auto_commit=properties.get("enable.auto.commit", "true").strip().lower() == "true",
-        auto_commit_interval_ms=_number(properties, "auto.commit.interval.ms", defaults.auto_commit_interval_ms),
-        fetch_min_bytes=_number(properties, "fetch.min.bytes", defaults.fetch_min_bytes),
-        fetch_max_wait_ms=_number(properties, "fetch.max.wait.ms", defaults.fetch_max_wait_ms),
-        fetch_max_bytes=_number(properties, "fetch.max.bytes", defaults.fetch_max_bytes),
-        max_partition_fetch_bytes=_number(properties, "max.partition.fetch.bytes", defaults.max_partition_fetch_bytes),
-        group=None if group is None else _group_settings(properties, group),
+        enable_auto_commit=values.flag("enable.auto.commit"),
+        auto_commit_interval_ms=values.number("auto.commit.interval.ms"),
+        fetch_min_bytes=values.number("fetch.min.bytes"),
+        fetch_max_wait_ms=values.number("fetch.max.wait.ms"),
+        fetch_max_bytes=values.number("fetch.max.bytes"),
+        max_partition_fetch_bytes=values.number("max.partition.fetch.bytes"),
+        group=None if group is None else _group_settings(properties, values, group),
     )
 
 
-def _group_settings(properties: Mapping[str, str], group: str) -> GroupSettings:
+def _group_settings(properties: Mapping[str, str], values: Values, group: str) -> GroupSettings:
     from barnabas.client.group import GroupSettings
 
     defaults = GroupSettings(group)
-    if properties.get("group.protocol", "classic").lower() != "classic":
+    if values.text("group.protocol").lower() != "classic":
         raise ConfigException(
-            f"Invalid value {properties['group.protocol']} for configuration group.protocol: this tool speaks the classic protocol only"
+            f"Invalid value {values.text('group.protocol')} for configuration group.protocol: this tool speaks the classic protocol only"
         )
     classes = [name.strip().rpartition(".")[2] for name in properties.get("partition.assignment.strategy", "").split(",") if name.strip()]
     unknown = [name for name in classes if name not in _ASSIGNORS]
@@ -346,18 +347,9 @@ def _group_settings(properties: Mapping[str, str], group: str) -> GroupSettings:
         raise ConfigException(f"Invalid value {unknown[0]} for configuration partition.assignment.strategy: one of {', '.join(_ASSIGNORS)}")
     return GroupSettings(
         group,
-        session_timeout_ms=_number(properties, "session.timeout.ms", defaults.session_timeout_ms),
-        heartbeat_interval_ms=_number(properties, "heartbeat.interval.ms", defaults.heartbeat_interval_ms),
-        max_poll_interval_ms=_number(properties, "max.poll.interval.ms", defaults.max_poll_interval_ms),
+        session_timeout_ms=values.number("session.timeout.ms"),
+        heartbeat_interval_ms=values.number("heartbeat.interval.ms"),
+        max_poll_interval_ms=values.number("max.poll.interval.ms"),
         instance_id=properties.get("group.instance.id"),
         assignors=tuple(_ASSIGNORS[name] for name in classes) or defaults.assignors,
     )
-
-
-def _number(properties: Mapping[str, str], key: str, default: int) -> int:
-    text = properties.get(key)
-    if text is None:
-        return default
-    if not text.strip().lstrip("+-").isdecimal():
-        raise ConfigException(f"Invalid value {text} for configuration {key}: Not a number of type INT")
-    return int(text)

@@ -169,32 +169,23 @@ def producer_settings(properties: Mapping[str, str]) -> ProducerSettings:
     """Raises ConfigException."""
     from barnabas.client.producer import ProducerSettings
 
-    def number(key: str, default: int) -> int:
-        text = properties.get(key, str(default)).strip()
-        if not text.lstrip("+-").isdecimal():
-            raise ConfigException(f"Invalid value {text} for configuration {key}: Not a number of type INT")
-        return int(text)
+    from .client_values import producer_values
 
-    acks = properties.get("acks", "all")
-    if acks not in ("all", "-1", "0", "1"):
-        raise ConfigException(f"Invalid value {acks} for configuration acks: String must be one of: all, -1, 0, 1")
-    codec = properties.get("compression.type", "none")
-    if codec not in _CODECS:
-        raise ConfigException(f"Invalid value {codec} for configuration compression.type: String must be one of: none, gzip, snappy, lz4, zstd")
-    defaults = ProducerSettings()
+    values, idempotent = producer_values(properties)
+    acks = values.text("acks")
     return ProducerSettings(
         acks=-1 if acks == "all" else int(acks),
-        linger_ms=number("linger.ms", defaults.linger_ms),
-        batch_size=number("batch.size", defaults.batch_size),
-        buffer_memory=number("buffer.memory", defaults.buffer_memory),
-        max_request_size=number("max.request.size", defaults.max_request_size),
-        request_timeout_ms=number("request.timeout.ms", defaults.request_timeout_ms),
-        delivery_timeout_ms=number("delivery.timeout.ms", defaults.delivery_timeout_ms),
-        max_block_ms=number("max.block.ms", defaults.max_block_ms),
-        retries=number("retries", defaults.retries),
-        retry_backoff_ms=number("retry.backoff.ms", defaults.retry_backoff_ms),
-        codec=_CODECS[codec],
-        idempotence=properties.get("enable.idempotence", "true").strip().lower() == "true",
+        linger_ms=values.number("linger.ms"),
+        batch_size=values.number("batch.size"),
+        buffer_memory=values.number("buffer.memory"),
+        max_request_size=values.number("max.request.size"),
+        request_timeout_ms=values.number("request.timeout.ms"),
+        delivery_timeout_ms=values.number("delivery.timeout.ms"),
+        max_block_ms=values.number("max.block.ms"),
+        retries=values.number("retries"),
+        retry_backoff_ms=values.number("retry.backoff.ms"),
+        codec=_CODECS[values.text("compression.type")],
+        idempotence=idempotent,
     )
 
 

@@ -25,6 +25,10 @@ class ConfigException(ValueError):
 
     java_class = "org.apache.kafka.common.config.ConfigException"
 
+    def __init__(self, message: str, java_class: str = java_class) -> None:
+        super().__init__(message)
+        self.java_class = java_class
+
 
 def load_properties(path: str) -> dict[str, str]:
     """A .properties file. Raises FileNotFoundError, ConfigException."""

@@ -1,4 +1,4 @@
-"""Checks that only one or two keys have: throttled replicas, gzip levels, share groups' offset reset. Loaded when such a key is given."""
+"""Checks that only one or two keys have: throttled replicas, gzip levels, offset resets of share groups and consumers. Loaded when such a key is given."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def check(kind: str, name: str, value: Value) -> None:
     elif kind == "offset reset":
         if not (isinstance(value, str) and _is_offset_reset(value)):
             wanted = "The value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'."
+            raise invalid_value(name, value, f"Invalid value `{value}` for configuration {name}. {wanted}")
+    elif kind == "consumer offset reset":
+        if not (isinstance(value, str) and (value == "none" or _is_offset_reset(value))):
+            wanted = "The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."
             raise invalid_value(name, value, f"Invalid value `{value}` for configuration {name}. {wanted}")
     else:
         raise AssertionError(kind)
