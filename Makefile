@@ -54,6 +54,11 @@ bench: setup tools bench-tools
 bench-scale: setup tools bench-tools
 	@$(BIN)/python -m bench.scale
 
+# The performance tools beside Apache Kafka's own, on one node of either engine.
+.PHONY: bench-perf-tools
+bench-perf-tools: setup
+	@$(BIN)/python -m bench.perf_tools
+
 .PHONY: bench-tools
 bench-tools:
 	@test -e /usr/include/librdkafka/rdkafka.h || { test "$$(id -u)" = 0 && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install librdkafka-dev >/dev/null; } || \
