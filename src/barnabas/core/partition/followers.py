@@ -27,12 +27,10 @@ class Follower:
     def __repr__(self) -> str:
         return f"<{self.id} at {self.end_offset}, caught up at {self.caught_up_ms} ms>"
 
-    def begin_epoch(self, now_ms: int, leader_end_offset: int, *, new_leader: bool, in_sync: bool) -> None:
-        """A leader epoch begins. Of its followers a new leader knows only who is in the ISR; one that leads on keeps what they told (R30)."""
-        self.caught_up_ms = now_ms if in_sync else 0
-        if not new_leader:
-            self._leader_end_offset = leader_end_offset
-            self._fetched_ms = self.caught_up_ms
+    def begin_epoch(self, now_ms: int, leader_end_offset: int, *, in_sync: bool) -> None:
+        """A leader epoch begins. Whoever is in the ISR is taken for caught up; what it told under this leader stays (R30)."""
+        self.caught_up_ms = self._fetched_ms = now_ms if in_sync else 0
+        self._leader_end_offset = leader_end_offset
 
     def fetched(self, offset: int, start_offset: int, now_ms: int, leader_end_offset: int, broker_epoch: int) -> None:
         """It asks for records from `offset` on, so it has those before. Whoever has now what the leader had at its last fetch was caught up then."""
