@@ -11,6 +11,7 @@ from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.fetch import FetchRequest
 from barnabas.wire.messages.produce import ProduceRequest, ProduceResponse
 from barnabas.wire.records.builder import build_batch
+from barnabas.wire.records.compression import Codec
 from barnabas.wire.records.record import Record, decode_records
 from tests.differential.transcript import Client
 
@@ -28,11 +29,15 @@ def frame(request: Message, version: int, correlation: int = 1) -> bytes:
     return encode_request(APIS[request.api_key], version, correlation, "hostile", request)
 
 
-def records(*values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), timestamp: int | None = None) -> bytes:
+def records(*values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), timestamp: int | None = None, codec: Codec = Codec.NONE) -> bytes:
     """One batch of now, or of `timestamp` in ms; `producer` is (id, epoch, base sequence)."""
     timestamp = time_ns() // 1_000_000 if timestamp is None else timestamp
     return build_batch(
-        [Record(timestamp=timestamp, value=value) for value in values], producer_id=producer[0], producer_epoch=producer[1], base_sequence=producer[2]
+        [Record(timestamp=timestamp, value=value) for value in values],
+        codec=codec,
+        producer_id=producer[0],
+        producer_epoch=producer[1],
+        base_sequence=producer[2],
     )
 
 

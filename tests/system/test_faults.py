@@ -23,7 +23,7 @@ from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.delete_records import DeleteRecordsRequest
 from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
-from tests.differential.transcript import Client
+from tests.differential.transcript import Client, Closed
 from tests.system import crash
 from tests.system.requests import create_topics, fetch, frame, put, read_all, records
 
@@ -191,6 +191,88 @@ def test_one_of_two_disks_fails(barnabas_nodes: NodeFactory, scratch: Path, conn
     writer.check(connect(node))
 
 
+@pytest.mark.parametrize("fault", ["read-only", "meta.properties", "partition.metadata"])
+def test_one_of_two_disks_is_bad_at_the_start(barnabas_nodes: NodeFactory, scratch: Path, small_disk: Path, connect: Connect, fault: str) -> None:
+    """As Apache Kafka: the node starts with the other one, and says so. Once repaired, everything is there."""
+    good, bad = scratch / "good", small_disk / "bad"
+    node = barnabas_nodes({**OFTEN, "log.dirs": f"{good},{bad}", "metadata.log.dir": str(good)})
+    create_topics(node.port, "t", partitions=4)
+    writer = Writer(connect(node), "t", 4)
+    assert set(writer.write(3)) == {0}
+    lost = {partition for partition in range(4) if (bad / f"t-{partition}").is_dir()}
+    assert len(lost) == 2
+    node.kill()
+    broken = bad / "meta.properties" if fault == "meta.properties" else bad / f"t-{min(lost)}" / "partition.metadata"
+    content = broken.read_bytes()
+    if fault == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    else:
+        broken.write_text("version=7\n")
+    node.start()
+    assert f"Starting without {bad}, whose partitions are offline" in node.tail()
+    assert "Traceback" not in node.tail(1 << 20)
+    writer.client = client = connect(node)
+    writer.write(1)
+    assert {partition for partition, known in writer.acknowledged.items() if len(known) == 3} == lost
+    rows = client.call(MetadataRequest(topics=[MetadataRequest.Topic(name="t")]), 12).topics[0].partitions
+    assert {row.partition_index for row in rows if row.leader_id < 0 and row.offline_replicas == [1]} == lost
+    dirs = {row.log_dir: row.error_code for row in client.call(DescribeLogDirsRequest(topics=None), 4).results}
+    assert dirs == {str(good): 0, str(bad): Error.KAFKA_STORAGE_ERROR}
+    create_topics(node.port, "t2", partitions=2)
+    assert set(Writer(client, "t2", 2).write(1)) == {0}
+    assert node.stop() == 0
+
+    if fault == "read-only":
+        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    else:
+        broken.write_bytes(content)
+    node.start()
+    writer.client = connect(node)
+    writer.check(writer.client)
+    assert set(writer.write(1)) == {0}
+
+
+def test_no_good_disk_at_the_start(barnabas_nodes: NodeFactory, scratch: Path, small_disk: Path) -> None:
+    """Without the metadata's directory, or with none for data, there is no start, and one line says why."""
+    metadata, data = scratch / "metadata", small_disk / "data"
+    node = barnabas_nodes({"log.dirs": str(data), "metadata.log.dir": str(metadata)})
+    assert node.stop() == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for told in (f"{data}/.lock: Read-only file system", f"{metadata}/meta.properties"):
+        shown = len(node.tail(1 << 20))
+        assert node.spawn().wait(20) == 1
+        said = node.tail(1 << 20)[shown:].strip()
+        assert said.startswith(told), said
+        assert "\n" not in said
+        (metadata / "meta.properties").write_text("version=7\n")
+
+
+def test_files_deleted_under_it(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:
+    """What is open is served all the same. At the segment's end the loss shows: as with Apache Kafka, which finds out when it deletes, the directory is
+    given up. The others lose nothing, and the log goes on after a start."""
+    node = barnabas_nodes({**OFTEN, "log.dirs": str(scratch / "log"), "metadata.log.dir": str(scratch / "metadata")})
+    create_topics(node.port, "t", partitions=2)
+    writer = Writer(connect(node), "t", 2)
+    assert set(writer.write(100)) == {0}
+    for path in (scratch / "log" / "t-0").glob("0*"):
+        path.unlink()
+    writer.check(writer.client)
+    with contextlib.suppress(Closed):
+        writer.write(50)
+    assert node.process is not None
+    assert node.process.wait(10) == 1
+    assert f"{scratch / 'log' / 't-0'}: could not roll to a new segment: No such file" in node.tail()
+    assert "Traceback" not in node.tail(1 << 20)
+    node.process = None
+    node.start()
+    client = connect(node)
+    del writer.acknowledged[0]  # in no file any more
+    writer.check(client)
+    assert put(client, "t", 0, records(b"x")).error_code == 0
+    assert "Traceback" not in node.tail(1 << 20)
+    assert node.stop() == 0
+
+
 def test_a_disk_without_replicas_fails(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:
     """Nothing is on it yet: its loss shows when something should be. New partitions go elsewhere, and the controller gives it no more."""
     good, bad = scratch / "good", scratch / "bad"
@@ -280,7 +362,9 @@ def test_last_disk_fails(barnabas_nodes: NodeFactory, scratch: Path, connect: Co
     shutil.rmtree(scratch / "log", ignore_errors=True)
     (scratch / "gone").rename(scratch / "log")
     node.start()
-    writer.check(connect(node))
+    found, known = read_all(connect(node), "t", 0), writer.acknowledged[0]
+    assert known.items() <= found.items()
+    assert len(found) <= len(known) + 1, "written as the node ended, and not answered any more"
 
 
 def test_stopped_under_load(barnabas_nodes: NodeFactory) -> None:

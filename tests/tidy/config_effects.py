@@ -79,6 +79,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     ),
     f"{NODE}::test_threads_and_backlog": ("num.network.threads", "socket.listen.backlog.size"),
     f"{NODE}::test_recovery_threads": ("num.recovery.threads.per.data.dir",),
+    "tests/system/test_hostile_memory.py::test_halves_of_large_requests": ("queued.max.request.bytes",),
     f"{NODE}::test_socket_buffers": ("socket.send.buffer.bytes", "socket.receive.buffer.bytes"),
     "tests/system/test_hostile.py::test_who_never_reads_is_idle": ("connections.max.idle.ms",),
     f"{NODE}::test_metadata_snapshots_and_segments": (

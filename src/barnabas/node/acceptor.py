@@ -94,14 +94,15 @@ class Acceptor:
                 f"New connections wait on {self.listener.name} until others end: there are as many as max.connections allows.",
             )
 
-    def retry(self) -> None:
-        """There may be a place now for who waits."""
+    def retry(self) -> bool:
+        """There may be a place now for who waits: whether it came in."""
         if self._held is None or time.monotonic() < self._due_s or not self.limits.has_place(self.listener.name):
-            return
+            return False
         accepted, peer = self._held
         self._held = None
         self._admit(accepted, peer)
         self._watch(READ)
+        return True
 
     def _admit(self, accepted: socket, peer: str) -> None:
         if self.limits.add(self.listener.name, peer):

@@ -35,6 +35,7 @@ _SPARE = 4096
 _MOST_REPLIES = 128  # and _LARGE_REPLY: what a client that pipelines but never reads can make a node keep
 _LARGE_REPLY = 16 * 1024
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
+_LARGE_BUFFER = 1 << 20
 _LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
 
 
@@ -50,6 +51,7 @@ class Connection:
         "is_bulky",
         "is_paused",
         "is_placed",
+        "large_since_s",
         "listener",
         "muted",
         "network",
@@ -57,6 +59,7 @@ class Connection:
         "out",
         "peer",
         "produced",
+        "reserved",
         "route_size",
         "routes",
         "socket",
@@ -75,6 +78,8 @@ class Connection:
         self.buffer = bytearray(_FIRST_BUFFER)
         self.view = memoryview(self.buffer)
         self.start = self.end = 0  # the unread part of the buffer
+        self.reserved = 0  # bytes of the node's request memory that the buffer has
+        self.large_since_s = 0.0  # since when a large request has been arriving; 0: none is
         self.out: list[bytes | tuple[LogFile, int, int]] = []  # a tuple: file, position, size of a log segment
         self.muted = False  # a request is being processed
         self.is_paused = False  # there are frames left to serve once the replies so far are taken
@@ -105,6 +110,9 @@ class Connection:
             self.watch(self.events & ~READ)  # what else the client sends stays in its socket
             return
         view = self._room()
+        if view is None:
+            self.watch(self.events & ~READ)  # until `room_again`
+            return
         try:
             received = self.socket.recv_into(view)
         except BlockingIOError:
@@ -119,8 +127,8 @@ class Connection:
         self.active_s = time.monotonic()
         self.process()
 
-    def _room(self) -> memoryview:
-        """The free end of the buffer, after moving or growing it for the frame that is arriving."""
+    def _room(self) -> memoryview | None:
+        """The free end of the buffer, after moving or growing it for the frame that is arriving; None when there is no memory for that now."""
         start, end, capacity = self.start, self.end, len(self.buffer)
         pending = end - start
         if not pending:
@@ -128,13 +136,18 @@ class Connection:
             return self.view
         needed = _SIZE.unpack_from(self.view, start)[0] + 4 if pending >= 4 else _SPARE
         if needed > capacity and pending * 2 > capacity:
-            grown = bytearray(min(needed + _SPARE, max(capacity * 4, KEEP_BUFFER)))
+            size = min(needed + _SPARE, max(capacity * (4 if capacity < _LARGE_BUFFER else 2), KEEP_BUFFER))
+            if size > KEEP_BUFFER and not self.node.network.memory.take(self, size):
+                return None
+            grown = bytearray(size)
             grown[:pending] = self.view[start:end]
             self.buffer, self.view = grown, memoryview(grown)
             self.start, self.end = 0, pending
         elif start and (start + needed > capacity or capacity - end < _SPARE):
             self.view[:pending] = self.view[start:end]
             self.start, self.end = 0, pending
+        if needed > KEEP_BUFFER and not self.large_since_s:
+            self.large_since_s = time.monotonic()
         if needed > KEEP_BUFFER:  # a large frame is read to its end and no further: what follows then needs no move
             return self.view[self.end : max(self.start + needed, self.end + 1)]
         return self.view[self.end :]
@@ -166,6 +179,8 @@ class Connection:
                 self.close()
                 break
             self.start = start + 4 + size
+            if size > KEEP_BUFFER - 4:
+                self.large_since_s = 0.0
             if (
                 0 <= key_version <= _LARGEST_PRODUCE
                 and self.route_size
@@ -182,6 +197,8 @@ class Connection:
             if out and (len(out) > _MOST_REPLIES or len(out[-1]) > _LARGE_REPLY) and not self.muted:
                 self.is_paused = True
                 break
+        if self.reserved and self.node.network.memory.is_short:
+            self.shrink()
         if self.out:
             self.network.unsettled[self] = None
 
@@ -282,12 +299,18 @@ class Connection:
         self.out.clear()
         if self.waiting is not None:
             self.waiting.drop()
+        self.node.network.memory.give_back(self)
         self.network.forget(self)
         self.socket.close()
 
+    def is_slow(self, since_s: float) -> bool:
+        """Whether a large request has been arriving since then, or replies aren't taken."""
+        return 0 < self.large_since_s < since_s or (bool(self.out) and self.active_s < since_s)
+
     def shrink(self) -> None:
-        """Give back a large buffer that isn't in use."""
-        if self.start == self.end and len(self.buffer) > KEEP_BUFFER and not self.muted:
+        """Give back a large buffer that isn't in use; a request that is being served keeps what it needs of it."""
+        if self.start == self.end and len(self.buffer) > KEEP_BUFFER:
             self.buffer = bytearray(_FIRST_BUFFER)
             self.view = memoryview(self.buffer)
             self.start = self.end = 0
+            self.node.network.memory.give_back(self)

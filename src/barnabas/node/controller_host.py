@@ -56,12 +56,11 @@ class LocalBroker:
         self,
         listeners: list[tuple[str, str, int, int]],
         controller_listeners: list[tuple[str, str, int, int]],
-        directories: list[bytes],
         previous_epoch: int,
     ) -> None:
         self.listeners = listeners
         self.controller_listeners = controller_listeners
-        self.directories = directories
+        self.directories: list[bytes] = []  # those that are online once all are loaded
         self.previous_epoch = previous_epoch  # -1 unless every directory was closed cleanly in it (D86)
 
 

@@ -32,7 +32,7 @@ from barnabas.node.router import Router
 from barnabas.node.server import Node
 from barnabas.storage.clean_shutdown import previous_broker_epoch
 from barnabas.storage.directory_lock import DirectoryLock, DirectoryLockedError
-from barnabas.storage.errors import NO_ROOM, StorageError
+from barnabas.storage.errors import FULL, NO_ROOM, StorageError
 from barnabas.storage.log_directory import LogDirectory, LogDirectoryError, require_distinct, require_no_duplicates
 from barnabas.storage.meta_properties import MetaPropertiesEnsemble, MetaPropertiesError
 from barnabas.storage.metadata_snapshot import SnapshotError
@@ -121,25 +121,27 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     ensemble = MetaPropertiesEnsemble.load(dict.fromkeys([*paths, metadata_directory]))
     ensemble.verify_for_start(metadata_directory, None, config.node_id)
     ensemble.complete_directory_ids()
-    ids = {path: properties.directory_id or b"" for path, properties in ensemble.found.items()}
-    cluster_id = next(iter(ensemble.found.values())).cluster_id or ""
+    metadata_id = ensemble.found[metadata_directory].directory_id or b""
+    cluster_id = ensemble.found[metadata_directory].cluster_id or ""
     refuse_second_log(paths, metadata_directory)
-    previous_epoch = previous_broker_epoch(paths)
-    directories = [Directory(LogDirectory(path), ids[path]) for path in paths]
+    failed: dict[str, Exception] = {path: MetaPropertiesError(why) for path, why in ensemble.failed.items()}
+    previous_epoch = previous_broker_epoch(path for path in paths if path not in failed)
+    directories = [_open_directory(path, ensemble, failed) for path in paths]
+    _require_usable(directories, metadata_directory, failed)
+    online = [directory for directory in directories if directory.is_online]
     metadata_lock = None if metadata_directory in paths else DirectoryLock(metadata_directory)
-    require_no_duplicates(entry for directory in directories for entry in directory.files.partitions())
+    require_no_duplicates(entry for directory in online for entry in directory.files.partitions())
 
     node = Node(config, cluster_id, on_stop)
     for warning in config.warnings:
         node.log_warning(warning)
-    for directory in directories:
+    for directory in online:
         for repaired in directory.files.repaired:
             node.log_warning(f"Rebuilt an unreadable checkpoint: {repaired}")
     listeners = _bind(config)
     local = LocalBroker(
         _advertised(config.listeners.advertised, listeners),
         _advertised(config.listeners.advertised_controllers, listeners),
-        [directory.id for directory in directories],
         previous_epoch,
     )
     node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error)
@@ -148,7 +150,7 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     node.producer_ids = ProducerIds(host, config.node_id)
     host.quorum = MetadataLog(
         metadata_directory,
-        Voter(config.node_id, ids[metadata_directory], tuple(Endpoint(name, address, port) for name, address, port, _ in local.controller_listeners)),
+        Voter(config.node_id, metadata_id, tuple(Endpoint(name, address, port) for name, address, port, _ in local.controller_listeners)),
         VoterSet(Voter(voter_id, endpoints=(Endpoint(config.listeners.controllers[0], *place),)) for voter_id, place in config.voters.items()),
         _metadata_settings(config),
         host,
@@ -161,12 +163,17 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     if loaded is not None:
         node.adopt(loaded[1])
     node.replicas.load(node.image)
+    failed.update(node.replicas.failed)
+    _require_usable(directories, metadata_directory, failed)
+    local.directories = [directory.id for directory in directories if directory.is_online]
     for stray in node.replicas.strays:
         node.log_warning(f"{stray} isn't a replica of this cluster; it is kept and not served. Remove it when you don't need it.")
     host.quorum.start()
     node.adopt(host.loader.image)
     unassigned = node.replicas.catch_up(node.image, config.node_id)
     host.begin()
+    for path, error in failed.items():
+        node.log_error(f"Starting without {path}, whose partitions are offline: {_told(error).rstrip('.')}. Repair it, then start the node again.")
     node.network = Network(node, Router())
     node.disk = DiskDuties(node)
     host.run()
@@ -181,6 +188,30 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     where = ", ".join(f"{listener.name}://{listener.host or '0.0.0.0'}:{listener.port}" for listener in listeners)
     node.log_info(f"Kafka Server started: node {config.node_id} of cluster {cluster_id} on {where}, {clock_ms() - began_ms} ms")
     return Running(node, metadata_lock)
+
+
+def _open_directory(path: str, ensemble: MetaPropertiesEnsemble, failed: dict[str, Exception]) -> Directory:
+    """One directory of log.dirs; what is wrong with it goes into `failed`. Raises what isn't its disk's fault, or is want of room."""
+    properties = ensemble.found.get(path)
+    directory_id = (properties.directory_id if properties is not None else None) or b""
+    if path not in failed:
+        try:
+            return Directory(path, LogDirectory(path), directory_id)
+        except DirectoryLockedError:
+            raise
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            failed[path] = error
+    return Directory(path, None, directory_id)
+
+
+def _require_usable(directories: Sequence[Directory], metadata_directory: str, failed: dict[str, Exception]) -> None:
+    """Raise what is wrong when there is no metadata directory, or none for data (D7)."""
+    if metadata_directory in failed:
+        raise failed[metadata_directory]
+    if not any(directory.is_online for directory in directories):
+        raise next(iter(failed.values()))
 
 
 def _bind(config: NodeConfig) -> list[Listener]:

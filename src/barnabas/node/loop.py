@@ -107,6 +107,7 @@ class Loop:
         while self._running:
             self._asleep = True
             timeout = 0.0 if inbox else min(max(0.0, timers[0].due - time.monotonic()), _LONGEST_WAIT_S) if timers else None
+            handler = fn = args = None  # what was done is let go of: requests may be large, and the wait long
             events = poll(timeout)
             self._asleep = False
             for fd, mask in events:

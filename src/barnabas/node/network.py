@@ -14,6 +14,7 @@ from barnabas.node.connection import Connection
 from barnabas.node.connection_limits import ConnectionLimits
 from barnabas.node.handlers.produce import shortcut
 from barnabas.node.loop import READ, Loop
+from barnabas.node.request_memory import RequestMemory, default_limit
 
 if TYPE_CHECKING:
     from socket import socket
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from barnabas.node.server import Node
 
 _IDLE_SWEEP_MS = 30_000
+_LONGEST_WHILE_SHORT_S = 30.0
+_SAVE_AGAIN_S = 0.1
 _MOST_THREADS = 2  # beyond two, threads take turns at the interpreter's lock
 
 
@@ -102,6 +105,19 @@ class NetworkThread(Loop):
         else:
             connection.network.call(connection.network.evict, connection)
 
+    def room_again(self, connection: Connection) -> None:
+        """There may be memory for what a connection sends."""
+        if connection.network is not self:
+            connection.network.call(connection.network.room_again, connection)
+        elif not connection.closed:
+            connection.watch(connection.events | READ)
+
+    def save_memory(self) -> None:
+        """Others wait for memory: take it from those who don't use it."""
+        for connection in list(self.connections.values()):
+            if connection.reserved:
+                connection.shrink()
+
     def close_all(self) -> None:
         """End every connection; what is being sent is sent as far as the client takes it now."""
         for connection in list(self.connections.values()):
@@ -113,7 +129,12 @@ class NetworkThread(Loop):
         """Close connections that neither said nor took anything for connections.max.idle.ms; those whose request is being served don't count."""
         limit_ms = self.node.config.network.connections_max_idle_ms
         now, limit = time.monotonic(), limit_ms / 1000 if limit_ms >= 0 else float("inf")
+        is_short = self.node.network.memory.is_short
         for connection in list(self.connections.values()):
+            if is_short and connection.reserved and connection.is_slow(now - _LONGEST_WHILE_SHORT_S):
+                self.node.warn_seldom("slow requests", f"Closing {connection.peer}: its request takes long, and others wait for the memory.")
+                connection.close()
+                continue
             if now - connection.active_s > min(limit, _IDLE_SWEEP_MS / 1000):
                 connection.shrink()
             if now - connection.active_s > limit and not connection.muted:
@@ -135,6 +156,9 @@ class Network:
             )
             for is_controller in (False, True)
         }
+        most = network.queued_max_request_bytes
+        self.memory = RequestMemory(most if most > 0 else default_limit(network.request_max_bytes), self._save_memory)
+        self._saved_s = 0.0
         self._acceptors: list[Acceptor] = []
         self._leaving: dict[Connection, None] = {}  # told to close, not counted out yet
         self._next = 0
@@ -181,8 +205,22 @@ class Network:
                     one.network.call(one.network.evict, one)
 
     def _admit_waiting(self) -> None:
-        for acceptor in self._acceptors:
-            acceptor.retry()
+        acceptors = self._acceptors
+        for acceptor in list(acceptors):
+            if acceptor.retry():  # it is the last one next time: no listener takes all places that become free
+                acceptors.remove(acceptor)
+                acceptors.append(acceptor)
+
+    def _save_memory(self) -> None:
+        """From any thread."""
+        now_s = time.monotonic()
+        if now_s - self._saved_s > _SAVE_AGAIN_S:
+            self._saved_s = now_s
+            self.node.warn_seldom(
+                "queued.max.request.bytes", f"Large requests wait: those that are being read have taken {self.memory.used} bytes of memory."
+            )
+            for thread in self.threads:
+                thread.call(thread.save_memory)
 
     def thread_for_bulk(self) -> NetworkThread:
         """The threads in turn. On the first thread."""

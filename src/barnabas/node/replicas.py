@@ -16,7 +16,7 @@ from barnabas.core.partition.producers import ProducerStates
 from barnabas.node.call import clock_ms
 from barnabas.node.partition import Partition
 from barnabas.node.side_by_side import side_by_side
-from barnabas.storage.errors import StorageError
+from barnabas.storage.errors import FULL, StorageError
 from barnabas.storage.log import Log
 from barnabas.storage.log_config import LogConfig
 from barnabas.storage.log_directory import bytes_of_log, is_stray, place_partition
@@ -74,18 +74,26 @@ def log_config(settings: TopicSettings, producer_id_expiration_ms: int) -> LogCo
 
 
 class Directory:
-    """A log directory in use. `is_online` turns false when its disk fails, and stays so until the node starts again (D7)."""
+    """A log directory. `is_online` turns false when its disk fails, and stays so until the node starts again (D7); it may have failed at the start already."""
 
-    __slots__ = ("files", "id", "is_online")
+    __slots__ = ("_files", "id", "is_online", "path")
 
-    def __init__(self, files: LogDirectory, directory_id: bytes) -> None:
-        self.files = files
+    def __init__(self, path: str, files: LogDirectory | None, directory_id: bytes) -> None:
+        """`files` is None when it can't be used, `directory_id` empty when it can't be read."""
+        self.path = path
         self.id = directory_id
-        self.is_online = True
+        self.is_online = files is not None
+        self._files = files
 
     @property
-    def path(self) -> str:
-        return self.files.path
+    def files(self) -> LogDirectory:
+        assert self._files is not None, f"{self.path} is offline"
+        return self._files
+
+    def let_go(self) -> None:
+        """Unlock it, without a promise of a clean stop."""
+        if self._files is not None:
+            self._files.close()
 
 
 class Replicas:
@@ -105,6 +113,7 @@ class Replicas:
         self.by_name: dict[str, TopicTable] = {}
         self.by_id: dict[bytes, TopicTable] = {}
         self.strays: list[str] = []
+        self.failed: dict[str, Exception] = {}  # directories that could not be loaded
         self.is_incomplete = False  # a replica could not be made for want of room: `catch_up` tries again
 
     # Looking up
@@ -126,8 +135,29 @@ class Replicas:
     # Start
 
     def load(self, image: MetadataImage) -> None:
-        """Open every log that is on disk. Directories are loaded side by side, and so are logs: recovery waits for disks. Raises what was raised first."""
-        side_by_side(len(self.directories), lambda directory: self._load_directory(directory, image), self.directories)
+        """Open every log that is on disk. Directories are loaded side by side, and so are logs: recovery waits for disks.
+
+        A directory that fails is offline from then on, and why stands in `failed`. Raises what isn't its disk's fault, or is want of room.
+        """
+        online = [directory for directory in self.directories if directory.is_online]
+        side_by_side(len(online), lambda directory: self._load_guarded(directory, image), online)
+
+    def _load_guarded(self, directory: Directory, image: MetadataImage) -> None:
+        try:
+            self._load_directory(directory, image)
+        except (OSError, StorageError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError) and cause.errno in FULL:
+                raise
+            self.failed[directory.path] = error
+            for partition in self.take_offline(directory):
+                partition.log.close_without_sync()
+                self._forget(partition)
+
+    def _forget(self, partition: Partition) -> None:
+        with self._lock:
+            table = {index: other for index, other in self.by_id[partition.topic_id].items() if index != partition.index}
+            self.by_name[partition.topic] = self.by_id[partition.topic_id] = table
 
     def _load_directory(self, directory: Directory, image: MetadataImage) -> None:
         files = directory.files
@@ -324,14 +354,14 @@ class Replicas:
         """A clean stop (M9): every log synced and closed, checkpoints, then the promise. A directory that fails gets no promise (M10)."""
         for directory in self.directories:
             if not directory.is_online:
-                directory.files.close()
+                directory.let_go()
                 continue
             partitions = self.partitions_in(directory.path)
             try:
                 side_by_side(self._config().logs.recovery_threads, _close, partitions)
                 self.write_checkpoints(directory, partitions)
             except (OSError, StorageError):
-                directory.files.close()
+                directory.let_go()
                 continue
             directory.files.close(broker_epoch)
 

@@ -194,6 +194,9 @@ class Node:
             self._warned_ms[subject] = now_ms
             self.log.write(WARN, text)
 
+    def log_error(self, text: str) -> None:
+        self.log.write(ERROR, text)
+
     def log_warning(self, text: str) -> None:
         self.log.write(WARN, text)
 

@@ -16,6 +16,9 @@ from barnabas.wire.types import AS_JAVA, DecodeError, read_length, read_uvarint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOST_ELEMENTS = 200_000
+"""Of all arrays in one request together, and of tagged fields. A frame of 100 MB would have room for fifty million topics."""
+
 
 def compile_decoder(cls: type[Message], version: int) -> Callable[[Any, int, int], tuple[Any, int]]:
     """A function of (buffer, position, end) that returns (message, position behind it). Raises DecodeError; ValueError for an unknown version."""
@@ -27,6 +30,9 @@ class _Decoder(Source):
         self.names |= {"DecodeError": DecodeError, "AS_JAVA": AS_JAVA, "new": object.__new__}
         self.names |= {"uvarint": read_uvarint, "length": read_length, "long_string": _long_string, "unknown": _read_unknown_tags}
         self.run: list[tuple[str, str]] = []  # fixed-size fields not yet written out: (format, target)
+        self.counts = self.cls.__name__.endswith("Request")
+        if self.counts:
+            self.lines.append(f"  left = {MOST_ELEMENTS}")
         self.copies = not self.has_records(self.cls)
         if self.copies:  # slices of bytes become strings and values quicker than views do
             self.lines.append("  if type(b) is not bytes: b = bytes(b)")
@@ -145,6 +151,7 @@ class _Decoder(Source):
         indent += "  "
         size = max(1, self.minimum_size(inner)) if inner is not None else size_of(field.type_name) or (1 if self.flexible else 2)
         add(f"{indent}if n * {size} > e - p: raise DecodeError(f'{field.name} claims {{n}} elements, {{e - p}} bytes are left')")
+        self.count("n", indent)
         if field.type_name == "Uuid":
             add(f"{indent}{target} = [{'b[i:i + 16]' if self.copies else 'bytes(b[i:i + 16])'} for i in range(p, p + n * 16, 16)]; p += n * 16")
             return
@@ -161,11 +168,18 @@ class _Decoder(Source):
             self.sized(element_of(field), item, indent + "  ", nullable=False)
         add(f"{indent}  {items}.append({item})")
 
+    def count(self, elements: str, indent: str) -> None:
+        """Some of a request's fields take many times their bytes as objects: there may be only so many."""
+        if self.counts:
+            self.lines.append(f"{indent}left -= {elements}")
+            self.lines.append(f"{indent}if left < 0: raise DecodeError('more than {MOST_ELEMENTS:,} elements')")
+
     def tags(self, cls: type[Struct], target: str, count: str, indent: str) -> None:
         """Tagged fields, `count` of them (its first byte is read). As in Apache Kafka the size that a known one claims doesn't matter."""
         add = self.lines.append
         add(f"{indent}if {count}:")
         add(f"{indent}  if {count} > 127: {count}, p = length(b, p - 1)")
+        self.count(count, indent + "  ")
         known = sorted((field for field in cls.fields if field.tag is not None), key=tag_of)
         if not known:
             add(f"{indent}  {target}.unknown_tags, p = unknown(b, p, e, {count})")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from barnabas.wire.schema import Message
 
 _REQUEST_START = Struct(">hhih")  # key, version, correlation id, client id's length
+_MOST_TAGS = 1000  # Kafka has none so far; a frame of 100 MB would have room for fifty million
 _MAX_CLIENT_ID_BYTES = 0x7FFF
 _SIZE = Struct(">i")
 _SIZE_AND_CORRELATION = Struct(">ii")
@@ -55,6 +56,8 @@ def read_request_header(buffer: bytes | bytearray | memoryview, flexible: bool) 
 
 def _skip_tags(buffer: bytes | bytearray | memoryview, position: int) -> int:
     count, position = read_length(buffer, position)
+    if count > _MOST_TAGS:
+        raise DecodeError(f"a header with {count} tagged fields; {_MOST_TAGS} are the most")
     for _ in range(count):
         _, position = read_uvarint(buffer, position)
         size, position = read_uvarint(buffer, position)

@@ -31,6 +31,7 @@ class Network:
         "max_connections",
         "max_connections_per_ip",
         "max_connections_per_ip_overrides",
+        "queued_max_request_bytes",
         "quota_window_seconds",
         "quota_windows",
         "receive_buffer_bytes",
@@ -48,6 +49,8 @@ class Network:
         self.receive_buffer_bytes = integer("socket.receive.buffer.bytes")
         """-1: the system's."""
         self.request_max_bytes = integer("socket.request.max.bytes")
+        self.queued_max_request_bytes = integer("queued.max.request.bytes")
+        """Negative: the node's own limit, a share of the machine's memory."""
         self.backlog = integer("socket.listen.backlog.size") if "socket.listen.backlog.size" in values.given else _LEAST_BACKLOG
         """Without a word about it more than Kafka's: who finds the queue full tries again after a second."""
         self.connections_max_idle_ms = integer("connections.max.idle.ms")

@@ -11,7 +11,7 @@ NONE = "none"
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("num.io.threads", NONE, "the network threads do the work themselves"),
     ("background.threads", NONE, "there is no pool of that kind"),
-    ("queued.max.requ", NONE, "requests are not queued between threads"),
+    ("queued.max.requests", NONE, "requests are not queued between threads"),
     ("group.coordinator.threads", NONE, "group coordinators share one thread"),
     ("group.coordinator.background.threads", NONE, "group coordinators share one thread"),
     ("group.coordinator.cached.buffer", NONE, "no buffers are kept between writes"),

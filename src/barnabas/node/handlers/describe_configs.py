@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Result = DescribeConfigsResponse.Result
 _TYPES = (TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP)
+_MOST_ROWS = 200_000  # a kilobyte each
 _UNNAMED = {
     BROKER_LOGGER: "Broker id must not be empty",
     CLIENT_METRICS: "Client metrics subscription name must not be empty",
@@ -45,13 +46,22 @@ _UNNAMED = {
 def handle(request: DescribeConfigsRequest, call: Call) -> DescribeConfigsResponse | None:
     unknown = next((asked for asked in request.resources if asked.resource_type not in _TYPES), None)  # spoils the others' answers too
     results = []
+    answered: set[tuple[int, str, tuple[str, ...] | None]] = set()
+    rows = 0
     for asked in request.resources:
+        same = asked.resource_type, asked.resource_name, None if asked.configuration_keys is None else tuple(asked.configuration_keys)
+        if same in answered:
+            continue
+        answered.add(same)
         result = Result(error_code=0, error_message="", resource_type=asked.resource_type, resource_name=asked.resource_name, configs=[])
         try:
             if unknown is not None:
                 raise ApiError(Error.INVALID_REQUEST, MESSAGES[Error.INVALID_REQUEST])
+            if rows > _MOST_ROWS:
+                raise ApiError(Error.POLICY_VIOLATION, f"More than {_MOST_ROWS} configs are asked for at once; ask for fewer resources in a request.")
             found = _describe(call, asked.resource_type, asked.resource_name, asked.configuration_keys)
             documentation = _documentation(asked.resource_type) if request.include_documentation else {}
+            rows += len(found)
             result.configs = [_row(one, request.include_synonyms, documentation) for one in found]
         except ApiError as error:
             result.error_code, result.error_message = error.error, error.message

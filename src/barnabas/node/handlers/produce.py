@@ -10,7 +10,7 @@ with (a Route) and skips decoding and encoding when it meets the same bytes agai
 from __future__ import annotations
 
 from struct import Struct
-from time import time_ns
+from time import thread_time, time_ns
 from typing import TYPE_CHECKING
 
 from barnabas.node.partition import InvalidBatch, ProducerError
@@ -32,6 +32,7 @@ _ZSTD = 4
 _FIRST_ZSTD = 7
 _FIRST_LOG_START = 5
 _MOST_ROUTES = 1024
+_LONGEST_S = 1.0  # of its thread's time: a batch of a few kilobytes may inflate to 128 MiB, and a request have thousands
 _BULK = 32 * 1024
 _RESULT = Struct(">hqqq")  # error, base offset, log append time, log start offset
 _INT32 = Struct(">i")
@@ -104,6 +105,7 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
     if request.acks not in (-1, 0, 1):
         return _refuse_all(request, Error.INVALID_REQUIRED_ACKS)
     now_ms = call.now_ms
+    until_s = thread_time() + _LONGEST_S
     response = ProduceResponse(responses=[])
     groups: list[tuple[Row, WriteGroup]] = []
     for topic in request.topic_data:
@@ -113,6 +115,8 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
             found = call.node.partition_for_produce(topic.topic_id if call.version >= _TOPIC_IDS else topic.name, data.index, call.client_id)
             if isinstance(found, Error):
                 row.error_code = found
+            elif thread_time() > until_s:
+                row.error_code, row.error_message = Error.REQUEST_TIMED_OUT, "the batches before this one took too long"
             else:
                 group = _append(found, data.records, row, request, call.version, now_ms)
                 if group is not None:
