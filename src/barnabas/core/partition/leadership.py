@@ -63,7 +63,6 @@ class Leadership:
     """
 
     __slots__ = (
-        "_begun",
         "_proposal",
         "broker_id",
         "epoch_start_offset",
@@ -84,7 +83,6 @@ class Leadership:
         self.leader_epoch = self.partition_epoch = -1
         self.epoch_start_offset = UNKNOWN_OFFSET
         self._proposal: Proposal | None = None
-        self._begun = False
 
     # What the metadata says
 
@@ -103,10 +101,9 @@ class Leadership:
         is_new = registration.leader_epoch > self.leader_epoch
         if is_new:
             for follower in self.followers.values():
-                follower.begin_epoch(now_ms, end_offset, new_leader=not self._begun, in_sync=follower.id in self.isr)
+                follower.begin_epoch(now_ms, end_offset, in_sync=follower.id in self.isr)
             self.leader_epoch, self.epoch_start_offset = registration.leader_epoch, end_offset
         self.partition_epoch = registration.partition_epoch
-        self._begun = True
         return is_new
 
     # What followers ask
