@@ -54,6 +54,12 @@ bench: setup tools bench-tools
 bench-scale: setup tools bench-tools
 	@$(BIN)/python -m bench.scale
 
+# What single parts cost: messages beside the kio package; validation of batches, native and in Python.
+.PHONY: bench-parts
+bench-parts: setup
+	@$(BIN)/python -m bench.codec | tee bench/CODEC.txt
+	@$(BIN)/python -m bench.records | tee bench/RECORDS.txt
+
 # The performance tools beside Apache Kafka's own, on one node of either engine.
 .PHONY: bench-perf-tools
 bench-perf-tools: setup
