@@ -10,7 +10,11 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from barnabas.cli.kafka.console_consumer import consumer_settings
+from barnabas.cli.kafka.console_producer import producer_settings
+from barnabas.cli.kafka.session import ConfigException
 from barnabas.core.configs.definitions.broker import BROKER, update_mode
+from barnabas.core.configs.definitions.clients import CONSUMER, PRODUCER
 from barnabas.core.configs.definitions.row import CHECK, DEFAULT, TYPE
 from barnabas.core.configs.synonyms import listener_base
 from barnabas.core.configs.topic_settings import ROWS as TOPIC
@@ -19,12 +23,15 @@ from barnabas.node.config.node_config import Given, InvalidNodeConfig, node_conf
 from tests.seeds.rows import HERE, Row, of, read
 
 if TYPE_CHECKING:
-    from barnabas.core.configs.definitions.row import Row as Definition
+    from barnabas.core.configs.definitions.clients import CONSUMER, PRODUCER
+from barnabas.core.configs.definitions.row import Row as Definition
 
 # Keys that aren't in the table of a broker, because something else of the broker reads them.
 READ_BY_THE_AUTHORIZER = "super.users"
 NAMED_BY_A_PROPERTY_OF_THE_JVM = "jaas-section-KafkaServer"
 
+# Of what a key allows, forms that the documents don't use.
+ALSO = {"auto.offset.reset": ("latest", "none", "by_duration:PT1H")}
 _MECHANISM = re.compile(r"^(?:plain|gssapi|oauthbearer|scram-sha-\d+)\.")
 
 BASE = {
@@ -38,8 +45,17 @@ BASE = {
 
 
 def walked() -> list[Row]:
-    """The rows that this walker answers for: keys of nodes and topics."""
-    return [row for row in of("configs") if row["scope"] in ("broker", "topic")]
+    """The rows that this walker answers for: keys of nodes and topics, and those of clients that our tools act by."""
+    return [row for row in of("configs") if row["scope"] in ("broker", "topic") or row["key"] in tools_keys().get(row["scope"], ())]
+
+
+@cache
+def tools_keys() -> dict[str, set[str]]:
+    """Kind of client -> the keys that docs/tools.md says its tools act by."""
+    text = (HERE.parents[1] / "docs" / "tools.md").read_text()
+    named = {kind: set(keys.split()) for kind, keys in re.findall(r"^- (everywhere|producer|consumer): `([^`]+)`", text, re.MULTILINE)}
+    everywhere = {key for key in named.pop("everywhere") if key in CONSUMER and not key.startswith("security.")}
+    return {kind: keys | everywhere for kind, keys in named.items()}
 
 
 def values(row: Row) -> list[str]:
@@ -57,7 +73,7 @@ def as_text(value: object) -> str:
 
 
 def definition(row: Row) -> Definition | None:
-    table = BROKER if row["scope"] == "broker" else TOPIC
+    table = {"broker": BROKER, "topic": TOPIC, "producer": PRODUCER, "consumer": CONSUMER}[row["scope"]]
     return table.get(listener_base(row["key"]) or row["key"])
 
 
@@ -101,7 +117,12 @@ def _allowed(ours: Definition) -> str:
         return f"[{', '.join(map(str, operands[2:]))}]" if operands[2:] else "non-empty list"
     if kind == "one of":
         return f"[{', '.join(map(str, operands))}]"
-    return {"non-null": "non-null string", "non-empty": "non-empty string", "voters": "non-empty list"}.get(str(kind), str(kind))
+    return {
+        "non-null": "non-null string",
+        "non-empty": "non-empty string",
+        "voters": "non-empty list",
+        "consumer offset reset": "[latest, earliest, none, by_duration:PnDTnHnMn.nS]",
+    }.get(str(kind), str(kind))
 
 
 class Reading:
@@ -146,6 +167,8 @@ def _around(key: str, value: str) -> dict[str, str]:
 def unmet(row: Row) -> list[str]:
     """Why a row isn't met: where the tables differ, what a node says to the documents' values, and what the documentation leaves open."""
     found = disagreements(row)
+    if row["scope"] in ("producer", "consumer"):
+        return found + [problem for value in (*values(row), *ALSO.get(row["key"], ())) for problem in refused_by_tools(row, value)]
     if row["scope"] == "topic":
         return found + undocumented(row)
     if row["verdict"] == "warn":
@@ -161,6 +184,18 @@ def unmet(row: Row) -> list[str]:
         elif not problems or not all(re.search(wanted, problem) for problem in problems):
             found.append(f"{value} is said to be refused with {wanted}, and is answered with {problems or 'nothing'}: take it out of refused_yet")
     return found + undocumented(row)
+
+
+def refused_by_tools(row: Row, value: str) -> list[str]:
+    properties = {row["key"]: value}
+    try:
+        if row["scope"] == "producer":
+            producer_settings(properties)
+        else:
+            consumer_settings(properties, "a-group")
+    except ConfigException as refused:
+        return [str(refused)]
+    return []
 
 
 def refused_yet(row: Row, value: str) -> str | None:

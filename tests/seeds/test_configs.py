@@ -1,4 +1,5 @@
 """Every configuration row of nodes and topics: against the tables of keys, against server.properties as a node reads it, and by kafka-configs on a running node.
+Those of producers and consumers that our tools act by: against the tables, and by the tools.
 
 A row that waits is tried too, and must not be met: whoever brings its capability takes it out of waiting.yaml.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 WALKED = [row for row in configs.walked() if row.id not in rows.bound()]
 MET = [row for row in WALKED if row.id not in rows.waiting()]
 TOPIC = [row for row in MET if row["scope"] == "topic"]
+CLIENTS = [row for row in MET if row["scope"] in ("producer", "consumer")]
 BROKER = [row for row in MET if row["scope"] == "broker" and row["verdict"] == "accept" and configs.definition(row)]
 # A node reads keys and certificates when these are set; their rows' live half comes with what they wait for.
 READS_FILES = re.compile(r"^(ssl|sasl)\.|listener")
@@ -101,3 +103,27 @@ def test_broker_by_the_tool(row: Row, place: Place) -> None:
         else:
             assert removed.status == 0, removed
             assert f"  {key}=" not in described(place, entity)
+
+
+@pytest.fixture(scope="module")
+def written(place: Place) -> str:
+    """A topic with a record in it."""
+    assert run("kafka-console-producer --bootstrap-server kafka1:9092 --topic written", place, "a record\n").status == 0
+    return "written"
+
+
+@pytest.mark.parametrize("row", CLIENTS, ids=by_id)
+def test_client_by_the_tool(row: Row, place: Place, written: str) -> None:
+    """With each of the documents' values a record goes in, or comes out to a group of its own."""
+    for value in configs.values(row):
+        setting = f"--bootstrap-server kafka1:9092 --command-property {row['key']}={value}"
+        if row["scope"] == "producer":
+            offsets = f"kafka-get-offsets --bootstrap-server kafka1:9092 --topic {row.id}"
+            before = run(offsets, place).output
+            assert run(f"kafka-console-producer {setting} --topic {row.id}", place, "a record\n") == Outcome(0, "", "")
+            assert run(offsets, place).output != before
+        else:
+            begin = "" if row["key"] == "auto.offset.reset" else "--from-beginning"
+            group = "" if row["key"] == "group.id" else f"--group {row.id}-{value}"
+            done = run(f"kafka-console-consumer {setting} {begin} {group} --topic {written} --max-messages 1 --timeout-ms 30000", place)
+            assert (done.status, done.output) == (0, "a record\n"), done
