@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from barnabas.core.fetch_sessions import MOST_PARTITIONS
 from barnabas.wire.decoder import MOST_ELEMENTS
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
+from barnabas.wire.messages.fetch import FetchRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.produce import ProduceRequest
@@ -20,7 +23,7 @@ from barnabas.wire.records.compression import Codec
 from barnabas.wire.types import write_uvarint
 from tests.differential.transcript import Client, Closed
 from tests.system.hostile import resident_bytes
-from tests.system.requests import create_topics, frame, produce, put, read_all, records
+from tests.system.requests import Partition, create_topics, frame, produce, put, read_all, records
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -127,6 +130,61 @@ def test_bombs(barnabas_nodes: NodeFactory) -> None:
         assert put(client, "u", 0, records(b"x")).error_code == 0
     assert peak_bytes(node) - before < 400 * MB
     assert resident_bytes(node) - before < 60 * MB
+
+
+def wanted(partitions: range | list[int], *, session: bool, wait_ms: int = 0) -> bytes:
+    topics = [FetchRequest.Topic(topic="t", partitions=[Partition(partition=index, fetch_offset=0, partition_max_bytes=1) for index in partitions])]
+    request = FetchRequest(max_wait_ms=wait_ms, min_bytes=1, max_bytes=1, session_epoch=0 if session else -1, session_id=0, topics=topics)
+    return frame(request, 11)
+
+
+def test_fetch_sessions(barnabas_nodes: NodeFactory) -> None:
+    """Partitions that sessions remember, which needn't exist: beyond so many of all sessions together a client gets none, and can do without."""
+    node = barnabas_nodes()
+    create_topics(node.port, "t")
+
+    def session_id(count: int) -> int:
+        with clients(node, 1) as (client,):
+            client.send(wanted(range(count), session=True))
+            return int(struct.unpack_from(">i", client.read_frame(), 10)[0])
+
+    size = 130_000
+    assert session_id(size) > 0
+    assert session_id(size) == 0
+    assert session_id(MOST_PARTITIONS - size) > 0
+    assert session_id(1) == 0
+    assert resident_bytes(node) < 250 * MB
+
+
+def test_fetches_of_very_many_partitions(barnabas_nodes: NodeFactory) -> None:
+    """One partition named again and again: such fetches wait for records as any other, but not many of them at a time."""
+    node = barnabas_nodes()
+    create_topics(node.port, "t")
+    request = wanted([0] * 130_000, session=False, wait_ms=60_000)
+    with clients(node, 3) as (first, second, third):
+        for one in (first, second):
+            one.send(request)
+        second.read_frame()
+        first.socket.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            first.read_frame()
+        first.close()
+        first.socket = socket.create_connection(("127.0.0.1", node.port))
+
+        def waits() -> bool:
+            """As soon as the first one's place is free."""
+            third.send(request)
+            third.socket.settimeout(1)
+            try:
+                third.read_frame()
+            except TimeoutError:
+                return True
+            return False
+
+        wait_until(waits, 20)
+    assert peak_bytes(node) < 400 * MB
+    with clients(node, 1) as (client,):
+        assert put(client, "t", 0, records(b"x")).error_code == 0
 
 
 def test_halves_of_large_requests(barnabas_nodes: NodeFactory) -> None:

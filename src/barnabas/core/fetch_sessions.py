@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 INITIAL_EPOCH = 0
 FINAL_EPOCH = -1
+MOST_PARTITIONS = 250_000
+"""Of all sessions together: each takes some 300 bytes, and a client can name any number that don't exist."""
 _MAX_EPOCH = 0x7FFFFFFF
 
 TopicKey = str | bytes  # a name before Fetch 13, an id from then on
@@ -84,22 +86,25 @@ class SessionCache:
         self.eviction_ms = eviction_ms
         self._new_id = new_id
         self.sessions: dict[int, FetchSession] = {}  # least recently used first
+        self.partitions = 0
 
-    def create(self, partitions: Iterable[FetchPartition], by_id: bool, now_ms: int) -> FetchSession | None:
+    def create(self, partitions: Sequence[FetchPartition], by_id: bool, now_ms: int) -> FetchSession | None:
         """A session for what a full request asked, or None."""
-        if len(self.sessions) >= self.slots and not self._evict(now_ms):
-            return None
+        while len(self.sessions) >= self.slots or self.partitions + len(partitions) > MOST_PARTITIONS:
+            if not self._evict(now_ms):
+                return None
         session_id = self._new_id()
         while session_id in self.sessions or session_id == 0:
             session_id = self._new_id()
         session = self.sessions[session_id] = FetchSession(session_id, partitions, by_id, now_ms)
+        self.partitions += len(session.partitions)
         return session
 
     def _evict(self, now_ms: int) -> bool:
         oldest = next(iter(self.sessions.values()), None)
         if oldest is None or now_ms - oldest.used_ms < self.eviction_ms:
             return False
-        del self.sessions[oldest.id]
+        self.remove(oldest.id)
         return True
 
     def use(self, session_id: int, epoch: int, by_id: bool, now_ms: int) -> FetchSession | Error:
@@ -117,5 +122,15 @@ class SessionCache:
         self.sessions[session_id] = session
         return session
 
+    def update(self, session: FetchSession, changed: Iterable[FetchPartition], forgotten: Iterable[PartitionKey]) -> None:
+        """What an incremental request changes. A session that grows beyond all bounds ends with this request."""
+        before = len(session.partitions)
+        session.update(changed, forgotten)
+        self.partitions += len(session.partitions) - before
+        if not session.partitions or self.partitions > MOST_PARTITIONS:
+            self.remove(session.id)
+
     def remove(self, session_id: int) -> None:
-        self.sessions.pop(session_id, None)
+        gone = self.sessions.pop(session_id, None)
+        if gone is not None:
+            self.partitions -= len(gone.partitions)

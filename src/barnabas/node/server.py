@@ -9,7 +9,7 @@ import os
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from barnabas.core.fetch_sessions import SessionCache
+from barnabas.core.fetch_sessions import MOST_PARTITIONS, SessionCache
 from barnabas.core.metadata.image import BROKER, EMPTY, TOPIC
 from barnabas.node.auto_topics import AutoTopics
 from barnabas.node.call import clock_ms
@@ -59,6 +59,7 @@ class Node:
         self.fetch_sessions = SessionCache(
             config.replication.fetch_session_slots, _SESSION_EVICTION_MS, lambda: int.from_bytes(os.urandom(4), "big") & 0x7FFFFFFF
         )
+        self._parked = 0
         self.auto_topics = AutoTopics(self)
         self.all_topics: AllTopics | None = None
         self._settings: dict[str, TopicSettings] = {}
@@ -110,6 +111,14 @@ class Node:
         if found is None:
             found = self._settings[topic] = self.config.topic_settings(self.image.config(TOPIC, topic))
         return found
+
+    def park(self, partitions: int) -> bool:
+        """Whether a fetch of so many partitions may wait; negative: it waits no longer. Those who wait keep all that they asked for."""
+        with self.fetch_sessions_lock:
+            if self._parked + partitions > MOST_PARTITIONS:
+                return False
+            self._parked += partitions
+            return True
 
     # The cluster
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TOPIC_IDS = 13
 _UNKNOWN = (Error.UNKNOWN_TOPIC_OR_PARTITION, Error.UNKNOWN_TOPIC_ID, Error.INCONSISTENT_TOPIC_ID)
+_MANY = 1000  # partitions of one fetch
 _ERRORS_WITH_LEADER = (Error.NOT_LEADER_OR_FOLLOWER, Error.FENCED_LEADER_EPOCH)
 
 
@@ -38,6 +39,7 @@ def handle(request: FetchRequest, call: Call) -> None:
         for topic in request.topics
         for p in topic.partitions
     ]
+    request.topics = []  # it may wait for long, and they may be many
     node = call.node
     session: FetchSession | None = None
     full = request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH)
@@ -52,12 +54,11 @@ def handle(request: FetchRequest, call: Call) -> None:
                 _send(call, encode_fetch_response(call.version, call.correlation_id, used, 0, []))
                 return
             forgotten = [(topic.topic_id if by_id else topic.topic, index) for topic in request.forgotten_topics_data for index in topic.partitions]
-            used.update(wanted, forgotten)
+            node.fetch_sessions.update(used, wanted, forgotten)
             if used.partitions:
                 session = used
                 wanted = list(used.partitions.values())
             else:
-                node.fetch_sessions.remove(used.id)
                 full = True
     Fetch(request, call, session, wanted, incremental=not full).start()
 
@@ -92,6 +93,10 @@ class Fetch:
             if not size or self._in_memory(found):
                 self._answer(found)
                 self.call.connection.muted = False
+            return
+        if len(self.wanted) > _MANY and not self.call.node.park(len(self.wanted)):
+            self._answer(found)
+            self.call.connection.muted = False
             return
         connection = self.call.connection
         connection.waiting = self
@@ -153,6 +158,8 @@ class Fetch:
         self.is_done = True
         if self.timer is not None:
             self.timer.cancel()
+            if len(self.wanted) > _MANY:
+                self.call.node.park(-len(self.wanted))
         for partition in self._partitions():
             partition.remove_waiter(self)
 
