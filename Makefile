@@ -70,25 +70,12 @@ bench-tools:
 	@test -e /usr/include/librdkafka/rdkafka.h || { test "$$(id -u)" = 0 && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install librdkafka-dev >/dev/null; } || \
 	{ echo "The benchmark needs this Debian package: apt-get install librdkafka-dev"; exit 1; }
 
-# Longer than a test may take: kill -9 under load again and again.
+# Longer than a test may take: hostile inputs, kill -9 under load, slow clients. Shorter: make soak INPUTS=100000 KILLS=20 SECONDS=60.
+INPUTS ?= 1000000
+KILLS ?= 100
+SECONDS ?= 3600
 soak: setup tools
-	@$(BIN)/python -m pytest tests/soak --timeout 3600
-
-# Other people's test suites against a node of ours. One of them: make suites SUITE=librdkafka. OPTIONS="--only PATTERN", "--waiting", "--keep DIR".
-.PHONY: suites suite-tools
-suites: setup tools suite-tools
-	@$(BIN)/python -m tests.clients.suites $(OPTIONS) $(SUITE)
-
-# librdkafka's own tests are built from source.
-suite-tools:
-	@missing=""; \
-	command -v npm >/dev/null || missing="$$missing npm"; \
-	command -v c++ >/dev/null || missing="$$missing g++"; \
-	for library in openssl/ssl.h:libssl-dev zlib.h:zlib1g-dev zstd.h:libzstd-dev; do \
-		echo "#include <$${library%:*}>" | cc -E - >/dev/null 2>&1 || missing="$$missing $${library#*:}"; \
-	done; \
-	test -z "$$missing" || { test "$$(id -u)" = 0 && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install $$missing >/dev/null; } || \
-	{ echo "librdkafka's tests need these Debian packages: apt-get install$$missing"; exit 1; }
+	@INPUTS=$(INPUTS) KILLS=$(KILLS) SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/soak --timeout 36000 -s
 
 clean:
 	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -35,7 +35,7 @@ GROUPS = ("g1", "g2", "")
 LAST = 0x7ABCDEF  # the correlation id behind which nothing is to come
 _TOGETHER = 5
 _LONGEST_WAIT_MS = 20
-_MOST_RESIDENT = 80 << 20
+MOST_RESIDENT = 80 << 20
 _WAITS = {"max_wait_ms", "session_timeout_ms", "rebalance_timeout_ms", "timeout_ms"}
 
 
@@ -177,7 +177,7 @@ def fuzz(node: Node, *, seed: int, count: int, damaged: bool, listener: int = BR
     assert put(client, "after", 0, records(b"sound")).error_code == 0
     assert read_all(client, "after", 0) == {0: b"sound"}
     client.close()
-    assert resident_bytes(node) < _MOST_RESIDENT
+    assert resident_bytes(node) < MOST_RESIDENT
     assert node.stop() == 0
 
 

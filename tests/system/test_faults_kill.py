@@ -39,6 +39,27 @@ class Witness:
         self.errors: set[int] = set()
         self.threads = [threading.Thread(target=self.write), *(threading.Thread(target=self.commit, args=(group,)) for group in range(GROUPS))]
 
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def end(self) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(10)
+
+    def check(self) -> None:
+        """What was acknowledged is there, nothing twice, and groups are where they last committed."""
+        assert not self.errors
+        for group in range(GROUPS):
+            assert self.committed[group] <= self.fetched(group) <= self.tried[group]
+        with contextlib.closing(Client(self.node.port)) as client:
+            found = read_all(client, "t", 0)
+        assert list(found) == list(range(len(found)))
+        assert all(found[offset] == value for offset, value in self.written)
+        assert len(set(found.values())) == len(found), "something is there twice"
+        assert "Traceback" not in self.node.tail(1 << 20)
+
     def write(self) -> None:
         number = 0
         for client in self.clients():
@@ -97,8 +118,7 @@ def test_kill_with_groups(barnabas_nodes: NodeFactory) -> None:
     with contextlib.closing(Client(node.port)) as client:
         client.call(FindCoordinatorRequest(key_type=0, coordinator_keys=["g0"]), 4)
     witness, random = Witness(node), Random(5)
-    for thread in witness.threads:
-        thread.start()
+    witness.start()
     try:
         for _ in range(KILLS):
             before = min(witness.committed)
@@ -109,15 +129,5 @@ def test_kill_with_groups(barnabas_nodes: NodeFactory) -> None:
             node.kill()
             node.start()
     finally:
-        witness.stop.set()
-        for thread in witness.threads:
-            thread.join(10)
-    assert not witness.errors
-    for group in range(GROUPS):
-        assert witness.committed[group] <= witness.fetched(group) <= witness.tried[group]
-    with contextlib.closing(Client(node.port)) as client:
-        found = read_all(client, "t", 0)
-    assert list(found) == list(range(len(found)))
-    assert all(found[offset] == value for offset, value in witness.written)
-    assert len(set(found.values())) == len(found), "something is there twice"
-    assert "Traceback" not in node.tail(1 << 20)
+        witness.end()
+    witness.check()
