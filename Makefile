@@ -77,5 +77,13 @@ SECONDS ?= 3600
 soak: setup tools
 	@INPUTS=$(INPUTS) KILLS=$(KILLS) SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/soak --timeout 36000 -s
 
+# Simulated clusters in which everything goes wrong: SEEDS=17, SEEDS=0-999, or new ones until it is interrupted. And whether it finds planted bugs.
+.PHONY: simulate simulate-mutants
+simulate: setup
+	@$(BIN)/python -m tests.simulation.quorum $(SEEDS)
+
+simulate-mutants: setup
+	@$(BIN)/python -m pytest tests/simulation -k finds
+
 clean:
 	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

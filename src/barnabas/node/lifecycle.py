@@ -157,6 +157,7 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
         host.loop,
         clock_ms,
         node.on_loop_error,
+        cluster_id=node.cluster_id,
     )
     host.quorum.on_snapshot_failure = lambda error: node.log_warning(f"A snapshot of the metadata could not be written: {error}")
     loaded = host.loader.publish()

@@ -15,25 +15,28 @@ from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
 from barnabas.core.quorum.events import (
     AppendControl,
+    Appended,
     BecameLeader,
-    Effect,
     Election,
-    Fetched,
     Flushed,
     HighWatermark,
+    LogStartMoved,
     LostLeadership,
     Persist,
     RaiseKRaftVersion,
+    SnapshotTaken,
     Start,
     Stop,
+    Tick,
 )
-from barnabas.core.quorum.follower_position import Diverging, LogView, NeedsSnapshot, judge_position
+from barnabas.core.quorum.log_shape import TOPIC_ID, LogShape
+from barnabas.core.quorum.peers import FOREVER
 from barnabas.core.quorum.quorum import Quorum
 from barnabas.core.quorum.voters import ControlHistory, Voter, VoterSet
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import MetadataBatch, control_batch, data_batches, decode_batch, decode_control, idle_run
 from barnabas.node.metadata_snapshots import MetadataSnapshots, SnapshotRules
-from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused
+from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused, require_lone_voter
 from barnabas.storage.atomic_file import sync_directory
 from barnabas.storage.checkpoint_file import LEADER_EPOCH, write_leader_epochs
 from barnabas.storage.errors import StorageError
@@ -49,12 +52,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from barnabas.core.metadata.image import MetadataImage
+    from barnabas.core.quorum.events import Effect, Event
     from barnabas.core.quorum.quorum import QuorumDescription
+    from barnabas.node.loop import Timer
     from barnabas.node.metadata_listener import MetadataListener
     from barnabas.storage.metadata_snapshot import SnapshotId
     from barnabas.wire.schema import Message
 
-TOPIC_ID = bytes(15) + b"\x01"
 READ_BYTES = 8 * 1024 * 1024
 CLEAN_INTERVAL_MS = 60_000
 NEVER_EXPIRES_MS = (1 << 31) - 1
@@ -71,18 +75,21 @@ class MetadataLog:
 
     __slots__ = (
         "_appended",
+        "_armed_ms",
         "_clock_ms",
         "_disk",
         "_epochs",
         "_is_closed",
         "_listener",
+        "_local",
         "_log",
         "_loop",
         "_on_failure",
         "_synced_segment",
         "_syncing",
+        "_timer",
         "directory",
-        "on_change",
+        "on_reply",
         "on_snapshot_failure",
         "quorum",
         "snapshots",
@@ -98,6 +105,8 @@ class MetadataLog:
         loop: Loop,
         clock_ms: Callable[[], int],
         on_failure: Callable[[BaseException], object],
+        *,
+        cluster_id: str = "",
     ) -> None:
         """Open and load. `metadata_directory`: of metadata.log.dir, locked by the caller; `local`: node id, directory.id, controller endpoints;
         `static_voters`: of controller.quorum.voters, empty without; `loop`: the control thread's; `on_failure`: the disk failed, the node must stop.
@@ -105,12 +114,15 @@ class MetadataLog:
         Raises MetadataLogRefused, SnapshotError, QuorumStateError, StorageError, OSError, and what the listener's replay raises.
         """
         self.directory = os.path.join(metadata_directory, DIRECTORY)
+        self._local = local
         self._listener = listener
         self._loop = loop
+        self._armed_ms = FOREVER
+        self._timer: Timer | None = None
         self._clock_ms = clock_ms
         self._on_failure = on_failure
-        self.on_change: Callable[[], object] | None = None
-        """May be set: told when the log grew or committed, after the listener."""
+        self.on_reply: Callable[[Effect], object] | None = None
+        """May be set: takes the answers to `Request` events, each a Reply."""
         self.on_snapshot_failure = on_failure
         """May be set: a failed snapshot costs a longer start, not the node; it is tried again when the next one is due."""
         self._disk: Loop | None = None
@@ -129,11 +141,10 @@ class MetadataLog:
             self.snapshots.forget_before(latest, now_ms)
         history = ControlHistory(static_voters)
         self._load(history)
-        if latest is not None and self._log.end_offset == latest.offset:
-            last_epoch = max(last_epoch, latest.epoch)
         stored = read_quorum_state(self.directory)
         election = None if stored is None else Election(stored.leader_epoch, stored.leader_id, stored.voted_id, stored.voted_directory_id)
-        self.quorum = Quorum(local, history, election, self._log.end_offset, last_epoch)
+        shape = LogShape(self._log.end_offset, self._epochs.entries, start_offset=self._log.start_offset, snapshots=self.snapshots.ids)
+        self.quorum = Quorum(local, history, election, shape, cluster_id=cluster_id)
 
     def _open(self, settings: MetadataLogSettings, now_ms: int) -> Log:
         """Always as after a crash: every segment is read and checked (D24)."""
@@ -215,7 +226,8 @@ class MetadataLog:
 
         Raises QuorumRefused, StorageError, OSError.
         """
-        self._do(self.quorum.step(Start(), self._clock_ms()))
+        require_lone_voter(self._local, self.quorum.voters)
+        self.happen(Start())
         self._sync_and_commit()
         end_offset = self._log.end_offset
         self._listener.leading(self.quorum.epoch)
@@ -227,10 +239,11 @@ class MetadataLog:
 
         Raises TooManyRecords (nothing happened), StorageError (the node must stop, unless it isn't `offline`: then nothing happened).
         """
-        if self._is_closed or self.quorum.leader_id < 0:
+        if self._is_closed or not self.quorum.is_leader:
             raise ValueError("append to the metadata log without being its leader")
         made = data_batches(records, version_of, self._log.end_offset, self.quorum.epoch, self._clock_ms(), is_atomic=is_atomic)
         self._write(made)
+        self.happen(Appended(tuple((batch.base_offset, batch.last_offset + 1, batch.epoch) for _, batch in made)))
         return self._log.end_offset - 1
 
     def _write(self, made: Sequence[tuple[bytes, MetadataBatch]]) -> None:
@@ -239,8 +252,25 @@ class MetadataLog:
             self._appended.append(batch)
             self._listener.appended(batch)
         self._sync()
-        if self.on_change is not None:
-            self.on_change()
+
+    def happen(self, event: Event) -> None:
+        """Tell the quorum, and do what it wants done. On the control thread. Raises QuorumRefused, StorageError, OSError."""
+        self._step(event, self._clock_ms())
+
+    def _step(self, event: Event, now_ms: int) -> None:
+        self._do(self.quorum.step(event, now_ms))
+        deadline_ms = self.quorum.deadline_ms
+        if deadline_ms != self._armed_ms:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._armed_ms = deadline_ms
+            self._timer = None if deadline_ms >= FOREVER else self._loop.call_later(max(deadline_ms - now_ms, 0), self._tick, deadline_ms)
+
+    def _tick(self, deadline_ms: int) -> None:
+        """The time is over, whatever the clock says: it may have been set back."""
+        self._armed_ms, self._timer = FOREVER, None
+        if not self._is_closed:
+            self._step(Tick(), max(deadline_ms, self._clock_ms()))
 
     def _do(self, effects: Iterable[Effect]) -> None:
         """Carry out the quorum's effects in their order."""
@@ -256,13 +286,12 @@ class MetadataLog:
                 path = os.path.join(self.directory, LEADER_EPOCH)
                 write_leader_epochs(path, self._epochs.entries, sync=False)  # `run` makes it durable, off the way of a start
             elif isinstance(effect, AppendControl):
-                data, batch = control_batch(effect.records, self._log.end_offset, effect.epoch, self._clock_ms())
-                for position, control in batch.controls:
-                    self.quorum.history.replay(position, control)
-                self._write([(data, batch)])
-            else:
-                assert isinstance(effect, LostLeadership)
+                self._write([control_batch(effect.records, self._log.end_offset, effect.epoch, self._clock_ms())])
+            elif isinstance(effect, LostLeadership):
                 self._listener.resigned(effect.epoch)
+            else:  # a lone voter sends nothing and fetches nothing, so it is a Reply
+                assert self.on_reply is not None
+                self.on_reply(effect)
 
     def _commit(self, high_watermark: int) -> None:
         done = []
@@ -270,8 +299,6 @@ class MetadataLog:
             done.append(self._appended.popleft())
             self.snapshots.count(done[-1].size_bytes)
         self._listener.committed(high_watermark - 1, done)
-        if self.on_change is not None:
-            self.on_change()
 
     # --- syncing
 
@@ -292,7 +319,7 @@ class MetadataLog:
     def _sync_and_commit(self) -> None:
         """Here and now: at a start and at a stop, when nobody else waits for this thread."""
         self._sync_data()
-        self._do(self.quorum.step(Flushed(self._log.end_offset), self._clock_ms()))
+        self.happen(Flushed(self._log.end_offset))
 
     def _sync_data(self) -> None:
         """Make the log's data durable, and no more: its indexes and epochs are made anew at every start (D24). Raises OSError."""
@@ -310,7 +337,7 @@ class MetadataLog:
             return
         if self._log.end_offset > end_offset:
             self._sync()
-        self._do(self.quorum.step(Flushed(end_offset), self._clock_ms()))
+        self.happen(Flushed(end_offset))
 
     def run(self, no_op_interval_ms: int = 500) -> None:
         """From now on sync on a thread of its own, write no-op records (Q38; 0: none) and clean. On the control thread, or before it runs.
@@ -326,7 +353,7 @@ class MetadataLog:
         self._loop.call_later(CLEAN_INTERVAL_MS, self._clean_again)
 
     def _write_no_op(self, interval_ms: int) -> None:
-        if not self._is_closed and self.quorum.leader_id >= 0:
+        if not self._is_closed and self.quorum.is_leader:
             try:
                 self.append([NoOpRecord()], lambda record: 0)
             except StorageError as error:  # a full disk: this can wait
@@ -360,13 +387,15 @@ class MetadataLog:
         self.snapshots.finished(snapshot_id, error)
         if error is not None:
             self.on_snapshot_failure(error)
+        elif not self._is_closed:
+            self.happen(SnapshotTaken(snapshot_id.epoch, snapshot_id.offset))
 
     def clean(self) -> None:
         """Drop old snapshots and the log's head by the rules of retention; `run` sees to it every minute (D32). Raises OSError, StorageError."""
         high_watermark = self.quorum.high_watermark
         if high_watermark is not None and not self._is_closed:
             self.snapshots.clean(self._log, high_watermark, self._clock_ms())
-            self.quorum.history.forget_before(self._log.start_offset)
+            self.happen(LogStartMoved(self._log.start_offset))
             self._log.remove_deleted_files(self._clock_ms() - self.snapshots.delete_delay_ms)
 
     # --- others
@@ -385,22 +414,7 @@ class MetadataLog:
 
     def raise_kraft_version(self, level: int, *, validate_only: bool = False) -> None:
         """For UpdateFeatures (C36): append the new level, and the voters. Raises QuorumRefused, StorageError."""
-        self._do(self.quorum.step(RaiseKRaftVersion(level, validate_only), self._clock_ms()))
-
-    def fetched(self, replica_id: int, directory_id: bytes, offset: int) -> None:
-        """A replica asked for the log from `offset` on (Q31)."""
-        event = Fetched(replica_id, directory_id, offset, self._log.end_offset)
-        self._do(self.quorum.step(event, self._clock_ms()))
-
-    def judge(self, offset: int, last_epoch: int) -> Diverging | NeedsSnapshot | None:
-        """Whether a replica that has everything before `offset`, the last of it of `last_epoch`, can go on with this log; None: it can (Q39)."""
-        epochs, end_offset = self._epochs, self._log.end_offset
-        latest = self.snapshots.latest
-        last = epochs.latest if epochs.latest >= 0 or latest is None else latest.epoch
-        ids = self.snapshots.ids
-        return judge_position(
-            offset, last_epoch, LogView(self.start_offset, end_offset, max(last, 0), ids, lambda epoch: epochs.end_offset_for(epoch, end_offset))
-        )
+        self.happen(RaiseKRaftVersion(level, validate_only))
 
     def describe(self) -> QuorumDescription | None:
         """For DescribeQuorum; None unless this node leads (Q54)."""
@@ -414,7 +428,7 @@ class MetadataLog:
             self._disk.stop()
             self._disk.join(30)
         self._sync_and_commit()
-        self._do(self.quorum.step(Stop(), self._clock_ms()))
+        self.happen(Stop())
         self._is_closed = True
         self.snapshots.wait()
         self._log.close()

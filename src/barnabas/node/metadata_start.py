@@ -1,6 +1,6 @@
 """Before the metadata log is opened: where it may be, and what a new cluster begins with (D20, D21, D23).
 
-Owns the checks across log directories and the reading of bootstrap.checkpoint as records.
+Owns the checks across log directories and of the voters, and the reading of bootstrap.checkpoint as records.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from barnabas.wire.types import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from barnabas.core.quorum.voters import Voter, VoterSet
     from barnabas.wire.schema import Message
 
 DIRECTORY = "__cluster_metadata-0"
@@ -37,6 +38,29 @@ def bootstrap_records(metadata_directory: str) -> list[Message]:
         return [decode_record(value)[0] for value in values]
     except DecodeError as error:
         raise MetadataLogRefused(f"{os.path.join(metadata_directory, FILE_NAME)}: {error}. Format the directory anew with this release.") from None
+
+
+def require_lone_voter(local: Voter, voters: VoterSet) -> None:
+    """Raise QuorumRefused unless this node is the only voter: `core.quorum` forms any quorum, but the node can't talk to other voters yet."""
+    from barnabas.core.quorum.quorum import QuorumRefused
+    from barnabas.wire.types import ZERO_UUID, uuid_text
+
+    voter = voters.by_id.get(local.id)
+    if not len(voters):
+        raise QuorumRefused(
+            "The metadata log names no voters and controller.quorum.voters is empty: format the node's directories with --standalone, "
+            "or set controller.quorum.voters."
+        )
+    if voter is None or len(voters) > 1:
+        raise QuorumRefused(
+            f"The voters of the metadata quorum are {list(voters.ids)}, this node is {local.id}: Barnabas forms quorums of one "
+            "controller so far. Use Apache Kafka for the controllers, or a quorum of this node alone."
+        )
+    if voter.directory_id not in (ZERO_UUID, local.directory_id):
+        raise QuorumRefused(
+            f"Voter {voter.id} of the metadata log is the directory {uuid_text(voter.directory_id)}, but this node's metadata directory is "
+            f"{uuid_text(local.directory_id)}: put that directory.id back into its meta.properties."
+        )
 
 
 def refuse_second_log(directories: Iterable[str], metadata_directory: str) -> None:

@@ -16,7 +16,7 @@ from barnabas.node.metadata_batches import MetadataBatch
 from barnabas.node.metadata_loader import MetadataLoader
 from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
 from barnabas.node.metadata_snapshots import SnapshotRules
-from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused, bootstrap_records, refuse_second_log
+from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused, bootstrap_records, refuse_second_log, require_lone_voter
 from barnabas.storage.format import FormatOrder, InitialController, format_directories
 from barnabas.storage.meta_properties import read_meta_properties
 from barnabas.storage.metadata_snapshot import BOOTSTRAP, SnapshotError, SnapshotId
@@ -72,7 +72,7 @@ class Host:
         self.failures: list[BaseException] = []
         self.now_ms = 1_000_000
         arguments = (self.listener, self.loop, lambda: self.now_ms, self.failed)
-        self.log = MetadataLog(str(directory), LOCAL, static or VoterSet(), settings or MetadataLogSettings(), *arguments)
+        self.log = MetadataLog(str(directory), LOCAL, static or VoterSet(), settings or MetadataLogSettings(), *arguments, cluster_id="c")
         if start:
             self.log.start()
             self.loop.start()
@@ -279,6 +279,20 @@ def test_refusals_name_the_reason(tmp_path: Path) -> None:
         refuse_second_log([str(tmp_path), "/elsewhere"], "/elsewhere")
     with pytest.raises(QuorumRefused, match="format"):
         Host(tmp_path / "new" if (tmp_path / "new").mkdir() is None else tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("voters", "problem"),
+    [
+        ([], "format"),
+        ([Voter(1), Voter(2), Voter(3)], r"\[1, 2, 3\]"),
+        ([Voter(2)], "this node is 1"),
+        ([Voter(1, b"x" * 16)], r"directory\.id"),
+    ],
+)
+def test_other_quorums_are_refused_with_the_reason(voters: list[Voter], problem: str) -> None:
+    with pytest.raises(QuorumRefused, match=problem):
+        require_lone_voter(LOCAL, VoterSet(voters))
 
 
 def test_a_record_of_a_newer_release_stops_the_start(tmp_path: Path) -> None:

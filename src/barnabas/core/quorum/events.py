@@ -1,6 +1,12 @@
-"""What happens to a quorum member, and what it wants done.
+"""What happens to a quorum member, and what it wants done: all that a lone voter needs. `peer_events` has the rest.
 
-The host carries effects out in their order: a Persist must be durable before anything after it is done or sent (D36).
+The contract with the host:
+
+- Effects are carried out in their order. A Persist is durable before anything after it is done or sent (D36, T19).
+- What changes the log (AppendControl, AppendProposed, AppendFetched, Truncate, InstallSnapshot) is done when its turn comes, in the page cache; that it
+  is durable is told later by Flushed. AppendFetched and InstallSnapshot are answered by Appended and SnapshotInstalled before any other event.
+- After each step the host arms one timer for `Quorum.deadline_ms`, and answers it with Tick.
+- A request that is sent is answered at most once: by Response, or by Failed. A Request is answered by one Reply with its key, at once or later.
 """
 
 from __future__ import annotations
@@ -10,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from barnabas.wire.types import ZERO_UUID
 
 if TYPE_CHECKING:
+    from barnabas.core.quorum.peer_events import PeerEffect, PeerEvent
     from barnabas.wire.schema import Message
 
 
@@ -25,8 +32,25 @@ class Election(NamedTuple):
 # --- events
 
 
-class Start(NamedTuple):
+class Start:
     """The log is loaded and `Quorum` was built from it."""
+
+    __slots__ = ()
+
+
+class Tick:
+    """`deadline_ms` came."""
+
+    __slots__ = ()
+
+
+class Appended(NamedTuple):
+    """Batches were added to the local log: fetched ones, or the leader's own that didn't come by Propose."""
+
+    batches: tuple[tuple[int, int, int], ...]
+    """(base offset, end offset, epoch) of each."""
+    controls: tuple[tuple[int, Message], ...] = ()
+    """(offset, record): the voters and kraft.versions among them."""
 
 
 class Flushed(NamedTuple):
@@ -35,18 +59,17 @@ class Flushed(NamedTuple):
     end_offset: int
 
 
-class Fetched(NamedTuple):
-    """A replica asked for the log from `offset` on: it has everything before (Q31)."""
+class SnapshotTaken(NamedTuple):
+    """This node wrote a snapshot of its own, durably."""
 
-    replica_id: int
-    directory_id: bytes
-    offset: int
-    log_end_offset: int
-    """The leader's own, at this moment."""
+    epoch: int
+    end_offset: int
 
 
-class Stop(NamedTuple):
-    """The node stops, or its controller failed: give the leadership up (Q34)."""
+class LogStartMoved(NamedTuple):
+    """The log's head and the snapshots before `start_offset` are gone."""
+
+    start_offset: int
 
 
 class RaiseKRaftVersion(NamedTuple):
@@ -56,7 +79,10 @@ class RaiseKRaftVersion(NamedTuple):
     validate_only: bool = False
 
 
-Event = Start | Flushed | Fetched | RaiseKRaftVersion | Stop
+class Stop:
+    """The node stops: give the leadership up and take no other (Q34)."""
+
+    __slots__ = ()
 
 
 # --- effects
@@ -75,8 +101,14 @@ class BecameLeader(NamedTuple):
     start_offset: int
 
 
+class LostLeadership(NamedTuple):
+    """Append nothing more in `epoch`; what isn't committed may be lost."""
+
+    epoch: int
+
+
 class AppendControl(NamedTuple):
-    """Append these as one control batch of `epoch`, before anything else of it (Q28)."""
+    """Append these as one control batch of `epoch`, before anything else (Q28)."""
 
     epoch: int
     records: tuple[Message, ...]
@@ -88,10 +120,6 @@ class HighWatermark(NamedTuple):
     offset: int
 
 
-class LostLeadership(NamedTuple):
-    """Append nothing more in `epoch`; what isn't committed may be lost."""
-
-    epoch: int
-
-
-Effect = Persist | BecameLeader | AppendControl | HighWatermark | LostLeadership
+if TYPE_CHECKING:
+    Event = Start | Tick | Appended | Flushed | SnapshotTaken | LogStartMoved | RaiseKRaftVersion | Stop | PeerEvent
+    Effect = Persist | BecameLeader | AppendControl | HighWatermark | LostLeadership | PeerEffect

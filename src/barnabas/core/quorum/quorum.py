@@ -1,44 +1,34 @@
 """One member of the metadata quorum: a state machine that takes events and returns effects.
 
-Owns epoch, vote, leadership and high watermark. So far it forms a quorum of one voter (Q21) with any number of observers; a log or a configuration with
-more voters is refused at start, by name. Its events and effects are those of more voters: elections among them are what is still to come.
-Source: KIP-595, KIP-853, KIP-996; Apache's `QuorumState` and `KafkaRaftClient`.
+The way in. `member` holds what it knows; `voting`, `following` and `leading` say what it does in each state; `exchange` is its talk with its peers. What
+a lone voter doesn't need is imported when it is. Source: KIP-595, KIP-630, KIP-853, KIP-996; Apache's `KafkaRaftClient`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from barnabas.core.quorum.events import (
-    AppendControl,
-    BecameLeader,
-    Effect,
-    Election,
-    Event,
-    Fetched,
-    Flushed,
-    HighWatermark,
-    LostLeadership,
-    Persist,
-    RaiseKRaftVersion,
-    Start,
-    Stop,
-)
+from barnabas.core.quorum.events import Appended, Election, Flushed, LogStartMoved, RaiseKRaftVersion, SnapshotTaken, Start, Stop, Tick
 from barnabas.core.quorum.leader import Leader, ReplicaProgress
+from barnabas.core.quorum.log_shape import LogShape
+from barnabas.core.quorum.member import Member
+from barnabas.core.quorum.peers import FOREVER
+from barnabas.core.quorum.roles import Candidate, Follower, Prospective, Resigned, Unattached
+from barnabas.core.quorum.settings import QuorumSettings
 from barnabas.wire.logs.raft import KRaftVersionRecord
-from barnabas.wire.types import ZERO_UUID, uuid_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from barnabas.core.quorum.events import Effect, Event
+    from barnabas.core.quorum.peer_events import Peer
     from barnabas.core.quorum.voters import ControlHistory, Voter, VoterSet
 
-UNATTACHED = "Unattached"
-CANDIDATE = "Candidate"
-LEADER = "Leader"
-RESIGNED = "Resigned"
+MAX_TRANSITIONS = 16
 
 
 class QuorumRefused(ValueError):
-    """The node can't take part in the quorum that its log or configuration describes; the message says why and what to do."""
+    """What was asked for can't be done in this quorum; the message says why and what to do."""
 
 
 class QuorumDescription(NamedTuple):
@@ -53,145 +43,206 @@ class QuorumDescription(NamedTuple):
 
 
 class Quorum:
-    """Feed events to `step`, in the order in which they happen, and carry out the effects in theirs."""
+    """Feed events to `step`, in the order in which they happen, and carry out the effects in theirs: see `events` for the contract."""
 
-    __slots__ = ("_leader", "_local", "_log_end_offset", "election", "history", "state")
+    __slots__ = ("_is_started", "_member", "deadline_ms")
 
-    def __init__(self, local: Voter, history: ControlHistory, election: Election | None, log_end_offset: int, last_epoch: int) -> None:
+    def __init__(
+        self,
+        local: Voter,
+        history: ControlHistory,
+        election: Election | None,
+        log: LogShape,
+        *,
+        cluster_id: str = "",
+        bootstrap: Sequence[Peer] = (),
+        settings: QuorumSettings | None = None,
+        random_below: Callable[[int], int] = lambda bound: 0,
+    ) -> None:
         """`local`: this node with its directory and its controllers' endpoints; `history`: replayed from snapshot and log; `election`: as
-        stored, None without a file; `last_epoch`: of the log's last batch, of its snapshot when the log is empty, else 0 (Q46)."""
-        self._local = local
-        self.history = history
-        self._log_end_offset = log_end_offset
-        self._leader: Leader | None = None
-        self.election = election or Election()
-        self.state = self._initial_state(last_epoch)
+        stored, None without a file; `bootstrap`: whom to ask for the leader; `random_below(n)`: one of 0 ... n-1."""
+        settings = settings or QuorumSettings()
+        self._member = Member(local, history, election, log, cluster_id=cluster_id, bootstrap=bootstrap, settings=settings, random_below=random_below)
+        self._is_started = False
+        self.deadline_ms = FOREVER
+        """When `Tick` is due."""
 
-    def _initial_state(self, last_epoch: int) -> str:
-        """Where the last run stopped, made safe (D35, D37)."""
-        election = self.election
-        if election.epoch < last_epoch:
-            self.election = Election(last_epoch)
-            return UNATTACHED
-        if election.leader_id == self._local.id:
-            return RESIGNED
-        if election.voted_id == self._local.id and election.voted_directory_id in (ZERO_UUID, self._local.directory_id):
-            return CANDIDATE
-        return UNATTACHED
+    # --- what is so
+
+    @property
+    def state(self) -> str:
+        return self._member.role.name
+
+    @property
+    def election(self) -> Election:
+        return self._member.election
+
+    @property
+    def history(self) -> ControlHistory:
+        return self._member.history
+
+    @property
+    def log(self) -> LogShape:
+        return self._member.log
 
     @property
     def epoch(self) -> int:
-        return self.election.epoch
+        return self._member.election.epoch
 
     @property
     def voters(self) -> VoterSet:
-        return self.history.voters
+        return self._member.history.voters
+
+    @property
+    def is_leader(self) -> bool:
+        return isinstance(self._member.role, Leader)
 
     @property
     def leader_id(self) -> int:
-        """-1 when unknown."""
-        return self.election.leader_id if self.state == LEADER else -1
+        """Who leads, -1 when that is unknown."""
+        role = self._member.role
+        return -1 if isinstance(role, Resigned) else self._member.election.leader_id
 
     @property
     def high_watermark(self) -> int | None:
-        """None until something of this epoch is committed (Q42)."""
-        return None if self._leader is None else self._leader.high_watermark
+        """What is known to be committed. A leader says nothing until something of its own epoch is (Q29, Q42)."""
+        role = self._member.role
+        return role.high_watermark if isinstance(role, Leader) else self._member.high_watermark
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the node may go after Stop: nobody waits for its farewell."""
+        role = self._member.role
+        return self._member.is_stopping and not (isinstance(role, Resigned) and role.unacknowledged)
+
+    def describe(self, now_ms: int) -> QuorumDescription | None:
+        """None unless this node leads: then the answer is NOT_LEADER_OR_FOLLOWER (Q54)."""
+        leader = self._member.role
+        if not isinstance(leader, Leader):
+            return None
+        return QuorumDescription(
+            leader_id=leader.local.id,
+            leader_epoch=leader.epoch,
+            high_watermark=-1 if leader.high_watermark is None else leader.high_watermark,
+            voters=leader.voters_progress(now_ms),
+            observers=leader.observers_progress(now_ms),
+            nodes=list(self.voters.by_id.values()),
+        )
+
+    # --- what happens
 
     def step(self, event: Event, now_ms: int) -> list[Effect]:
-        """Advance by one event. Effects are ordered: a Persist must be durable before any effect after it is acted upon."""
-        if isinstance(event, Flushed):
-            self._log_end_offset = event.end_offset
-            return [] if self._leader is None else self._committed(self._leader.local_flushed(event.end_offset))
-        if isinstance(event, Fetched):
-            return self._fetched(event, now_ms)
+        """Advance by one event. Effects are ordered: a Persist must be durable before any effect after it is acted upon.
+
+        Raises QuorumBroken when this node must stop; QuorumRefused, TooManyBatches and ValueError for what may not be asked, without effects.
+        """
+        member = self._member
+        self._take(event, now_ms)
+        self._drive(now_ms)
+        effects, member.effects = member.effects, []
+        return effects
+
+    def _take(self, event: Event, now_ms: int) -> None:
+        member = self._member
         if isinstance(event, Start):
-            return self._start()
-        if isinstance(event, RaiseKRaftVersion):
-            return self._raise_kraft_version(event)
-        assert isinstance(event, Stop)
-        return self._resign()
+            self._is_started = True
+            member.start(now_ms)
+        elif isinstance(event, Flushed | Appended):
+            self._log_changed(event, now_ms)
+        elif isinstance(event, SnapshotTaken):
+            member.log.take_snapshot(event.epoch, event.end_offset)
+        elif isinstance(event, LogStartMoved):
+            member.log.move_start(event.start_offset)
+            member.history.forget_before(event.start_offset)
+        elif isinstance(event, RaiseKRaftVersion):
+            self._raise_kraft_version(event)
+        elif isinstance(event, Stop):
+            member.is_stopping = True
+        elif not isinstance(event, Tick):
+            from barnabas.core.quorum import exchange
 
-    def _start(self) -> list[Effect]:
-        self._require_only_voter()
-        if self.state != CANDIDATE:
-            self.election = Election(self.election.epoch + 1)
-        # The vote for oneself and the victory are one durable step: with one voter nobody else could have seen the first.
-        self.election = Election(self.election.epoch, leader_id=self._local.id)
-        self.state = LEADER
-        self._leader = Leader(self._local, self.election.epoch, self._log_end_offset, self.history)
-        return [
-            self._persist(),
-            BecameLeader(self.election.epoch, self._log_end_offset),
-            AppendControl(self.election.epoch, self._leader.first_records((self._local.id,))),
-        ]
+            exchange.take(member, event, now_ms)
 
-    def _require_only_voter(self) -> None:
-        voters = self.history.voters
-        if not len(voters):
-            raise QuorumRefused(
-                "The metadata log names no voters and controller.quorum.voters is empty: format the node's directories with --standalone, "
-                "or set controller.quorum.voters."
-            )
-        voter = voters.by_id.get(self._local.id)
-        if voter is None or len(voters) > 1:
-            raise QuorumRefused(
-                f"The voters of the metadata quorum are {list(voters.ids)}, this node is {self._local.id}: Barnabas forms quorums of one "
-                "controller so far. Use Apache Kafka for the controllers, or a quorum of this node alone."
-            )
-        if voter.directory_id not in (ZERO_UUID, self._local.directory_id):
-            raise QuorumRefused(
-                f"Voter {voter.id} of the metadata log is the directory {uuid_text(voter.directory_id)}, but this node's metadata directory is "
-                f"{uuid_text(self._local.directory_id)}: put that directory.id back into its meta.properties."
-            )
+    def _log_changed(self, event: Appended | Flushed, now_ms: int) -> None:
+        member = self._member
+        if isinstance(event, Appended):
+            member.awaits_log = False
+            for base_offset, end_offset, epoch in event.batches:
+                member.log.append(base_offset, end_offset, epoch)
+            for offset, record in event.controls:
+                member.history.replay(offset, record)
+        else:
+            member.log.flushed_offset = max(member.log.flushed_offset, min(event.end_offset, member.log.end_offset))
+        role = member.role
+        if isinstance(role, Leader):
+            if isinstance(event, Flushed):
+                from barnabas.core.quorum.leading import flushed
 
-    def _persist(self) -> Persist:
-        return Persist(self.election, self.history.kraft_version, self.history.voters.ids)
+                flushed(member, role, now_ms)
+        elif isinstance(role, Follower):
+            from barnabas.core.quorum.following import follow_high_watermark
 
-    def _fetched(self, event: Fetched, now_ms: int) -> list[Effect]:
-        if event.replica_id == self._local.id:
-            raise ValueError(f"Replica {event.replica_id} fetched from the leader with the leader's own node id: give that node another one (Q7).")
-        if self._leader is None or event.replica_id < 0:
-            return []
-        return self._committed(self._leader.fetched(event.replica_id, event.directory_id, event.offset, event.log_end_offset, now_ms))
+            follow_high_watermark(member)
 
-    @staticmethod
-    def _committed(high_watermark: int | None) -> list[Effect]:
-        return [] if high_watermark is None else [HighWatermark(high_watermark)]
-
-    def _raise_kraft_version(self, event: RaiseKRaftVersion) -> list[Effect]:
-        """From static voters to dynamic ones: the record, and the voters with what is known of them now. Never back (Q11)."""
-        if self._leader is None:
+    def _raise_kraft_version(self, event: RaiseKRaftVersion) -> None:
+        """From static voters to dynamic ones: the record, and the voters with what they told of themselves. Never back (Q11)."""
+        member = self._member
+        leader = member.role
+        if not isinstance(leader, Leader):
             raise QuorumRefused("This node doesn't lead the metadata quorum: ask the leader to change kraft.version.")
-        present, voters = self.history.kraft_version, self.history.voters.with_voter(self._local)
+        present, voters = self.history.kraft_version, leader.known_voters or self.voters
         if event.level == present:
-            return []
+            return
         if event.level < present:
             raise QuorumRefused(f"kraft.version is {present} and can't go back to {event.level}.")
         unfit = [voter.id for voter in voters.by_id.values() if not voter.min_kraft_version <= event.level <= voter.max_kraft_version]
         if unfit:
             raise QuorumRefused(f"Voters {unfit} don't support kraft.version {event.level}: upgrade them first.")
-        if event.validate_only:
-            return []
-        version = KRaftVersionRecord(version=0, k_raft_version=event.level)
-        return [AppendControl(self._leader.epoch, (version, voters.to_record()))]
+        unknown = [voter.id for voter in voters.by_id.values() if voter.directory_id == bytes(16)]
+        if unknown:
+            raise QuorumRefused(f"The directories of voters {unknown} aren't known yet: see that they run, and try again.")
+        if not event.validate_only:
+            from barnabas.core.quorum.leading import drain
 
-    def _resign(self) -> list[Effect]:
-        """Resigned is memory only: the file keeps this node as the leader, so that it starts with a new epoch (D36, D37)."""
-        if self._leader is None:
-            return []
-        self.state, self._leader = RESIGNED, None
-        return [LostLeadership(self.election.epoch)]
+            drain(member, leader)
+            member.append_control((KRaftVersionRecord(version=0, k_raft_version=event.level), voters.to_record()))
+            leader.known_voters = None
 
-    def describe(self, now_ms: int) -> QuorumDescription | None:
-        """None unless this node leads: then the answer is NOT_LEADER_OR_FOLLOWER (Q54)."""
-        leader = self._leader
-        if leader is None:
-            return None
-        return QuorumDescription(
-            leader_id=self._local.id,
-            leader_epoch=self.election.epoch,
-            high_watermark=-1 if leader.high_watermark is None else leader.high_watermark,
-            voters=leader.voters_progress(now_ms),
-            observers=leader.observers_progress(now_ms),
-            nodes=list(self.history.voters.by_id.values()),
-        )
+    # --- what is to be done now
+
+    def _drive(self, now_ms: int) -> None:
+        """Do what is due in this state, and in the next one if that brought it; then set the deadline."""
+        member = self._member
+        self.deadline_ms = FOREVER
+        if not self._is_started or member.awaits_log:
+            return
+        for _ in range(MAX_TRANSITIONS):
+            role = member.role
+            self.deadline_ms = self._drive_once(role, now_ms)
+            if isinstance(role, Leader) and role is member.role:
+                from barnabas.core.quorum.leading import tell_followers
+
+                tell_followers(member, role, now_ms)
+            if member.role is role and not (isinstance(role, Leader) and role.must_resign):
+                return
+        raise AssertionError(f"the quorum's member doesn't come to rest in {member.role.name}")
+
+    def _drive_once(self, role: object, now_ms: int) -> int:
+        member = self._member
+        if isinstance(role, Leader):
+            from barnabas.core.quorum import leading
+
+            return leading.drive(member, now_ms)
+        if isinstance(role, Resigned):
+            from barnabas.core.quorum import leading
+
+            return leading.drive_resigned(member, now_ms)
+        if member.is_stopping:
+            return FOREVER
+        if isinstance(role, Prospective | Candidate):
+            from barnabas.core.quorum import voting
+
+            return voting.drive(member, now_ms)
+        from barnabas.core.quorum import following
+
+        return following.drive_unattached(member, now_ms) if isinstance(role, Unattached) else following.drive_follower(member, now_ms)

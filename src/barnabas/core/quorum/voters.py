@@ -65,6 +65,21 @@ class VoterSet:
         voter = self.by_id.get(replica_id)
         return voter is not None and voter.directory_id in (ZERO_UUID, directory_id)
 
+    def is_only(self, replica_id: int, directory_id: bytes) -> bool:
+        return len(self.by_id) == 1 and self.contains(replica_id, directory_id)
+
+    def needs_update(self, voter: Voter) -> bool:
+        """Whether this very replica votes, under another address or with other versions (Q50)."""
+        return self.contains(voter.id, voter.directory_id) and self.by_id[voter.id] != voter
+
+    def endpoints(self, replica_id: int) -> tuple[Endpoint, ...]:
+        """Empty for who doesn't vote."""
+        voter = self.by_id.get(replica_id)
+        return () if voter is None else voter.endpoints
+
+    def without(self, replica_id: int) -> VoterSet:
+        return VoterSet(voter for voter in self.by_id.values() if voter.id != replica_id)
+
     def with_voter(self, voter: Voter) -> VoterSet:
         return VoterSet([*(other for other in self.by_id.values() if other.id != voter.id), voter])
 
@@ -134,6 +149,10 @@ class ControlHistory:
         version = next((version for at, version in reversed(self._versions) if at <= offset), 0)
         voters = next((voters for at, voters in reversed(self._voters) if at <= offset), self._static)
         return version, voters
+
+    def restart(self) -> None:
+        """A snapshot took the log's place: only what it says counts."""
+        self._voters, self._versions = [], []
 
     def truncate(self, end_offset: int) -> None:
         """The log was cut: forget what stood at `end_offset` or after it."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from barnabas.core.quorum.events import (
     AppendControl,
+    Appended,
     BecameLeader,
     Election,
-    Fetched,
     Flushed,
     HighWatermark,
     LostLeadership,
@@ -17,10 +19,19 @@ from barnabas.core.quorum.events import (
     Start,
     Stop,
 )
+from barnabas.core.quorum.log_shape import TOPIC_ID, LogShape
+from barnabas.core.quorum.peer_events import Reply, Request
+from barnabas.core.quorum.peers import FOREVER
 from barnabas.core.quorum.quorum import Quorum, QuorumRefused
 from barnabas.core.quorum.voters import ControlHistory, Endpoint, Voter, VoterSet
+from barnabas.wire.errors import Error
 from barnabas.wire.logs.raft import KRaftVersionRecord, LeaderChangeMessage, VotersRecord
+from barnabas.wire.messages.fetch import FetchRequest
 from barnabas.wire.schema import Message
+
+if TYPE_CHECKING:
+    from barnabas.core.quorum.events import Effect
+
 
 DIRECTORY = b"d" * 16
 LOCAL = Voter(1, DIRECTORY, (Endpoint("CONTROLLER", "localhost", 9093),))
@@ -38,19 +49,33 @@ def dynamic_history(offset: int, voter: Voter = LOCAL) -> ControlHistory:
 
 
 def first_records(history: ControlHistory, end_offset: int = 0) -> tuple[Message, ...]:
-    *_, append = Quorum(LOCAL, history, None, end_offset, 0).step(Start(), 0)
+    *_, append = Quorum(LOCAL, history, None, LogShape(end_offset)).step(Start(), 0)
     assert isinstance(append, AppendControl)
     return append.records
 
 
+def fetch(replica_id: int, offset: int) -> Request:
+    partition = FetchRequest.Topic.Partition(
+        partition=0, current_leader_epoch=1, fetch_offset=offset, last_fetched_epoch=1, partition_max_bytes=0, replica_directory_id=b"o" * 16
+    )
+    topic = FetchRequest.Topic(topic_id=TOPIC_ID, partitions=[partition])
+    state = FetchRequest.ReplicaState(replica_id=replica_id, replica_epoch=-1)
+    return Request(1, FetchRequest(replica_state=state, max_wait_ms=0, min_bytes=0, topics=[topic]), 18)
+
+
+def committed(effects: list[Effect]) -> list[Effect]:
+    return [effect for effect in effects if isinstance(effect, HighWatermark)]
+
+
 def test_a_lone_voter_elects_itself_and_commits_what_is_flushed() -> None:
-    quorum = Quorum(LOCAL, static_history(), Election(4, leader_id=1), log_end_offset=100, last_epoch=4)
+    quorum = Quorum(LOCAL, static_history(), Election(4, leader_id=1), LogShape(100, [(4, 0)]))
     persist, leader, append = quorum.step(Start(), 0)
     assert persist == Persist(Election(5, leader_id=1), 0, (1,))
     assert leader == BecameLeader(5, 100)
     assert isinstance(append, AppendControl) and append.epoch == 5
     assert quorum.high_watermark is None
     assert quorum.step(Flushed(100), 1) == []  # nothing of this epoch yet
+    assert quorum.deadline_ms == FOREVER
     assert quorum.step(Flushed(101), 2) == [HighWatermark(101)]
     assert quorum.step(Flushed(101), 3) == []
 
@@ -86,43 +111,31 @@ def test_a_moved_controller_rewrites_its_endpoint() -> None:
     ],
 )
 def test_no_epoch_is_led_twice(stored: Election | None, last_epoch: int, epoch: int) -> None:
-    persist, *_ = Quorum(LOCAL, static_history(), stored, 10, last_epoch).step(Start(), 0)
+    persist, *_ = Quorum(LOCAL, static_history(), stored, LogShape(10, [(last_epoch, 0)])).step(Start(), 0)
     assert isinstance(persist, Persist) and persist.election == Election(epoch, leader_id=1)
 
 
-@pytest.mark.parametrize(
-    ("history", "problem"),
-    [
-        (ControlHistory(), "format"),
-        (static_history(1, 2, 3), r"\[1, 2, 3\]"),
-        (static_history(2), "this node is 1"),
-        (dynamic_history(0, LOCAL._replace(directory_id=b"x" * 16)), r"directory\.id"),
-    ],
-)
-def test_other_quorums_are_refused_with_the_reason(history: ControlHistory, problem: str) -> None:
-    with pytest.raises(QuorumRefused, match=problem):
-        Quorum(LOCAL, history, None, 0, 0).step(Start(), 0)
-
-
 def test_observers_are_described_but_never_commit() -> None:
-    quorum = Quorum(LOCAL, dynamic_history(0), None, 0, 0)
+    quorum = Quorum(LOCAL, dynamic_history(0), None, LogShape(0))
     assert quorum.describe(0) is None
     quorum.step(Start(), 0)
+    quorum.step(Appended(((3, 10, 1),)), 0)
     quorum.step(Flushed(10), 0)
-    assert quorum.step(Fetched(5, b"o" * 16, 10, log_end_offset=10), 1000) == []
-    assert quorum.step(Fetched(5, b"o" * 16, 12, log_end_offset=20), 1500) == []
+    assert committed(quorum.step(fetch(5, 10), 1000)) == []
+    quorum.step(Appended(((10, 20, 1),)), 1200)
+    assert committed(quorum.step(fetch(5, 12), 1500)) == []
     described = quorum.describe(2000)
     assert described is not None
     assert [(voter.id, voter.log_end_offset, voter.last_fetch_ms, voter.last_caught_up_ms) for voter in described.voters] == [(1, 10, 2000, 2000)]
     assert [(seen.id, seen.log_end_offset, seen.last_fetch_ms, seen.last_caught_up_ms) for seen in described.observers] == [(5, 12, 1500, 1000)]
     late = quorum.describe(2_000_000)
     assert late is not None and late.observers == []
-    with pytest.raises(ValueError, match="own node id"):
-        quorum.step(Fetched(1, DIRECTORY, 0, 10), 0)
+    (reply,) = quorum.step(fetch(1, 10), 0)  # a second node with the leader's own id (Q7)
+    assert isinstance(reply, Reply) and reply.message.responses[0].partitions[0].error_code == Error.UNKNOWN_SERVER_ERROR  # type: ignore[attr-defined]
 
 
 def test_a_stop_resigns_and_leaves_the_file() -> None:
-    quorum = Quorum(LOCAL, static_history(), None, 0, 0)
+    quorum = Quorum(LOCAL, static_history(), None, LogShape(0))
     quorum.step(Start(), 0)
     assert quorum.step(Stop(), 1) == [LostLeadership(1)]
     assert (quorum.leader_id, quorum.step(Flushed(5), 2), quorum.step(Stop(), 3)) == (-1, [], [])
@@ -143,7 +156,7 @@ def test_voters_count_when_appended_and_go_when_truncated() -> None:
 
 def test_kraft_version_goes_up_and_never_down() -> None:
     history = static_history()
-    quorum = Quorum(LOCAL, history, None, 0, 0)
+    quorum = Quorum(LOCAL, history, None, LogShape(0))
     with pytest.raises(QuorumRefused, match="lead"):
         quorum.step(RaiseKRaftVersion(1), 0)
     quorum.step(Start(), 0)
