@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import uuid
 from typing import TYPE_CHECKING
 
+import kafka
 import pytest
 
-from tests.differential.tools import by_apache, by_barnabas, by_both
+from tests.differential.tools import by_apache, by_barnabas, by_both, by_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +107,24 @@ def test_producer_refuses(node: Node, topic: str, arguments: list[str], line: st
     theirs, ours = by_both("kafka-console-producer", "--bootstrap-server", node.bootstrap, "--topic", topic, *arguments, stdin=line)
     assert (ours.status, ours.output) == (theirs.status, theirs.output)
     assert ours.complaints[:1] == theirs.complaints[:1]
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["alone", "in a group"])
+def test_begins_with_records_of_an_age(node: Node, group: bool) -> None:
+    """auto.offset.reset=by_duration: what is older is left out."""
+    topic = f"aged-{uuid.uuid4().hex[:6]}"
+    hour_ms = 3_600_000
+    now_ms = time.time_ns() // 1_000_000
+    producer = kafka.KafkaProducer(bootstrap_servers=node.bootstrap)
+    for value, age_ms in ((b"old", 3 * hour_ms), (b"young", hour_ms), (b"new", 0)):
+        producer.send(topic, value, timestamp_ms=now_ms - age_ms).get(20)
+    producer.close()
+    for duration, lines in (("PT2H", "young\nnew\n"), ("P1D", "old\nyoung\nnew\n")):
+        words = ["--bootstrap-server", node.bootstrap, "--topic", topic, "--command-property", f"auto.offset.reset=by_duration:{duration}"]
+        words += ["--group", f"%-{topic}-{duration}"] if group else []
+        theirs, ours = by_each("kafka-console-consumer", *words, "--max-messages", str(lines.count("\n")), "--timeout-ms", "20000")
+        assert theirs.output == lines
+        assert ours == theirs
 
 
 @pytest.mark.parametrize(

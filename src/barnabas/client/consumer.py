@@ -50,10 +50,12 @@ _STALE = (
 
 
 class ConsumerSettings(NamedTuple):
-    """Kafka's consumer settings of these names. `auto_offset_reset` is "earliest", "latest" or "none"."""
+    """Kafka's consumer settings of these names. `auto_offset_reset` is "earliest", "latest", "none" or "by_duration": the first record that is
+    at most `reset_age_ms` old."""
 
     isolation_level: int = READ_UNCOMMITTED
     auto_offset_reset: str = "latest"
+    reset_age_ms: int = 0
     enable_auto_commit: bool = True
     auto_commit_interval_ms: int = 5_000
     fetch_min_bytes: int = 1
@@ -242,19 +244,23 @@ class Consumer:
 
     def _reset(self, key: tuple[str, int]) -> None:
         policy = self._settings.auto_offset_reset
-        if policy not in ("earliest", "latest"):
+        places = {"earliest": offsets.EARLIEST, "latest": offsets.LATEST, "by_duration": time.time_ns() // 1_000_000 - self._settings.reset_age_ms}
+        if policy not in places:
             raise NoOffset(f"Undefined offset with no reset policy for partitions: [{key[0]}-{key[1]}]")
         self.positions.pop(key, None)
-        self._resets[key] = offsets.EARLIEST if policy == "earliest" else offsets.LATEST
+        self._resets[key] = places[policy]
 
     async def _place(self) -> None:
-        """Turns places (beginning, end) into offsets."""
+        """Turns places (beginning, end, a time) into offsets."""
         if not self._resets:
             return
         found = await offsets.find(self._cluster, self._resets, isolation_level=self._settings.isolation_level)
         for key, answer in found.items():
             if isinstance(answer, KafkaError):
                 raise answer
+            if answer.offset < 0 <= self._resets[key]:
+                self._reset(key)  # no record is as young as that; one may come
+                continue
             self.positions[key] = answer.offset
             self._resets.pop(key, None)
 

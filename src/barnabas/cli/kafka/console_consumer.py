@@ -315,14 +315,14 @@ def consumer_settings(properties: Mapping[str, str], group: str | None) -> Consu
     from barnabas.client.consumer import ConsumerSettings
 
     from .client_values import consumer_values
+    from .reset_times import parse_duration
 
     values = consumer_values(properties, in_group=group is not None)
-    policy = values.text("auto.offset.reset")
-    if policy not in ("earliest", "latest", "none"):
-        raise ConfigException(f"Invalid value {policy} for configuration auto.offset.reset: this tool knows earliest, latest and none")
+    policy, _, duration = values.text("auto.offset.reset").partition(":")
     return ConsumerSettings(
         isolation_level=_ISOLATION[values.text("isolation.level")],
         auto_offset_reset=policy,
+        reset_age_ms=parse_duration(duration) if duration else 0,
         enable_auto_commit=values.flag("enable.auto.commit"),
         auto_commit_interval_ms=values.number("auto.commit.interval.ms"),
         fetch_min_bytes=values.number("fetch.min.bytes"),
