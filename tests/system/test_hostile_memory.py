@@ -15,7 +15,9 @@ from barnabas.wire.decoder import MOST_ELEMENTS
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
+from barnabas.wire.messages.describe_groups import DescribeGroupsRequest
 from barnabas.wire.messages.fetch import FetchRequest
+from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.produce import ProduceRequest
@@ -108,6 +110,16 @@ def test_the_same_configs_again_and_again(barnabas_nodes: NodeFactory) -> None:
     assert len(answered) == len(groups)
     assert {row.error_code for row in answered} == {0, Error.POLICY_VIOLATION}
     assert sum(len(row.configs) for row in answered) < 201_000
+
+
+def test_the_same_groups_again_and_again(barnabas_nodes: NodeFactory) -> None:
+    """A group has its members' metadata, and any number of offsets: telling of it twenty thousand times would take all memory there is."""
+    node = barnabas_nodes()
+    everything = OffsetFetchRequest.Group(group_id="g", topics=None)
+    with clients(node, 1) as (client,):
+        client.call(FindCoordinatorRequest(key_type=0, coordinator_keys=["g"]), 4)
+        assert [group.group_id for group in client.call(DescribeGroupsRequest(groups=["g", "h"] * 20_000), 5).groups] == ["g", "h"]
+        assert len(client.call(OffsetFetchRequest(groups=[everything] * 20_000), 8).groups) == 1
 
 
 def test_bombs(barnabas_nodes: NodeFactory) -> None:

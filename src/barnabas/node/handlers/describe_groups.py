@@ -25,5 +25,5 @@ def handle(request: DescribeGroupsRequest, call: Call) -> DescribeGroupsResponse
                     group.authorized_operations = _GROUP_OPERATIONS
         call.reply(DescribeGroupsResponse(groups=groups))
 
-    call.node.groups.coordinator.describe_groups(request.groups, call.version, answer)
+    call.node.groups.coordinator.describe_groups(list(dict.fromkeys(request.groups)), call.version, answer)
     return None

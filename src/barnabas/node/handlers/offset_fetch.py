@@ -26,7 +26,7 @@ Answered = OffsetFetchResponse.Group
 
 def handle(request: OffsetFetchRequest, call: Call) -> OffsetFetchResponse | None:
     image = call.node.image
-    groups = request.groups if call.version >= _SEVERAL_GROUPS else [_single(request)]
+    groups = _each_once(request.groups) if call.version >= _SEVERAL_GROUPS else [_single(request)]
     everything = [group.topics is None for group in groups]
     unknown = [_name_topics(group, image) if call.version >= _BY_ID else [] for group in groups]
 
@@ -40,6 +40,19 @@ def handle(request: OffsetFetchRequest, call: Call) -> OffsetFetchResponse | Non
 
     call.node.groups.coordinator.fetch_offsets(groups, request.require_stable, call.version, answer)
     return None
+
+
+def _each_once(groups: list[OffsetFetchRequest.Group]) -> list[OffsetFetchRequest.Group]:
+    """Without those that ask for everything of a group again: a small request would have an answer of any size."""
+    seen: set[str] = set()
+    kept = []
+    for group in groups:
+        if group.topics is None:
+            if group.group_id in seen:
+                continue
+            seen.add(group.group_id)
+        kept.append(group)
+    return kept
 
 
 def _single(request: OffsetFetchRequest) -> OffsetFetchRequest.Group:
