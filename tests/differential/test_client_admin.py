@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -15,6 +16,7 @@ from barnabas.client.errors import KafkaError
 from barnabas.client.group import GroupSettings
 from barnabas.client.producer import Producer
 from barnabas.wire.errors import Error
+from tests import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,6 +49,19 @@ def on(node: Node, work: Callable[[Cluster], Awaitable[T]]) -> T:
 def error_of(outcome: object) -> Error:
     assert isinstance(outcome, KafkaError), outcome
     return outcome.error
+
+
+def test_what_the_documents_show(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (nodes.ROOT / "docs" / "client.md").read_text()
+    example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    names: dict[str, Any] = {}
+    exec(compile(example, "client.md", "exec"), names)
+    for _ in range(2):
+        asyncio.run(names["tidy_up"](node.bootstrap))
+    said = capsys.readouterr().out
+    assert "TOPIC_ALREADY_EXISTS Topic 'orders' already exists." in said
+    assert "('orders', 0) starts at 0" in said
+    assert str(node.log_dir) in said
 
 
 def test_topics_by_id(node: Node, name: str) -> None:

@@ -28,6 +28,7 @@ class Secured(NamedTuple):
     plaintext: str
     sasl: str
     tls: str
+    mutual: str
     certificate: Path
 
 
@@ -51,7 +52,7 @@ def secured(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     ]
     subprocess.run([*request, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=60)
     store.write_text(key.read_text() + certificate.read_text())
-    ports = {name: nodes.free_port() for name in ("PLAINTEXT", "CONTROLLER", "SASL", "TLS")}
+    ports = {name: nodes.free_port() for name in ("PLAINTEXT", "CONTROLLER", "SASL", "TLS", "MUTUAL")}
     listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
     node = nodes.new_node(
         nodes.APACHE,
@@ -60,7 +61,8 @@ def secured(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             "listeners": listeners,
             "advertised.listeners": listeners,
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,MUTUAL:SSL",
+            "listener.name.mutual.ssl.client.auth": "required",
             "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
             "listener.name.sasl.plain.sasl.jaas.config": PLAIN_USERS,
             "listener.name.sasl.scram-sha-256.sasl.jaas.config": SCRAM,
@@ -76,7 +78,7 @@ def secured(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for mechanism in ("SCRAM-SHA-256=[iterations=5000,password=s=ec,ret]", "SCRAM-SHA-512=[password=another]"):
             done = by_barnabas("kafka-configs", "--bootstrap-server", node.bootstrap, "--alter", "--user", "bo,b=", "--add-config", mechanism)
             assert done.status == 0, done
-        yield Secured(node.bootstrap, f"127.0.0.1:{ports['SASL']}", f"127.0.0.1:{ports['TLS']}", certificate)
+        yield Secured(node.bootstrap, f"127.0.0.1:{ports['SASL']}", f"127.0.0.1:{ports['TLS']}", f"127.0.0.1:{ports['MUTUAL']}", certificate)
     finally:
         node.kill()
 
@@ -106,6 +108,12 @@ def test_sasl(secured: Secured, tmp_path: Path, mechanism: str, module: str, use
     wrong = {**settings, "sasl_jaas_config": jaas(module, user, "guess")}
     ours, theirs = listed(secured.sasl, tmp_path, **wrong), listed(secured.sasl, tmp_path, by_apache, **wrong)
     assert (ours.status, ours.output) == (theirs.status, theirs.output)
+
+
+def test_a_client_without_a_certificate(secured: Secured, tmp_path: Path) -> None:
+    trusted = {"security_protocol": "SSL", "ssl_truststore_type": "PEM", "ssl_truststore_location": str(secured.certificate)}
+    ours = listed(secured.mutual, tmp_path, **trusted)
+    assert (ours.status, "wants clients to show a certificate that it trusts: set ssl.keystore.*" in ours.output) == (1, True)
 
 
 def test_tls(secured: Secured, tmp_path: Path) -> None:

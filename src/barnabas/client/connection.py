@@ -58,6 +58,18 @@ def _constant_name(request: type[Message]) -> str:
     return "".join(f"_{c}" if c.isupper() and position else c.upper() for position, c in enumerate(name))
 
 
+def _refusal(error: BaseException | None, host: str, port: int) -> WrongProtocol | None:
+    """What TLS says of a certificate, theirs or ours; trying again changes nothing about it."""
+    distrust, reason = (getattr(error, name, None) or "" for name in ("verify_message", "reason"))
+    if distrust:
+        problem = f"the certificate of {host}:{port} isn't trusted ({distrust})"
+    elif "ALERT" in reason and "CERTIFICATE" in reason:
+        problem = f"{host}:{port} wants clients to show a certificate that it trusts: set ssl.keystore.* in the client's properties"
+    else:
+        return None
+    return WrongProtocol(f"SSL handshake failed: {problem}", "SslAuthenticationException")
+
+
 class Connection:
     """Open with `Connection.open`; `call` from any task of its loop; `close` at the end."""
 
@@ -92,10 +104,9 @@ class Connection:
             connecting = asyncio.get_running_loop().create_connection(Frames, host, port, ssl=security.tls)
             _, frames = await asyncio.wait_for(connecting, connect_timeout_s)
         except (OSError, TimeoutError) as error:
-            distrust = getattr(error, "verify_message", None)
-            if distrust:
-                text = f"SSL handshake failed: the certificate of {host}:{port} isn't trusted ({distrust})"
-                raise WrongProtocol(text, "SslAuthenticationException") from error
+            refusal = _refusal(error, host, port)
+            if refusal is not None:
+                raise refusal from error
             raise ConnectionLost(f"{host}:{port}: {error or 'timed out'}") from error
         connection = cls(frames, (host, port), client_id, request_timeout_s)
         try:
@@ -181,6 +192,10 @@ class Connection:
         return future
 
     def _ended(self, error: BaseException | None) -> None:
+        refusal = _refusal(error, *self.address)
+        if refusal is not None:
+            self._fail(refusal)
+            return
         self._fail(ConnectionLost(None if error is None else str(error)))
 
     def _accept(self, frame: bytes | memoryview) -> None:
