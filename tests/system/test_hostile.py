@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import socket
 import struct
 import time
@@ -16,6 +17,7 @@ from barnabas.wire.messages.api_versions import ApiVersionsRequest
 from barnabas.wire.messages.join_group import JoinGroupRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from tests.differential.transcript import Client, Closed
+from tests.nodes import free_port
 from tests.system.hostile import resident_bytes
 from tests.system.requests import create_topics, fetch, frame, produce, put, read_all, records
 
@@ -257,6 +259,44 @@ def test_limits_of_connections(barnabas_nodes: NodeFactory) -> None:
         began = time.monotonic()
         assert idle.recv(1) == b""
         assert 0.9 < time.monotonic() - began < 4
+
+
+def test_listeners_share_the_places(barnabas_nodes: NodeFactory) -> None:
+    """Clients wait on two listeners for places that max.connections leaves free: those of one listener don't get them all."""
+    ports = {name: free_port() for name in ("PLAINTEXT", "CONTROLLER", "ONE", "TWO")}
+    listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
+    node = barnabas_nodes(
+        {
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}",
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in ports),
+            "max.connections": "2",
+        }
+    )
+    wait_until(lambda: open_sockets(node) == 4)  # the listeners
+    with contextlib.ExitStack() as stack:
+
+        def connect(name: str) -> socket.socket:
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", ports[name]), timeout=10))
+            one.sendall(NO_TOPICS)
+            return one
+
+        served = [connect("ONE") for _ in range(2)]
+        assert all(one.recv(4096) for one in served)
+        waiting = {connect(name): name for name in ("ONE", "TWO") * 4}
+        turns = []
+        for _ in range(6):
+            served.pop(0).close()
+            answered = select.select(list(waiting), [], [], 10)[0]
+            turns.append(waiting.pop(answered[0]))
+            served.append(answered[0])
+        assert {"ONE", "TWO"} == set(turns)
+        assert min(turns.count(name) for name in ("ONE", "TWO")) >= 2
+        next(iter(waiting)).close()  # who gives up while it waits takes no place for long
+        served.pop(0).close()
+        wait_until(lambda: select.select(list(waiting)[1:], [], [], 0)[0])
+    silent(node)
 
 
 def test_who_never_reads_is_idle(barnabas_nodes: NodeFactory) -> None:
