@@ -284,7 +284,7 @@ def test_listeners_share_the_places(barnabas_nodes: NodeFactory) -> None:
 
         served = [connect("ONE") for _ in range(2)]
         assert all(one.recv(4096) for one in served)
-        waiting = {connect(name): name for name in ("ONE", "TWO") * 4}
+        waiting = {connect(name): name for name in ("ONE", "TWO") * 8}
         turns = []
         for _ in range(6):
             served.pop(0).close()
