@@ -250,7 +250,8 @@ class Cluster:
     def _change_one(self, leader: Node) -> None:
         voters = leader.quorum.voters
         others = [other for other in self.nodes.values() if other.id not in voters.by_id]
-        removed = self.random.choice(list(voters.by_id.values()))
+        lost = [voter for voter in voters.by_id.values() if voter.directory_id != self.nodes[voter.id].disk.directory_id]
+        removed = self.random.choice(lost or list(voters.by_id.values()))  # whose disk is gone goes first
         if others and self.random.random() < 0.5:
             leader.ask_to_add(self.random.choice(others))
         elif len(voters) > 2 and self._is_whole(voters.without(removed.id)):
@@ -261,7 +262,7 @@ class Cluster:
         node = self.random.choice(list(self.nodes.values()))
         if self._has_replaced or not all(other.incarnation and self._is_whole(other.quorum.voters.without(node.id)) for other in self.nodes.values()):
             return
-        if any(len(other.quorum.voters) == 2 for other in self.nodes.values()):
+        if len({other.quorum.voters.ids for other in self.nodes.values()}) > 1 or len(node.quorum.voters) == 2:
             return
         self._has_replaced = True
         if node.is_up:

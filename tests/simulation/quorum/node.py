@@ -175,8 +175,7 @@ class Node:
             self._sync()  # the log was cut meanwhile
             return
         self.disk.synced(written)
-        if written:
-            self.happen(ev.Flushed(written[-1].end_offset))
+        self.happen(ev.Flushed(written[-1].end_offset if written else self.disk.start_offset))
 
     # --- messages
 

@@ -70,6 +70,7 @@ class LogShape:
 
     def move_start(self, start_offset: int) -> None:
         self.start_offset = start_offset
+        self.flushed_offset = max(self.flushed_offset, start_offset)  # what went is in a snapshot, which is durable
         self._epochs.truncate_start(start_offset)
         self.snapshots = [snapshot for snapshot in self.snapshots if snapshot[1] >= start_offset]
 

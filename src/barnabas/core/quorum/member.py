@@ -236,8 +236,8 @@ class Member:
             deadline_ms = FOREVER
         elif deadline_ms == FOREVER:
             deadline_ms = self.random_deadline(now_ms)
-        self._become(Unattached(deadline_ms))
         self.leader_endpoints = ()
+        self._become(Unattached(deadline_ms))
         self._has_quick_campaign = True
         self.persist()
         self._announce(self.election.leader_id)
@@ -251,8 +251,8 @@ class Member:
             self._has_quick_campaign = True
         else:
             self.election = election._replace(leader_id=leader_id)
+        self.leader_endpoints = endpoints  # before this: a leader that was dismisses its replicas to the new one
         self._become(Follower(now_ms, self.settings.fetch_timeout_ms))
-        self.leader_endpoints = endpoints
         self.persist()
         self._announce(leader_id)
 

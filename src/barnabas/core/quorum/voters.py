@@ -160,11 +160,11 @@ class ControlHistory:
         self._versions = [entry for entry in self._versions if entry[0] < end_offset]
 
     def forget_before(self, start_offset: int) -> None:
-        """The log's head went: keep the newest entries at or before `start_offset` and all after it."""
+        """The log's head went: keep the newest entries before `start_offset` and all from it on, since those may still be truncated."""
         self._voters = _without_head(self._voters, start_offset)
         self._versions = _without_head(self._versions, start_offset)
 
 
 def _without_head(entries: list[tuple[int, E]], start_offset: int) -> list[tuple[int, E]]:
-    older = [entry for entry in entries if entry[0] <= start_offset]
+    older = [entry for entry in entries if entry[0] < start_offset]
     return older[-1:] + entries[len(older) :]

@@ -152,6 +152,10 @@ def test_voters_count_when_appended_and_go_when_truncated() -> None:
     history.replay(30, other.to_record())
     history.forget_before(40)
     assert history.at(40) == (1, other)
+    history.replay(40, VoterSet([LOCAL]).to_record())
+    history.forget_before(40)
+    history.truncate(40)  # the record at the log's very start wasn't committed
+    assert history.voters == other
 
 
 def test_kraft_version_goes_up_and_never_down() -> None:
