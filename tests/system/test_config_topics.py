@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -192,6 +193,19 @@ def test_what_is_taken(barnabas_node: Node) -> None:
         assert put(client, "takes-its-own-time", 0, old).log_append_time_ms > now_ms() - HOUR_MS // 2
         for data in (old, early, records(b"x" * 201)):
             assert put(client, "takes-all", 0, data).error_code == 0
+
+
+def test_who_is_told_of_a_leader_finds_it(barnabas_node: Node) -> None:
+    """While one client makes topics, another asks for them again and again, and writes to the last partition as soon as it has a leader."""
+    with client_of(barnabas_node) as client:
+        for number in range(10):
+            name, configs = f"just-made-{number}", {"retention.ms": "1000000"} if number % 2 else {}
+            maker = threading.Thread(target=create_topics, args=(barnabas_node.port, name), kwargs={"partitions": 20, "configs": configs})
+            maker.start()
+            while client.metadata(name).error_code:
+                assert maker.is_alive() or client.metadata(name).error_code == 0
+            assert put(client, name, 19, records(b"x")).error_code == 0
+            maker.join()
 
 
 @pytest.mark.parametrize(("codec", "quick", "small"), [(Codec.GZIP, "1", "9"), (Codec.LZ4, "1", "12"), (Codec.ZSTD, "-50", "19")], ids=str)

@@ -137,20 +137,30 @@ class Node:
 
     def adopt(self, image: MetadataImage) -> None:
         """Take an image as the present one, and with it the configuration that it holds."""
-        self.image = image
+        self._configure(image)
+        self._show(image)
+
+    def _configure(self, image: MetadataImage) -> None:
         self.config = self.static_config.reconfigured(image.config(BROKER, ""), image.config(BROKER, str(self.static_config.node_id)))
+
+    def _show(self, image: MetadataImage) -> None:
+        self.image = image
         self._settings = {}
 
     def publish(self, delta: MetadataDelta, image: MetadataImage, broker_id: int) -> list[Partition]:
-        """The metadata changed: cache first, then replicas, then coordinators (C63). On the control thread. Returns replicas whose directory
-        the metadata doesn't know."""
-        self.image = image
+        """The metadata changed: settings, then replicas, then what clients see of it, then coordinators. On the control thread.
+
+        So whoever is told that this broker leads a partition finds it led; Apache Kafka tells before it does (C63). Returns replicas whose directory the
+        metadata doesn't know.
+        """
         if not (delta.topics_changed or delta.configs_changed):
+            self.image = image
             return []
         if delta.configs_changed:
-            self.adopt(image)
+            self._configure(image)
             self.network.reconfigured()
         unassigned = self.replicas.publish(delta, image, broker_id)
+        self._show(image)
         self.groups.publish(delta, broker_id)
         return unassigned
 
