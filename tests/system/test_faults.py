@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -245,6 +246,35 @@ def test_no_good_disk_at_the_start(barnabas_nodes: NodeFactory, scratch: Path, s
         assert said.startswith(told), said
         assert "\n" not in said
         (metadata / "meta.properties").write_text("version=7\n")
+
+
+def test_descriptors_run_out_for_logs(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+    """More logs than there may be open files: those that were open are served, the others once the limit is raised; no directory is given up."""
+    node = barnabas_nodes(OFTEN)
+    client = connect(node)
+    create_topics(node.port, "t")
+    writer = Writer(client, "t", 1)
+    most = resource.prlimit(node.pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (64, most))
+    create_topics(node.port, "many", partitions=60)
+
+    def errors() -> set[int]:
+        return {put(client, "many", partition, records(b"x")).error_code for partition in range(60)}
+
+    assert errors() == {0, Error.NOT_LEADER_OR_FOLLOWER}
+    assert set(writer.write(200)) <= {0, Error.KAFKA_STORAGE_ERROR}, "a new segment needs a descriptor too"
+    assert "Too many open files. Raise the limit of open files (ulimit -n); it is tried again." in node.tail()
+    assert "offline" not in node.tail()
+    resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (most, most))
+    deadline = time.monotonic() + 30
+    while errors() != {0}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert set(writer.write(5)) == {0}
+    assert "Traceback" not in node.tail(1 << 20)
+    node.kill()
+    node.start()
+    writer.check(connect(node))
 
 
 def test_files_deleted_under_it(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:

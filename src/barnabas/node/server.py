@@ -6,6 +6,7 @@ What handlers may ask of a node is here: the metadata image, partitions, setting
 from __future__ import annotations
 
 import os
+from errno import EMFILE, ENFILE
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -179,7 +180,10 @@ class Node:
         if not directory.is_online:
             return
         if (isinstance(error, OSError) and error.errno in FULL) or (isinstance(error, StorageError) and not error.offline):
-            self.warn_seldom(directory.path, f"{error}. It is tried again.")
+            cause = error if isinstance(error, OSError) else error.__cause__
+            out_of_files = isinstance(cause, OSError) and cause.errno in (EMFILE, ENFILE)
+            remedy = "Raise the limit of open files (ulimit -n)" if out_of_files else "Make room on the disk"
+            self.warn_seldom(directory.path, f"{error}. {remedy}; it is tried again.")
             return
         self.log.write(ERROR, f"Taking {directory.path} offline: {error}")
         self.groups.lost(self.replicas.take_offline(directory))
