@@ -182,3 +182,31 @@ def test_consuming(node: Node, filled: str, files: Path, arguments: str) -> None
 def test_consumers_refused(apache_node: Node, files: Path, arguments: str) -> None:
     theirs, ours = quickly_by_both(CONSUMER, *arguments.format(n=apache_node.bootstrap, d=files).split())
     assert _columns(ours) == _columns(theirs)
+
+
+def _metrics(outcome: Outcome) -> set[str]:
+    table = outcome.output.partition("\nMetric Name ")[2].splitlines()[1:]
+    return {name for name in (line.split(" : ")[0].strip() for line in table) if name.endswith("}")}
+
+
+def test_metrics_have_the_releases_names(node: Node, filled: str) -> None:
+    server = ("--bootstrap-server", node.bootstrap, "--topic", filled, "--num-records", "10", "--print-metrics")
+    for tool, more in ((PRODUCER, ("--record-size", "10", "--throughput", "-1")), (CONSUMER, ("--hide-header",))):
+        theirs, ours = map(_metrics, by_both(tool, *server, *more))
+        assert len(ours) > 3
+        assert ours <= theirs
+
+
+def test_transactions_are_refused_by_name() -> None:
+    words = ("--bootstrap-server", "localhost:1", "--topic", "t", "--num-records", "1", "--record-size", "1", "--throughput", "-1")
+    for more in (("--transactional-id", "x"), ("--transaction-duration-ms", "5"), ("--command-property", "transactional.id=x")):
+        done = by_barnabas(PRODUCER, *words, *more)
+        assert done.status == 1
+        assert "transactions aren't served yet" in done.complaints[0]
+
+
+def test_nobody_there() -> None:
+    """The time runs out, which is told, and no error."""
+    words = ("--bootstrap-server", "localhost:1", "--topic", "t", "--num-records", "10", "--timeout", "300")
+    theirs, ours = by_both(CONSUMER, *words)
+    assert _columns(ours) == _columns(theirs)

@@ -143,8 +143,10 @@ def take_apart(arguments: Sequence[Argument], words: list[str], *, flags_only: b
                 raise Refused(f"argument {argument.label}: not allowed with argument {chosen.label}")
             chosen = argument
         if argument.is_flag:
-            if value is not None:
+            if value is not None and word.startswith("--"):
                 raise Refused(f"argument {argument.label}: ignore implicit argument '{value}'")
+            if value:
+                words.insert(0, f"-{value}")  # -gs is -g -s
             found[argument.name] = []
         else:
             earlier = found.get(argument.name, []) if argument.repeats else []
@@ -270,20 +272,24 @@ def help_page(tool: str, description: str, arguments: Sequence[Argument], group_
     return page + options_page(arguments, group_note)
 
 
-def options_page(arguments: Sequence[Argument], group_note: str = "") -> str:
-    """What the flags mean; a group with a note of its own, and every section, below the others."""
+def options_page(arguments: Sequence[Argument], group_note: str = "", *, defaults: bool = True) -> str:
+    """What the flags mean, and what holds without them; a group with a note of its own, and every section, below the others."""
+
+    def explained(chosen: Iterable[Argument]) -> str:
+        return "".join(_explained(argument, defaults) for argument in chosen)
+
     named = [argument for argument in arguments if argument.name.startswith("-")]
     apart = [argument for argument in named if argument.in_group and group_note]
     page = "\noptional arguments:\n" + entry("  -h, --help", "show this help message and exit")
-    page += "".join(map(_explained, (argument for argument in named if not argument.section and argument not in apart)))
+    page += explained(argument for argument in named if not argument.section and argument not in apart)
     for section in dict.fromkeys(argument.section for argument in named if argument.section):
-        page += f"\n{section}:\n" + "".join(map(_explained, (argument for argument in named if argument.section == section)))
+        page += f"\n{section}:\n" + explained(argument for argument in named if argument.section == section)
     if apart:
-        page += f"\n{group_note}\n" + "".join(map(_explained, apart))
+        page += f"\n{group_note}\n" + explained(apart)
     return page
 
 
-def _explained(argument: Argument) -> str:
+def _explained(argument: Argument, defaults: bool) -> str:
     title = f"  {argument.name}{argument.values}" + (f", {argument.short}{argument.values}" if argument.short else "")
     default = "false" if argument.is_flag else argument.default
-    return entry(title, argument.help + (f" (default: {default})" if default is not None else ""))
+    return entry(title, argument.help + (f" (default: {default})" if defaults and default is not None else ""))

@@ -17,55 +17,78 @@ from barnabas.storage.properties_file import read_properties
 from barnabas.storage.release_features import LATEST_STABLE_LEVEL, METADATA_VERSION_NAMES, MINIMUM_LEVEL, level_of_version
 from barnabas.wire.types import uuid_text
 
-from .argparse4j import ArgumentError, Command, Flag, HelpWanted, Parsed, parse
+from .argparse4j import ArgumentError, HelpWanted
 from .feature_levels import dependencies, name_and_level, version_mapping
+from .flat_arguments import Argument
+from .subcommands import Command, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-TOOL = "kafka-storage"
+    from .flat_arguments import Given
+
 _LEVELS = f"The minimum is {METADATA_VERSION_NAMES[MINIMUM_LEVEL]}; the default is {METADATA_VERSION_NAMES[LATEST_STABLE_LEVEL]}"
-_CONFIG = Flag("--config", "-c", "The server.properties whose directories are meant.", required=True)
+_CONFIG = Argument("--config", short="-c", help="The server.properties whose directories are meant.", required=True)
 _DYNAMIC = "Needs controller.quorum.voters to be unset."
-COMMANDS = (
+_COMMANDS = (
     Command("info", "Show which log directories are formatted, and for which cluster and node.", (_CONFIG,)),
     Command(
         "format",
         "Format the log directories of this node.",
         (
             _CONFIG,
-            Flag("--cluster-id", "-t", "The id of the cluster, the same for all its nodes.", required=True),
-            Flag(
+            Argument("--cluster-id", short="-t", help="The id of the cluster, the same for all its nodes.", required=True),
+            Argument(
                 "--add-scram",
-                "-S",
-                "A credential for the new cluster's metadata, such as 'SCRAM-SHA-256=[name=alice,password=secret]'. May be repeated.",
+                short="-S",
+                help="A credential for the new cluster's metadata, such as 'SCRAM-SHA-256=[name=alice,password=secret]'. May be repeated.",
                 repeats=True,
             ),
-            Flag("--ignore-formatted", "-g", "Leave directories that are formatted as they are instead of refusing.", takes_value=False),
-            Flag("--release-version", "-r", f"The release whose feature levels the cluster begins with. {_LEVELS}"),
-            Flag("--feature", "-f", "The level of one feature, such as kraft.version=1. May be repeated.", repeats=True),
-            Flag("--standalone", "-s", f"Make this controller a quorum of one, to which others can be added. {_DYNAMIC}", False, exclusive=True),
-            Flag("--no-initial-controllers", "-N", f"Name no controllers: this node joins others. {_DYNAMIC}", False, exclusive=True),
-            Flag(
+            Argument("--ignore-formatted", short="-g", help="Leave directories that are formatted as they are instead of refusing.", kind="Flag"),
+            Argument("--release-version", short="-r", help=f"The release whose feature levels the cluster begins with. {_LEVELS}"),
+            Argument("--feature", short="-f", help="The level of one feature, such as kraft.version=1. May be repeated.", repeats=True),
+            Argument(
+                "--standalone",
+                short="-s",
+                help=f"Make this controller a quorum of one, to which others can be added. {_DYNAMIC}",
+                kind="Flag",
+                in_group=True,
+                group_needed=False,
+            ),
+            Argument(
+                "--no-initial-controllers",
+                short="-N",
+                help=f"Name no controllers: this node joins others. {_DYNAMIC}",
+                kind="Flag",
+                in_group=True,
+                group_needed=False,
+            ),
+            Argument(
                 "--initial-controllers",
-                "-I",
-                f"The first controllers as id@host:port:directory, separated by commas, the same for all nodes. {_DYNAMIC}",
-                exclusive=True,
+                short="-I",
+                help=f"The first controllers as id@host:port:directory, separated by commas, the same for all nodes. {_DYNAMIC}",
+                in_group=True,
+                group_needed=False,
             ),
         ),
     ),
     Command(
         "version-mapping",
         "Show the feature levels that go with a release.",
-        (Flag("--release-version", "-r", f"The release to look up. {_LEVELS}"),),
+        (Argument("--release-version", short="-r", help=f"The release to look up. {_LEVELS}"),),
     ),
     Command(
         "feature-dependencies",
         "Show what a feature's level depends on.",
-        (Flag("--feature", "-f", "A feature and its level, such as metadata.version=5. May be repeated.", required=True, repeats=True),),
+        (
+            Argument(
+                "--feature", short="-f", help="A feature and its level, such as metadata.version=5. May be repeated.", required=True, repeats=True
+            ),
+        ),
     ),
     Command("random-uuid", "Print a random id."),
 )
+TOOL = Tool("kafka-storage", "Format and inspect Kafka's log directories.", _COMMANDS, takes_files=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,10 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(argv: Sequence[str], say: Callable[[str], object], complain: Callable[[str], object]) -> int:
     """As `main`, with the two streams' lines handed out."""
     try:
-        arguments = parse(TOOL, "Format and inspect Kafka's log directories.", COMMANDS, argv)
-        if arguments.command == "info":
-            return _info(StorageSettings(arguments.one("--config") or ""), say)
-        _DOERS[arguments.command](arguments, say)
+        command, given = TOOL.parse(argv)
+        if command == "info":
+            return _info(StorageSettings(given.text("--config")), say)
+        _DOERS[command](given, say)
     except HelpWanted as help_text:
         say(str(help_text).rstrip("\n"))
     except ArgumentError as error:
@@ -142,39 +165,39 @@ def _filled(texts: dict[str, str]) -> dict[str, str]:
     return fill_in(texts).texts
 
 
-def _format(arguments: Parsed, say: Callable[[str], object]) -> None:
-    settings = StorageSettings(arguments.one("--config") or "")
+def _format(given: Given, say: Callable[[str], object]) -> None:
+    settings = StorageSettings(given.text("--config"))
     if not settings.process_roles:
         raise FormatError("The kafka configuration file appears to be for a legacy cluster. Formatting is only supported for clusters in KRaft mode.")
     if not settings.controller_listeners:
         raise FormatError("controller.listener.names must name the controllers' listener.")
-    controllers = _controllers(arguments, settings)
+    controllers = _controllers(given, settings)
     is_controller = "controller" in settings.process_roles
-    if is_controller and not settings.static_voters and not controllers and "--no-initial-controllers" not in arguments.values:
+    if is_controller and not settings.static_voters and not controllers and not given.has("--no-initial-controllers"):
         raise FormatError(
             "Because controller.quorum.voters is not set on this controller, you must specify one of the following: "
             "--standalone, --initial-controllers, or --no-initial-controllers."
         )
-    release = arguments.one("--release-version")
+    release = given.one("--release-version")
     order = FormatOrder(
         node_id=settings.node_id,
-        cluster_id=arguments.one("--cluster-id") or "",
+        cluster_id=given.text("--cluster-id"),
         directories=settings.directories,
         metadata_directory=settings.metadata_directory,
         controller_listener=settings.controller_listeners[0],
         metadata_version=None if release is None else level_of_version(release, unstable=settings.unstable_features),
-        features=dict(name_and_level(text) for text in arguments.values.get("--feature", ())),
+        features=dict(name_and_level(text) for text in given.all("--feature") or ()),
         dynamic_quorum=not settings.static_voters,
         controllers=controllers,
-        scram=arguments.values.get("--add-scram", ()),
-        ignore_formatted="--ignore-formatted" in arguments.values,
+        scram=given.all("--add-scram") or (),
+        ignore_formatted=given.has("--ignore-formatted"),
         unstable_features=settings.unstable_features,
     )
     format_directories(order, time.time_ns() // 1_000_000, say)
 
 
-def _controllers(arguments: Parsed, settings: StorageSettings) -> list[InitialController]:
-    initial, standalone = arguments.one("--initial-controllers"), "--standalone" in arguments.values
+def _controllers(given: Given, settings: StorageSettings) -> list[InitialController]:
+    initial, standalone = given.one("--initial-controllers"), given.has("--standalone")
     if settings.static_voters and (initial is not None or standalone):
         raise FormatError(
             "You cannot specify controller.quorum.voters and format the node with --initial-controllers or --standalone. If you want to use "
@@ -189,13 +212,13 @@ def _controllers(arguments: Parsed, settings: StorageSettings) -> list[InitialCo
     return [InitialController(settings.node_id, *settings.controller_endpoint(), new_directory_id())]
 
 
-def _version_mapping(arguments: Parsed, say: Callable[[str], object]) -> None:
-    for line in version_mapping(arguments.one("--release-version")):
+def _version_mapping(given: Given, say: Callable[[str], object]) -> None:
+    for line in version_mapping(given.one("--release-version")):
         say(line)
 
 
-def _feature_dependencies(arguments: Parsed, say: Callable[[str], object]) -> None:
-    for text in arguments.values["--feature"]:
+def _feature_dependencies(given: Given, say: Callable[[str], object]) -> None:
+    for text in given.all("--feature") or ():
         name, equals, level_text = (part.strip() for part in text.partition("="))
         if not equals:
             raise ValueError(f"Invalid feature format: {text}. Expected format: 'feature=version' (e.g. 'group.version=1')")
@@ -207,11 +230,11 @@ def _feature_dependencies(arguments: Parsed, say: Callable[[str], object]) -> No
             say(line)
 
 
-def _random_uuid(arguments: Parsed, say: Callable[[str], object]) -> None:
+def _random_uuid(given: Given, say: Callable[[str], object]) -> None:
     say(uuid_text(new_directory_id()))
 
 
-_DOERS: dict[str, Callable[[Parsed, Callable[[str], object]], None]] = {
+_DOERS: dict[str, Callable[[Given, Callable[[str], object]], None]] = {
     "format": _format,
     "version-mapping": _version_mapping,
     "feature-dependencies": _feature_dependencies,

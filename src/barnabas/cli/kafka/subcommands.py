@@ -43,10 +43,12 @@ class Tool(NamedTuple):
     description: str
     commands: tuple[Command, ...]
     arguments: tuple[Argument, ...] = ()
+    takes_files: bool = False
+    """`@FILE` stands for the file's lines."""
 
     def parse(self, words: Iterable[str]) -> Chosen:
         """Raises ArgumentError, HelpWanted; OSError for an unreadable @file of arguments."""
-        left = list(expanded(words))
+        left = list(expanded(words) if self.takes_files else words)
         try:
             values = take_apart(self.arguments, left, flags_only=True)
             if not left:
@@ -80,7 +82,7 @@ class Tool(NamedTuple):
         except Refused as refused:
             raise self._error(usage, refused) from None
         except HelpWanted:
-            raise HelpWanted(usage + options_page(command.arguments)) from None
+            raise HelpWanted(usage + options_page(command.arguments, defaults=False)) from None
         return values
 
     def _error(self, usage: str, refused: Refused) -> ArgumentError:
@@ -105,7 +107,7 @@ class Tool(NamedTuple):
     def _page(self) -> str:
         described = "\n".join(justified(self.description, WIDTH))
         listed = "".join(entry("  " * 2 + command.name, command.help) for command in self.commands)
-        return f"{self._usage()}\n{described}\n\npositional arguments:\n  {self._choices}\n{listed}{options_page(_group_first(self.arguments))}"
+        return f"{self._usage()}\n{described}\n\npositional arguments:\n  {self._choices}\n{listed}{options_page(_group_first(self.arguments), defaults=False)}"
 
 
 def _group_first(arguments: Sequence[Argument]) -> list[Argument]:
