@@ -180,20 +180,21 @@ def test_fetches_of_very_many_partitions(barnabas_nodes: NodeFactory) -> None:
         first.socket.settimeout(0.2)
         with pytest.raises(TimeoutError):
             first.read_frame()
+        first.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the node hears of it though nothing is read
         first.close()
         first.socket = socket.create_connection(("127.0.0.1", node.port))
 
         def waits() -> bool:
             """As soon as the first one's place is free."""
             third.send(request)
-            third.socket.settimeout(1)
+            third.socket.settimeout(4)
             try:
                 third.read_frame()
             except TimeoutError:
                 return True
             return False
 
-        wait_until(waits, 20)
+        wait_until(waits)
     assert peak_bytes(node) < 400 * MB
     with clients(node, 1) as (client,):
         assert put(client, "t", 0, records(b"x")).error_code == 0
