@@ -23,3 +23,10 @@ def apache_node(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[n
 def barnabas_node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
     for make in conftest.factory(conftest.SUBJECT, request):
         yield make()
+
+
+@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
+def node(request: pytest.FixtureRequest) -> nodes.Node:
+    """Each of the pair in turn, for tests that do the same to either."""
+    found: nodes.Node = request.getfixturevalue(f"{request.param}_node")
+    return found

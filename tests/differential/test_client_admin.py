@@ -27,12 +27,6 @@ pytestmark = pytest.mark.apache
 T = TypeVar("T")
 
 
-@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
-def node(request: pytest.FixtureRequest) -> Node:
-    found: Node = request.getfixturevalue(f"{request.param}_node")
-    return found
-
-
 @pytest.fixture
 def name() -> str:
     return f"client-{uuid.uuid4().hex[:6]}"

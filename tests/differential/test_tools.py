@@ -19,12 +19,6 @@ pytestmark = pytest.mark.apache
 IDS = re.compile(r"TopicId: \S+")
 
 
-@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
-def node(request: pytest.FixtureRequest) -> Node:
-    found: Node = request.getfixturevalue(f"{request.param}_node")
-    return found
-
-
 @pytest.fixture(scope="module")
 def prefix(node: Node) -> str:
     """A name of its own for this module's topics, three of which stand: two plain, one with configs."""

@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.apache
 
 
-@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
-def node(request: pytest.FixtureRequest) -> Node:
-    found: Node = request.getfixturevalue(f"{request.param}_node")
-    return found
-
-
 @pytest.fixture(scope="module")
 def prefix(node: Node) -> str:
     """A name of its own for this module's topics: `-one` with three partitions, `-a` and `-b` with records in their only one."""

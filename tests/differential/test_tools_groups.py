@@ -43,12 +43,6 @@ def _settled(text: str) -> str:
     return re.sub(r"(?<=are: ).*|(?<=options: ).*|(?<=scenarios: ).*", lambda found: " ".join(sorted(re.findall(r"[\w-]+", found[0]))), text)
 
 
-@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
-def node(request: pytest.FixtureRequest) -> Node:
-    found: Node = request.getfixturevalue(f"{request.param}_node")
-    return found
-
-
 @pytest.fixture(scope="module")
 def prefix(node: Node) -> str:
     """A name of its own for two topics of this module, with records, and two groups that committed something of them."""

@@ -20,12 +20,6 @@ PRODUCER, CONSUMER = "kafka-producer-perf-test", "kafka-consumer-perf-test"
 _MEASURED = re.compile(r"(?<![\w.-])(\d+(\.\d+)?|NaN)(?= (records/sec|MB/sec|ms))")
 
 
-@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
-def node(request: pytest.FixtureRequest) -> Node:
-    found: Node = request.getfixturevalue(f"{request.param}_node")
-    return found
-
-
 @pytest.fixture(scope="module")
 def topic(node: Node) -> str:
     name = f"perf-{uuid.uuid4().hex[:6]}"

@@ -27,12 +27,6 @@ COLUMNS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
-def node(request: pytest.FixtureRequest) -> Node:
-    found: Node = request.getfixturevalue(f"{request.param}_node")
-    return found
-
-
 @pytest.fixture(scope="module")
 def topic(node: Node) -> str:
     """One partition with plain, keyed, compressed and headed records, some by either tool."""

@@ -70,12 +70,6 @@ def _by_both(tool: str, *arguments: str, until: str = "", count: int = 1) -> tup
     return found[0], found[1]
 
 
-@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
-def node(request: pytest.FixtureRequest) -> Node:
-    found: Node = request.getfixturevalue(f"{request.param}_node")
-    return found
-
-
 @pytest.fixture(scope="module")
 def topic(node: Node) -> str:
     """Both topics `NAMEa` and `NAMEb` stand, with one partition."""
