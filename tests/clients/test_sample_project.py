@@ -54,8 +54,9 @@ def test_refused(kafka_node):
     pass
 
 def test_ends_by_itself(kafka_node):
-    os.kill(kafka_node.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, kafka_node.pid, os.WEXITED | os.WNOWAIT)
+    pid = kafka_node.pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 """
     )
     done = run("-q", "--strict-markers", cwd=tmp_path)

@@ -16,15 +16,29 @@ from barnabas.client.errors import KafkaError
 from barnabas.client.group import GroupSettings
 from barnabas.client.producer import Producer
 from barnabas.wire.errors import Error
-from tests import nodes
+from tests import conftest, nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from tests.nodes import Node
 
 pytestmark = pytest.mark.apache
 T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def apache_node(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[Node]:
+    """Of this module alone, which leaves topics behind that comparisons of all topics would find."""
+    for make in conftest.factory(nodes.APACHE, request):
+        yield make()
+
+
+@pytest.fixture(scope="module")
+def barnabas_node(request: pytest.FixtureRequest) -> Iterator[Node]:
+    for make in conftest.factory(conftest.SUBJECT, request):
+        yield make()
 
 
 @pytest.fixture
