@@ -104,7 +104,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     ),
     f"{NODE}::test_offsets_expire": ("offsets.retention.check.interval.ms", "offsets.retention.minutes"),
     f"{NODE}::test_sessions_of_members": ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
-    "tests/scenarios/groups/test_plays_on_nodes.py::test_play_on_barnabas": (
+    "tests/scenarios/groups/test_plays_on_nodes.py::test_play": (
         "group.initial.rebalance.delay.ms",
         "group.max.size",
         "offset.metadata.max.bytes",
