@@ -16,10 +16,13 @@ from barnabas.core.controller.result import ApiError
 from barnabas.core.metadata.delta import UnreplayableRecord
 from barnabas.core.quorum.quorum import QuorumRefused
 from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
+from barnabas.node.broker_lifecycle import BrokerLifecycle, LocalBroker
 from barnabas.node.call import clock_ms
 from barnabas.node.config.node_config import InvalidNodeConfig, read_node_config
-from barnabas.node.controller_host import ControllerHost, LocalBroker
+from barnabas.node.controller_channel import ControllerChannel
+from barnabas.node.controller_host import ControllerHost
 from barnabas.node.coordinator import GroupCoordinators
+from barnabas.node.directory_reports import DirectoryReports
 from barnabas.node.disk_duties import DiskDuties
 from barnabas.node.listener import Listener
 from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
@@ -76,7 +79,7 @@ class Running:
     def stop(self) -> None:
         node = self.node
         handed_over = threading.Event()
-        node.controller.shut_down(handed_over.set)
+        node.broker.shut_down(handed_over.set)
         handed_over.wait(_SHUTDOWN_TIMEOUT_S)
         node.network.stop_accepting()
         node.network.stop()
@@ -86,7 +89,7 @@ class Running:
             node.controller.stop()
         except (StorageError, OSError) as error:  # on a full disk, for instance; everything else is closed all the same
             node.log_warning(f"{error}. The metadata log is checked at the next start.")
-        node.replicas.close(node.controller.broker_epoch)
+        node.replicas.close(node.broker.epoch)
         if self._metadata_lock is not None:
             self._metadata_lock.release()
 
@@ -147,7 +150,10 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error)
     node.groups = GroupCoordinators(node)
     node.controller = host = ControllerHost(node, metadata_directory, local)
-    node.producer_ids = ProducerIds(host, config.node_id)
+    node.controllers = ControllerChannel(node)
+    node.broker = BrokerLifecycle(node, host.loop, ControllerChannel(node), local)
+    node.directory_reports = DirectoryReports(node)
+    node.producer_ids = ProducerIds(node)
     host.quorum = MetadataLog(
         metadata_directory,
         Voter(config.node_id, metadata_id, tuple(Endpoint(name, address, port) for name, address, port, _ in local.controller_listeners)),
@@ -178,8 +184,9 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     node.network = Network(node, Router())
     node.disk = DiskDuties(node)
     host.run()
+    node.broker.start(is_ready=True)
     if unassigned:
-        host.report_directories([(p.topic_id, p.index, p.directory_id) for p in unassigned])
+        node.directory_reports.report([(p.topic_id, p.index, p.directory_id) for p in unassigned])
     node.groups.start()
     node.groups.catch_up(node.image, config.node_id)
     node.disk.start()

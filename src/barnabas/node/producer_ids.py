@@ -6,16 +6,14 @@ Owns the block in hand and whoever waits for the next one. An id is never handed
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from barnabas.core.controller.controller import Controller
-    from barnabas.core.controller.result import Result
-    from barnabas.node.controller_host import ControllerHost
+    from barnabas.node.server import Node
 
     Waiter = Callable[[int | Error], None]
 
@@ -23,9 +21,8 @@ _PREFETCH_AT = 100
 
 
 class ProducerIds:
-    def __init__(self, controller: ControllerHost, broker_id: int) -> None:
-        self._controller = controller
-        self._broker_id = broker_id
+    def __init__(self, node: Node) -> None:
+        self._node = node
         self._lock = Lock()
         self._next = self._end = 0
         self._spare: tuple[int, int] | None = None
@@ -46,24 +43,23 @@ class ProducerIds:
             ask = not self._asking and self._spare is None and self._end - self._next < _PREFETCH_AT
             self._asking = self._asking or ask
         if ask:
-            self._controller.submit(self._allocate, self._allocated, self._failed)
+            from barnabas.wire.messages.allocate_producer_ids import AllocateProducerIdsRequest
+
+            broker = self._node.broker
+            request = AllocateProducerIdsRequest(broker_id=broker.id, broker_epoch=broker.epoch)
+            self._node.controllers.ask(request, self._answered)
         if found is not None:
             answer(found)
 
-    def _allocate(self, controller: Controller, now_ms: int) -> Result:
-        return controller.allocate_producer_ids(self._broker_id, self._controller.broker_epoch)
-
-    def _allocated(self, block: tuple[int, int]) -> None:
+    def _answered(self, answer: Any) -> None:
+        error = Error.COORDINATOR_LOAD_IN_PROGRESS if answer is None else Error(answer.error_code)
         with self._lock:
             self._asking = False
-            self._spare = (block[0], block[0] + block[1])
+            if error == Error.NONE:
+                self._spare = (answer.producer_id_start, answer.producer_id_start + answer.producer_id_len)
             waiting, self._waiting = self._waiting, []
-        for answer in waiting:
-            self.next(answer)
-
-    def _failed(self, error: Error, message: str | None) -> None:
-        with self._lock:
-            self._asking = False
-            waiting, self._waiting = self._waiting, []
-        for answer in waiting:
-            answer(error)
+        for one in waiting:
+            if error == Error.NONE:
+                self.next(one)
+            else:
+                one(error)

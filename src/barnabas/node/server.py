@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from barnabas.core.configs.topic_settings import TopicSettings
     from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage
+    from barnabas.node.broker_lifecycle import BrokerLifecycle
     from barnabas.node.config.node_config import NodeConfig
+    from barnabas.node.controller_channel import ControllerChannel
     from barnabas.node.controller_host import ControllerHost
     from barnabas.node.coordinator import GroupCoordinators
+    from barnabas.node.directory_reports import DirectoryReports
     from barnabas.node.disk_duties import DiskDuties
     from barnabas.node.handlers.metadata import AllTopics
     from barnabas.node.network import Network
@@ -41,7 +44,10 @@ _ADMIN_CLIENT = "__admin_client"  # the name under which Kafka's own tools may w
 
 
 class Node:
+    broker: BrokerLifecycle
     controller: ControllerHost
+    controllers: ControllerChannel
+    directory_reports: DirectoryReports
     disk: DiskDuties
     groups: GroupCoordinators
     network: Network
@@ -191,7 +197,7 @@ class Node:
             self.log.write(ERROR, "Shutting down: no log directory is left that this node can work with. Repair the disk, then start the node again.")
             self.stop(1)
         else:
-            self.controller.directory_failed(directory.id)
+            self.broker.directory_failed(directory.id)
 
     def on_network_error(self, error: BaseException) -> None:
         """A handler raised: the connection that it worked for is of no use any more, the others are."""

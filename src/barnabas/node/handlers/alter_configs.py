@@ -48,7 +48,7 @@ def handle(request: AlterConfigsRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(AlterConfigsResponse(throttle_time_ms=0, responses=[_row(resource, error, message) for resource in asked]))
 
-    call.node.controller.submit(alter, answer, refuse)
+    call.submit(alter, answer, refuse)
 
 
 def _row(resource: ConfigResource, error: int, message: str | None) -> AlterConfigsResponse.Resource:

@@ -25,4 +25,4 @@ def handle(request: AlterPartitionReassignmentsRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(AlterPartitionReassignmentsResponse(throttle_time_ms=0, error_code=error, error_message=message, responses=[]))
 
-    call.node.controller.submit(alter, call.reply, refuse)
+    call.submit(alter, call.reply, refuse)

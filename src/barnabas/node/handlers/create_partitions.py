@@ -23,4 +23,4 @@ def handle(request: CreatePartitionsRequest, call: Call) -> None:
         answers = [CreatePartitionsResponse.TopicResult(name=topic.name, error_code=error, error_message=message) for topic in request.topics]
         call.reply(CreatePartitionsResponse(throttle_time_ms=0, results=answers))
 
-    call.node.controller.submit(create, call.reply, refuse)
+    call.submit(create, call.reply, refuse)

@@ -37,5 +37,5 @@ def handle(request: DeleteTopicsRequest, call: Call) -> DeleteTopicsResponse | N
         if call.version < _KNOWS_DISABLED:
             return refusal(Error.INVALID_REQUEST, None)
         return refusal(Error.TOPIC_DELETION_DISABLED, None)
-    call.node.controller.submit(delete, call.reply, lambda error, message: call.reply(refusal(error, message)))
+    call.submit(delete, call.reply, lambda error, message: call.reply(refusal(error, message)))
     return None

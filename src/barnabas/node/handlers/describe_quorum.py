@@ -46,7 +46,7 @@ def handle(request: DescribeQuorumRequest, call: Call) -> DescribeQuorumResponse
     def refuse(error: Error, message: str | None) -> None:
         call.reply(DescribeQuorumResponse(error_code=error, error_message=message, topics=[]))
 
-    call.node.controller.submit(describe, answer, refuse)
+    call.submit(describe, answer, refuse)
     return None
 
 

@@ -34,4 +34,4 @@ def handle(request: ElectLeadersRequest, call: Call) -> None:
         ]
         call.reply(ElectLeadersResponse(throttle_time_ms=0, error_code=error if call.version >= 1 else 0, replica_election_results=results))
 
-    call.node.controller.submit(elect, call.reply, refuse)
+    call.submit(elect, call.reply, refuse)

@@ -55,7 +55,7 @@ def handle(request: IncrementalAlterConfigsRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(IncrementalAlterConfigsResponse(throttle_time_ms=0, responses=[_row(resource, error, message) for resource in asked]))
 
-    call.node.controller.submit(alter, answer, refuse)
+    call.submit(alter, answer, refuse)
 
 
 def _set_levels(node: Node, levels: list[dict[str, Operation]]) -> None:

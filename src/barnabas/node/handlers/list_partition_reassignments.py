@@ -22,4 +22,4 @@ def handle(request: ListPartitionReassignmentsRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(ListPartitionReassignmentsResponse(throttle_time_ms=0, error_code=error, error_message=message, topics=[]))
 
-    call.node.controller.submit(list_, call.reply, refuse)
+    call.submit(list_, call.reply, refuse)

@@ -25,4 +25,4 @@ def handle(request: UnregisterBrokerRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(UnregisterBrokerResponse(throttle_time_ms=0, error_code=error, error_message=message))
 
-    call.node.controller.submit(unregister, answer, refuse)
+    call.submit(unregister, answer, refuse)

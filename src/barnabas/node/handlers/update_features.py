@@ -36,4 +36,4 @@ def handle(request: UpdateFeaturesRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(UpdateFeaturesResponse(throttle_time_ms=0, error_code=error, error_message=message))
 
-    call.node.controller.submit(update, call.reply, refuse)
+    call.submit(update, call.reply, refuse)

@@ -1,0 +1,269 @@
+"""This node's life as a broker: registered, heard of again and again, taken out of service before it stops (C11-C31).
+
+Owns the incarnation, the broker's epoch, which heartbeat is due when, and what its answer changes. One request is under way at a time. Everything but what
+says otherwise happens on the control thread. What a registration or a heartbeat means is the controller's. Source: Apache's `BrokerLifecycleManager`,
+`BrokerRegistrationTracker`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from barnabas.core.metadata.features import MV_3_7_IV2_DIRECTORY_ASSIGNMENT, SUPPORTED
+from barnabas.node.call import clock_ms
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatRequest
+from barnabas.wire.messages.broker_registration import BrokerRegistrationRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from barnabas.core.controller.controller import Controller
+    from barnabas.core.controller.result import Result
+    from barnabas.core.metadata.delta import MetadataDelta
+    from barnabas.core.metadata.image import MetadataImage
+    from barnabas.node.controller_channel import ControllerChannel
+    from barnabas.node.loop import Loop, Timer
+    from barnabas.node.server import Node
+
+_REGISTRATION_VERSION = 4
+_RETRY_MS = 100  # Apache's waits for a whole heartbeat interval (M6)
+_STARTING_MS = 10
+_SHUTDOWN_POLLS_MS = (10, 10, 20, 50)
+_NOBODY_ANSWERS_MS = 5_000  # so long a shutdown waits for a controller
+
+_REGISTERING = "registering"
+_STARTING = "starting"  # registered, and fenced from the start
+_RUNNING = "running"
+_SHUTTING_DOWN = "shutting down"
+_DOWN = "down"  # nothing more is said
+
+
+class LocalBroker:
+    """What this node says of itself when it registers. Listeners are (name, host, port, security protocol) as advertised."""
+
+    __slots__ = ("controller_listeners", "directories", "listeners", "previous_epoch")
+
+    def __init__(
+        self,
+        listeners: list[tuple[str, str, int, int]],
+        controller_listeners: list[tuple[str, str, int, int]],
+        previous_epoch: int,
+    ) -> None:
+        self.listeners = listeners
+        self.controller_listeners = controller_listeners
+        self.directories: list[bytes] = []  # those that are online once all are loaded
+        self.previous_epoch = previous_epoch  # -1 unless every directory was closed cleanly in it (D86)
+
+
+class BrokerLifecycle:
+    """`on_running` is called once, when the controller has unfenced this broker for the first time."""
+
+    def __init__(self, node: Node, loop: Loop, channel: ControllerChannel, local: LocalBroker) -> None:
+        self._node = node
+        self._loop = loop
+        self._channel = channel
+        self._local = local
+        self.id = node.config.node_id
+        self.epoch = -1
+        self.incarnation_id = os.urandom(16)
+        self.on_running: Callable[[], object] = lambda: None
+        self._state = _REGISTERING
+        self._is_ready = False
+        self._is_caught_up = False
+        self._is_asking = False
+        self._soon = False
+        self._is_waited_for = False
+        self._timer: Timer | None = None
+        self._failed_directories: list[bytes] = []
+        self._on_shut_down: Callable[[], object] = lambda: None
+        self._polls = 0
+        self._answered_ms = 0
+
+    # What the node tells
+
+    def start(self, *, is_ready: bool) -> None:
+        """Register unless that is done, and send heartbeats from now on. A broker that isn't `is_ready` yet stays fenced. From any thread, once."""
+        self._loop.call(self._start, is_ready)
+
+    def _start(self, is_ready: bool) -> None:
+        self._is_ready = is_ready
+        if self._state == _RUNNING:
+            self._again_in(self._interval_ms)
+        else:
+            self._again_in(0)
+
+    def ready(self) -> None:
+        """Partitions are loaded and everything is there: the controller may unfence this broker. From any thread."""
+        self._loop.call(self._start, True)
+
+    def applied(self, delta: MetadataDelta, image: MetadataImage) -> None:
+        """An image was put into force: what the controller waits to hear that for is told at once (O5)."""
+        changed = delta.brokers_changed
+        if changed:
+            brokers = image.cluster.brokers
+            self._is_waited_for = any(broker.in_controlled_shutdown and not broker.fenced and broker.id != self.id for broker in brokers.values())
+            own = brokers.get(self.id) if self.id in changed else None
+            if own is not None and not own.directories and (image.features.metadata_version or 0) >= MV_3_7_IV2_DIRECTORY_ASSIGNMENT:
+                self._state = _REGISTERING  # from an older metadata.version: directories are news now
+                self._again_in(0)
+            elif own is not None and self._state == _STARTING:
+                self._again_in(0)
+        if self._is_waited_for:  # a broker is let go when all others have heard of it (C28)
+            self._again_in(0)
+
+    def directory_failed(self, directory_id: bytes) -> None:
+        """A log directory went offline: its partitions lose their leader here (C24). From any thread."""
+        self._loop.call(self._report_failed, directory_id)
+
+    def _report_failed(self, directory_id: bytes) -> None:
+        self._failed_directories.append(directory_id)
+        self._again_in(0)
+
+    def shut_down(self, done: Callable[[], object]) -> None:
+        """Controlled shutdown (C27-C30): give leaderships up, then `done`, on the control thread. Go on serving until then. From any thread."""
+        self._loop.call(self._begin_shutdown, done)
+
+    def _begin_shutdown(self, done: Callable[[], object]) -> None:
+        self._on_shut_down = done
+        if self._state != _RUNNING:
+            self._end()
+            return
+        self._state = _SHUTTING_DOWN
+        self._answered_ms = clock_ms()
+        self._loop.call_later(_NOBODY_ANSWERS_MS, self._give_up)
+        self._again_in(0)
+
+    def _give_up(self) -> None:
+        """No controller: the others find out by the end of its session."""
+        silent_ms = clock_ms() - self._answered_ms
+        if self._state == _SHUTTING_DOWN and silent_ms >= _NOBODY_ANSWERS_MS:
+            self._node.log_warning(f"Stopping without the controller's leave: none answered for {silent_ms} ms.")
+            self._end()
+        elif self._state == _SHUTTING_DOWN:
+            self._loop.call_later(_NOBODY_ANSWERS_MS - silent_ms, self._give_up)
+
+    def _end(self) -> None:
+        if self._state != _DOWN:
+            self._state = _DOWN
+            self._on_shut_down()
+
+    # When something is due
+
+    @property
+    def _interval_ms(self) -> int:
+        return self._node.config.quorum.broker_heartbeat_interval_ms
+
+    def _again_in(self, delay_ms: int) -> None:
+        """Say something in `delay_ms`; with 0 as soon as nothing else is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._is_asking:
+            self._soon = self._soon or delay_ms == 0
+        elif delay_ms == 0 or self._soon:
+            self._soon = False
+            self._say()
+        else:
+            self._timer = self._loop.call_later(delay_ms, self._again_in, 0)
+
+    def _say(self) -> None:
+        if self._state == _DOWN:
+            return
+        self._is_asking = True
+        if self._state == _REGISTERING:
+            self._channel.ask(self.registration(), self._registration_answered)
+        else:
+            self._channel.ask(self.heartbeat(self._node.image.offset), self._heartbeat_answered)
+
+    # Registering
+
+    def registration(self) -> BrokerRegistrationRequest:
+        request = BrokerRegistrationRequest
+        return request(
+            broker_id=self.id,
+            cluster_id=self._node.cluster_id,
+            incarnation_id=self.incarnation_id,
+            listeners=[request.Listener(name=name, host=host, port=port, security_protocol=kind) for name, host, port, kind in self._local.listeners],
+            features=[
+                request.Feature(name=name, min_supported_version=least, max_supported_version=most) for name, (least, most) in SUPPORTED.items()
+            ],
+            rack=self._node.config.rack,
+            log_dirs=sorted(self._local.directories),
+            previous_broker_epoch=self._local.previous_epoch,
+        )
+
+    def _registration_answered(self, answer: Any) -> None:
+        self._is_asking = False
+        if self._state != _REGISTERING:
+            return
+        if answer is None or answer.error_code != Error.NONE:
+            if answer is not None:
+                self._node.warn_seldom("registration", f"Registration refused: {Error(answer.error_code).name}; it is tried again.")
+            self._again_in(_RETRY_MS)
+            return
+        self.epoch = answer.broker_epoch
+        self._state = _STARTING
+        self._again_in(0)
+
+    def register_here(self, controller: Controller, append: Callable[[Result], int], now_ms: int) -> None:
+        """This node is the whole quorum, and ready: registered and unfenced by the same write that everything else of a start goes with."""
+        from barnabas.core.controller.broker_life import process_broker_heartbeat
+        from barnabas.core.controller.registrations import register_broker
+
+        before = controller.brokers.registrations.get(self.id)
+        if before is not None:  # this process holds the directories' locks: whoever was this broker before is gone (O3)
+            controller.heartbeats.end_session(before.id, before.epoch)
+        registered = register_broker(controller, self.registration(), _REGISTRATION_VERSION, now_ms)
+        append(registered)
+        self.epoch = registered.response
+        self._is_ready = self._is_caught_up = True
+        append(process_broker_heartbeat(controller, self.heartbeat(controller.next_write_offset - 1), now_ms))
+        self._state = _RUNNING
+
+    # Heartbeats
+
+    def heartbeat(self, metadata_offset: int) -> BrokerHeartbeatRequest:
+        """`metadata_offset`: of the last record that is in force here, never of one that isn't (C67)."""
+        return BrokerHeartbeatRequest(
+            broker_id=self.id,
+            broker_epoch=self.epoch,
+            current_metadata_offset=metadata_offset,
+            want_fence=not self._is_ready,
+            want_shut_down=self._state == _SHUTTING_DOWN,
+            offline_log_dirs=list(self._failed_directories),
+            cordoned_log_dirs=[] if self._is_caught_up else None,
+        )
+
+    def _heartbeat_answered(self, answer: Any) -> None:
+        self._is_asking = False
+        if answer is None:
+            self._again_in(_RETRY_MS)
+            return
+        self._answered_ms = clock_ms()
+        if answer.error_code != Error.NONE:
+            self._refused(Error(answer.error_code))
+        elif self._state == _SHUTTING_DOWN:
+            if answer.should_shut_down:
+                self._end()
+            else:
+                self._again_in(_SHUTDOWN_POLLS_MS[min(self._polls, len(_SHUTDOWN_POLLS_MS) - 1)])
+                self._polls += 1
+        elif self._state == _STARTING:
+            self._is_caught_up = self._is_caught_up or answer.is_caught_up
+            if answer.is_fenced:
+                self._again_in(_STARTING_MS if self._is_ready else _RETRY_MS)
+            else:
+                self._state = _RUNNING
+                self.on_running()
+                self._again_in(self._interval_ms)
+        else:
+            self._again_in(self._interval_ms)
+
+    def _refused(self, error: Error) -> None:
+        self._node.warn_seldom("heartbeat", f"Heartbeat refused: {error.name}")
+        if self._state == _SHUTTING_DOWN:  # unregistered while it ran, or no room to write it down: its session's end tells the others
+            self._end()
+        else:
+            self._again_in(self._interval_ms)
