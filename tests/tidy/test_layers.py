@@ -21,7 +21,9 @@ MAY_IMPORT = {
     "testing": {"wire", "client", "storage", "cli", "testing"},
 }
 # Tables of configuration keys, and the text of their values: facts that the tools check and print as a node does. What metadata records mean.
-ALSO = {"cli": ("barnabas.core.configs.", "barnabas.core.metadata.")}
+# Where a controller would place replicas, for a tool that proposes it.
+_PLACEMENT = ("barnabas.core.controller.placement.", "barnabas.core.controller.result.")
+ALSO = {"cli": ("barnabas.core.configs.", "barnabas.core.metadata.", *_PLACEMENT)}
 PURE = {"wire", "core"}
 IMPURE = {"asyncio", "socket", "threading", "time", "random", "os", "logging", "select", "subprocess", "ssl"}
 # Bytes in a file of another kind, or a part that is loaded only when its compiled twin is missing.

@@ -30,6 +30,7 @@ MODULES = {
     "kafka-cluster": "cluster_tool",
     "kafka-features": "features",
     "kafka-metadata-quorum": "metadata_quorum",
+    "kafka-reassign-partitions": "reassign_partitions",
     "kafka-replica-verification": "replica_verification",
     "kafka-broker-api-versions": "broker_api_versions",
     "kafka-run-class": "run_class",

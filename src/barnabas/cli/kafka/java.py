@@ -32,6 +32,12 @@ def partition_hash(partition: tuple[str, int]) -> int:
     return (31 * (31 + partition[1]) + string_hash(partition[0])) & 0xFFFFFFFF
 
 
+def replica_hash(replica: tuple[str, int, int]) -> int:
+    """TopicPartitionReplica.hashCode."""
+    topic, partition, broker = replica
+    return (31 * (31 * (31 + string_hash(topic)) + partition) + broker) & 0xFFFFFFFF
+
+
 def table_size(count: int, capacity: int | None = None) -> int:
     """Buckets of a java.util.HashMap with `count` entries that was made for `capacity` (None: made without a size)."""
     size = 16

@@ -36,6 +36,11 @@ def as_array(value: Any) -> list[Any]:
     return value if isinstance(value, list) else _refuse("JSON array", value)
 
 
+def as_list(value: Any) -> list[Any]:
+    """As `as_array`, in the words for an array that is a field's whole value."""
+    return value if isinstance(value, list) else _refuse("`JSON array` value", value)
+
+
 def field(value: Any, name: str) -> Any:
     """Raises Thrown where it is missing."""
     found = as_object(value)
