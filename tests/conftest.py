@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:(aio)?kafka")
 
 
-def _scratch() -> Path:
+def scratch() -> Path:
     """A fresh folder, in memory where there is one: what these tests wait for is seldom the disk."""
     return Path(tempfile.mkdtemp(prefix="barnabas-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
 
@@ -45,7 +45,7 @@ def factory(engine: nodes.Engine, request: pytest.FixtureRequest) -> Iterator[No
     folders: list[Path] = []
 
     def make(overrides: Mapping[str, str] | None = None, *, start: bool = True) -> nodes.Node:
-        folders.append(_scratch())
+        folders.append(scratch())
         node = nodes.new_node(engine, folders[-1], overrides)
         started.append(node)
         return node.start() if start else node

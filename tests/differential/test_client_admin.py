@@ -121,13 +121,14 @@ def test_reassignments(node: Node, name: str) -> None:
 def test_replicas_directories(node: Node, name: str) -> None:
     async def work(cluster: Cluster) -> None:
         await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
-        found = await log_dirs.of_replicas(cluster, [(name, 0, 1), (name, 3, 1)])
+        wanted = [(name, 0, 1), (name, 3, 1)]
+        found = await log_dirs.places(cluster, wanted)
         for _ in range(100):  # Apache Kafka answers CreateTopics before the replica is there
-            if found[(name, 0, 1)] is not None:
+            if found[(name, 0, 1)].current is not None:
                 break
             await asyncio.sleep(0.1)
-            found = await log_dirs.of_replicas(cluster, [(name, 0, 1), (name, 3, 1)])
-        assert found == {(name, 0, 1): str(node.log_dir), (name, 3, 1): None}
+            found = await log_dirs.places(cluster, wanted)
+        assert found == {(name, 0, 1): log_dirs.Place(str(node.log_dir), None), (name, 3, 1): log_dirs.Place(None, None)}
 
     on(node, work)
 

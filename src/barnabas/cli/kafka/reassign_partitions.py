@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from . import json_input
 from . import reassignment_throttles as throttles
 from .admin_tool import Terse
 from .java import EXECUTION, Thrown, hash_order, integer_hash, java_message, java_text, partition_hash, replica_hash, string_order, wrapped
 from .options import OptionError
 from .reassign_options import NO_LIMIT, ReassignOptions
-from .reassignment_plan import FAILED, REFUSED, broker_list, key_text, plan_text, read_plan, read_topics, replica_text
+from .reassignment_plan import FAILED, REFUSED, broker_list, key_text, parse_topics, plan_text, read_plan, replica_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -135,8 +136,9 @@ async def _directories(cluster: Cluster, assigned: Mapping[Key, Iterable[int]]) 
 
 
 async def _generate(cluster: Cluster, path: str, brokers_text: str, *, racks: bool) -> None:
-    brokers, names = broker_list(brokers_text), read_topics(path)
-    topics = await _described(cluster, names)
+    text = json_input.read_text(path)
+    brokers = broker_list(brokers_text)
+    topics = await _described(cluster, parse_topics(text, path))
     assigned = {(name, number): place.replicas for name, topic in topics.items() for number, place in topic.partitions.items()}
     directories = await _directories(cluster, assigned)
     proposed = await _proposed(cluster, topics, brokers, racks=racks)

@@ -14,7 +14,7 @@ from .java import Thrown, hash_order, integer_hash, partition_hash, string_order
 from .options import is_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 FAILED = "org.apache.kafka.tools.AdminCommandFailedException"
 REFUSED = "org.apache.kafka.tools.AdminOperationException"
@@ -112,7 +112,7 @@ def _texts(value: Any) -> list[str]:
     return [json_input.as_text(each) for each in json_input.as_list(value)]
 
 
-_TAKE = {"topic": json_input.as_text, "partition": json_input.as_number, "replicas": _numbers, "log_dirs": _texts}
+_TAKE: dict[str, Callable[[Any], object]] = {"topic": json_input.as_text, "partition": json_input.as_number, "replicas": _numbers, "log_dirs": _texts}
 
 
 def _add(plan: Plan, fields: Mapping[str, Any]) -> None:
@@ -138,9 +138,9 @@ def _located(error: Thrown, where: str, path: str) -> Thrown:
     return Thrown(str(error), error.java_class, f"\n\tat {where} of {path}")
 
 
-def read_topics(path: str) -> list[str]:
-    """Raises Thrown, whose trace names the place in the file."""
-    value = json_input.parse(json_input.read_text(path))
+def parse_topics(text: str, path: str) -> list[str]:
+    """The names in the text of a file. Raises Thrown, whose trace names the place."""
+    value = json_input.parse(text)
     if value is None:
         raise Thrown("The input string is not a valid JSON", REFUSED)
     where = "the file"

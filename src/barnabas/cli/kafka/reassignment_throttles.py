@@ -21,6 +21,9 @@ DIRECTORY_RATE = "replica.alter.log.dirs.io.max.bytes.per.second"
 LEADER_REPLICAS = "leader.replication.throttled.replicas"
 FOLLOWER_REPLICAS = "follower.replication.throttled.replicas"
 
+_TOPIC = 2
+_BROKER = 4
+
 
 class Move(NamedTuple):
     """The brokers that a partition comes from, and those that it is new on."""
@@ -50,33 +53,37 @@ def replicas_by_topic(found: Mapping[Key, Move]) -> dict[str, dict[str, str]]:
 
 async def limit_replication(cluster: Cluster, found: Mapping[Key, Move], bytes_per_s: int) -> None:
     """Raises the first refusal."""
-    from barnabas.client.admin import configs
-
-    for topic, values in replicas_by_topic(found).items():
-        await configs.alter(cluster, configs.TOPIC, topic, values)
-    for broker in sorted(set[int]().union(*(move.sources | move.destinations for move in found.values()))):
-        await configs.alter(cluster, configs.BROKER, str(broker), {LEADER_RATE: str(bytes_per_s), FOLLOWER_RATE: str(bytes_per_s)})
+    await _alter(cluster, _TOPIC, replicas_by_topic(found))
+    brokers = set[int]().union(*(move.sources | move.destinations for move in found.values()))
+    await _alter(cluster, _BROKER, {str(broker): {LEADER_RATE: str(bytes_per_s), FOLLOWER_RATE: str(bytes_per_s)} for broker in sorted(brokers)})
 
 
 async def limit_directories(cluster: Cluster, brokers: Iterable[int], bytes_per_s: int) -> None:
     """Raises the first refusal."""
-    from barnabas.client.admin import configs
-
-    for broker in sorted(brokers):
-        await configs.alter(cluster, configs.BROKER, str(broker), {DIRECTORY_RATE: str(bytes_per_s)})
+    await _alter(cluster, _BROKER, {str(broker): {DIRECTORY_RATE: str(bytes_per_s)} for broker in sorted(brokers)})
 
 
 async def lift_brokers(cluster: Cluster, brokers: Iterable[int]) -> None:
     """Raises the first refusal."""
-    from barnabas.client.admin import configs
-
-    for broker in brokers:
-        await configs.alter(cluster, configs.BROKER, str(broker), {}, (LEADER_RATE, FOLLOWER_RATE, DIRECTORY_RATE))
+    await _alter(cluster, _BROKER, {str(broker): dict.fromkeys((LEADER_RATE, FOLLOWER_RATE, DIRECTORY_RATE)) for broker in brokers})
 
 
 async def lift_topics(cluster: Cluster, topics: Iterable[str]) -> None:
     """Raises the first refusal."""
-    from barnabas.client.admin import configs
+    await _alter(cluster, _TOPIC, {topic: dict.fromkeys((LEADER_REPLICAS, FOLLOWER_REPLICAS)) for topic in topics})
 
-    for topic in topics:
-        await configs.alter(cluster, configs.TOPIC, topic, {}, (LEADER_REPLICAS, FOLLOWER_REPLICAS))
+
+async def _alter(cluster: Cluster, kind: int, changes: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Sets values, None taking one away, of every resource before the first refusal is raised."""
+    from barnabas.client.admin import configs
+    from barnabas.client.errors import KafkaError
+
+    refusal: KafkaError | None = None
+    for name, values in changes.items():
+        to_set = {key: value for key, value in values.items() if value is not None}
+        try:
+            await configs.alter(cluster, kind, name, to_set, [key for key in values if key not in to_set])
+        except KafkaError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
