@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from barnabas.node.handlers.fetch import Fetch
     from barnabas.node.handlers.produce import Route
     from barnabas.node.listener import Listener
+    from barnabas.node.loop import Timer
     from barnabas.node.network import NetworkThread
     from barnabas.node.partition import WriteGroup
+    from barnabas.node.replication.commits import RequestCommit, RouteCommit
     from barnabas.node.server import Node
     from barnabas.storage.segment import LogFile
     from barnabas.wire.schema import Message
@@ -33,10 +36,32 @@ _SIZE = Struct(">i")
 _FIRST_BUFFER = 4096
 _SPARE = 4096
 _MOST_REPLIES = 128  # and _LARGE_REPLY: what a client that pipelines but never reads can make a node keep
+FEW_REPLIES = _MOST_REPLIES // 2  # so many may wait for other nodes still when a connection that was paused goes on
 _LARGE_REPLY = 16 * 1024
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
 _LARGE_BUFFER = 1 << 20
 _LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
+
+
+class PendingReply:
+    """A reply that isn't known yet, in its place among a connection's replies. What comes behind it waits; requests are served meanwhile."""
+
+    __slots__ = ("connection", "reply")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.reply: bytes | None = None
+
+    def __len__(self) -> int:
+        return 0 if self.reply is None else len(self.reply)
+
+    def known(self, reply: bytes) -> None:
+        """From any thread, once."""
+        self.reply = reply
+        connection = self.connection
+        if not connection.is_woken:
+            connection.is_woken = True
+            connection.network.call(connection.go_on)
 
 
 class Connection:
@@ -47,10 +72,12 @@ class Connection:
         "closed",
         "end",
         "events",
+        "expiry",
         "fd",
         "is_bulky",
         "is_paused",
         "is_placed",
+        "is_woken",
         "large_since_s",
         "listener",
         "muted",
@@ -58,6 +85,7 @@ class Connection:
         "node",
         "out",
         "peer",
+        "pending",
         "produced",
         "reserved",
         "route_size",
@@ -80,7 +108,10 @@ class Connection:
         self.start = self.end = 0  # the unread part of the buffer
         self.reserved = 0  # bytes of the node's request memory that the buffer has
         self.large_since_s = 0.0  # since when a large request has been arriving; 0: none is
-        self.out: list[bytes | tuple[LogFile, int, int]] = []  # a tuple: file, position, size of a log segment
+        self.out: list[bytes | tuple[LogFile, int, int] | PendingReply] = []  # a tuple: file, position, size of a log segment
+        self.pending: deque[RouteCommit | RequestCommit] = deque()  # replies to Produce that wait for other replicas, some of them settled
+        self.expiry: Timer | None = None  # when the first of them has waited too long
+        self.is_woken = False
         self.muted = False  # a request is being processed
         self.is_paused = False  # there are frames left to serve once the replies so far are taken
         self.events = READ
@@ -217,6 +248,12 @@ class Connection:
                 self.out[index] = route.refusal(correlation_id, group.error)
         self.produced.clear()
 
+    def go_on(self) -> None:
+        """Replies that were waited for have become known: they are sent when this wake-up's work is done."""
+        self.is_woken = False
+        if not self.closed:
+            self.network.unsettled[self] = None
+
     def deliver(self, call: Call, response: Message) -> None:
         """The reply to a request that was waited for."""
         if self.closed:
@@ -246,17 +283,20 @@ class Connection:
         return not self.closed
 
     def flush(self) -> bool:
-        """Send what is in `out`; True when all of it is sent."""
+        """Send what is in `out`, up to a reply that isn't known yet; True unless the client has to take something first."""
         if self.closed:
             return False
         out = self.out
         done, count = 0, len(out)
+        if self.pending:
+            count = self._known()
         try:
-            if count > 1 and all(type(item) is bytes for item in out):
-                out[:] = [b"".join(out)]  # type: ignore[arg-type]
+            if count > 1 and all(type(item) is bytes for item in (out if count == len(out) else out[:count])):
+                out[:count] = [b"".join(out[:count])]  # type: ignore[arg-type]
                 count = 1
             while done < count:
                 item = out[done]
+                assert not isinstance(item, PendingReply)
                 if isinstance(item, tuple):
                     file, position, size = item
                     sent = os.sendfile(self.fd, file.fileno(), position, size)
@@ -279,10 +319,27 @@ class Connection:
         except OSError:
             self.close()
             return False
-        out.clear()
+        del out[:count]
         if self.events & WRITE:
             self.watch(READ)
         return True
+
+    def forget_expiry(self) -> None:
+        if self.expiry is not None:
+            self.expiry.cancel()
+            self.expiry = None
+
+    def _known(self) -> int:
+        """How many replies are known before the first that isn't."""
+        out, pending = self.out, self.pending
+        while pending and pending[0].is_settled:
+            pending.popleft()
+        for index, item in enumerate(out):
+            if isinstance(item, PendingReply):
+                if item.reply is None:
+                    return index
+                out[index] = item.reply
+        return len(out)
 
     def watch(self, events: int) -> None:
         if events != self.events and not self.closed:
@@ -297,6 +354,8 @@ class Connection:
             self.network.write_groups()
             self.produced.clear()
         self.out.clear()
+        self.pending.clear()
+        self.forget_expiry()
         if self.waiting is not None:
             self.waiting.drop()
         self.node.network.memory.give_back(self)

@@ -10,7 +10,7 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from barnabas.node.acceptor import Acceptor, most_descriptors
-from barnabas.node.connection import Connection
+from barnabas.node.connection import FEW_REPLIES, Connection
 from barnabas.node.connection_limits import ConnectionLimits
 from barnabas.node.handlers.produce import shortcut
 from barnabas.node.loop import READ, Loop
@@ -69,7 +69,7 @@ class NetworkThread(Loop):
             for connection in connections:
                 if connection.produced:
                     connection.correct()
-                if connection.flush() and connection.is_paused:
+                if connection.flush() and connection.is_paused and len(connection.out) <= FEW_REPLIES:
                     self.call(connection.resume)  # others have their turn first
                 elif connection.is_bulky and not connection.is_placed:
                     self._place(connection)
@@ -82,6 +82,7 @@ class NetworkThread(Loop):
             connection.is_placed = True
         elif not connection.muted and not connection.out and not connection.closed:
             connection.is_placed = True
+            connection.forget_expiry()
             self.unregister(connection.fd)
             del self.connections[connection.fd]
             connection.network = thread

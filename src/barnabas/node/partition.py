@@ -1,13 +1,16 @@
-"""One partition that this node leads: its log, its producers, its high watermark, and who waits for it.
+"""One replica of a partition: its log, its producers, its high watermark, and who waits for it.
 
 Owns the lock under which offsets are given out. Appending has two steps, so that requests that arrive together share one write: `append` gives a batch its
 offset and puts it into the current WriteGroup; `write` writes the group. An answer may go out only after its group was written. Reads take no lock.
 
-With one replica everything that is written is committed: the high watermark is the log's end (R20).
+A partition that this node leads and that has no other replica needs nothing more: everything that is written is committed, the high watermark is the log's
+end (R20). With other replicas `leading` knows how far they are. While another node leads, `leader_epoch` is -1, and the log grows by what
+`replication.following` brings.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -21,8 +24,11 @@ from barnabas.wire.records.validation import InvalidBatch, validate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from barnabas.core.metadata.partition import Partition as Registration
     from barnabas.core.partition.epochs import LeaderEpochs
+    from barnabas.core.partition.leadership import Outcome, Proposal
     from barnabas.core.partition.producers import ProducerStates
+    from barnabas.node.replication.leading import Cluster, Commit, Leading
     from barnabas.storage.log import Log, Slice
     from barnabas.storage.segment import Appended
     from barnabas.wire.records.validation import AppendRules
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
 READ_COMMITTED = 1
 _LENGTH_BEHIND = 12
 _TRANSACTIONAL = 0x10
+ALL = -1
+"""As acks: every replica that is in sync has it."""
 
 
 class WriteGroup:
@@ -50,12 +58,15 @@ class Partition:
     __slots__ = (
         "directory_id",
         "epochs",
+        "followed_epoch",
         "group",
         "high_watermark",
         "index",
         "leader_epoch",
+        "leading",
         "lock",
         "log",
+        "min_isr",
         "next_offset",
         "on_storage_error",
         "producers",
@@ -92,26 +103,88 @@ class Partition:
         self.next_offset = log.end_offset
         self.high_watermark = log.end_offset
         self.leader_epoch = -1
+        self.followed_epoch = -1  # while somebody else leads
+        self.leading: Leading | None = None
+        self.min_isr = 1
         self.retired = False
         self.waiters: dict[object, Callable[[], object]] = {}
 
     def __repr__(self) -> str:
         return f"<{self.topic}-{self.index}>"
 
+    # Who leads
+
     def lead(self, leader_epoch: int) -> None:
-        """Become leader in `leader_epoch`: the epoch starts at the log's end, before any write (D74)."""
+        """Become leader in `leader_epoch`, having the only replica: the epoch starts at the log's end, before any write (D74). Raises StorageError."""
         with self.lock:
+            woken = self._write_pending()
             if leader_epoch > self.leader_epoch:
-                self.log.flush_epochs(self.epochs.assign(leader_epoch, self.log.end_offset))
-                self.leader_epoch = leader_epoch
+                self._begin(leader_epoch)
+            if self.leading is not None:
+                woken += self.leading.end()
+                self.leading = None
+            if self.high_watermark < self.log.end_offset:
+                self.high_watermark = self.log.end_offset
+                woken += self._take_waiters()
+        _call(woken)
+
+    def lead_replicas(self, registration: Registration, cluster: Cluster) -> None:
+        """Become leader, or go on being it, of several replicas. Raises StorageError."""
+        from barnabas.node.replication.leading import Leading
+
+        with self.lock:
+            woken = self._write_pending()
+            leading = self.leading or Leading(self, cluster, self.min_isr)
+            if registration.leader_epoch > self.leader_epoch:
+                self._begin(registration.leader_epoch)
+            self.leading = leading
+            woken += leading.lead(registration)[1]
+        _call(woken)
+
+    def _begin(self, leader_epoch: int) -> None:
+        end_offset = self.next_offset = self.log.end_offset
+        self.log.flush_epochs(self.epochs.assign(leader_epoch, end_offset))
+        self.leader_epoch = leader_epoch
+        self.followed_epoch = -1
+
+    def follow(self, leader_epoch: int) -> bool:
+        """Another node leads, or none does. Whether that is news: a new leader epoch."""
+        with self.lock:
+            if leader_epoch <= max(self.followed_epoch, self.leader_epoch):
+                return False
+            woken = self._write_pending()
+            self.followed_epoch, self.leader_epoch = leader_epoch, -1
+            if self.leading is not None:
+                woken += self.leading.end()
+                self.leading = None
+            woken += self._take_waiters()
+        _call(woken)
+        return True
+
+    def _write_pending(self) -> list[Callable[[], object]]:
+        """What has an offset under the present leadership is written under it. Under the lock."""
+        group = self.group
+        if group is None:
+            return []
+        failure, woken = self._write(group)
+        if failure is not None:
+            woken.append(partial(self.on_storage_error, self, failure))
+        return woken
+
+    def _take_waiters(self) -> list[Callable[[], object]]:
+        waiters, self.waiters = self.waiters, {}
+        return list(waiters.values())
 
     # Appending
 
-    def append(self, records: memoryview, now_ms: int) -> tuple[int, int, WriteGroup | None]:
+    def append(self, records: memoryview, now_ms: int, commit: Commit | None = None) -> tuple[int, int, WriteGroup | None]:
         """Give a producer's batch its offset: (base offset, append time in ms or -1, the group to `write` before answering).
 
-        Raises InvalidBatch or ProducerError; nothing changes then.
+        `commit` is for acks ALL: when other replicas are to be waited for it is placed, and settled later. Raises InvalidBatch or ProducerError; nothing
+        changes then.
         """
+        if commit is not None and self.leading is not None:
+            self._require_in_sync(self.leading)
         valid = validate(records, self.rules, now_ms)
         buffer, size, attributes, count, _, max_timestamp, producer_id, producer_epoch, base_sequence, append_time_ms = valid
         with self.lock:
@@ -120,6 +193,8 @@ class Partition:
             if producer_id >= 0:
                 known = self.producers.check(producer_id, producer_epoch, base_sequence, count, bool(attributes & _TRANSACTIONAL))
                 if known is not None:  # a retry of something that was appended: answered as the first time
+                    if commit is not None and self.leading is not None:
+                        self._await(self.leading, commit, known.base_offset, known.last_offset, known.timestamp)
                     return known.base_offset, known.timestamp, self.group
             base_offset = self.next_offset
             last_offset = base_offset + count - 1
@@ -133,11 +208,30 @@ class Partition:
                 group = self.group = WriteGroup(self)
             group.batches.append((buffer, base_offset, last_offset, max_timestamp, size, self.leader_epoch))
             self.next_offset = last_offset + 1
+            if commit is not None and self.leading is not None:
+                self._await(self.leading, commit, base_offset, last_offset, append_time_ms)
         return base_offset, append_time_ms, group
 
+    def _await(self, leading: Leading, commit: Commit, base_offset: int, last_offset: int, append_time_ms: int) -> None:
+        commit.place(base_offset, append_time_ms)
+        for settle in leading.await_commit(last_offset + 1, commit):
+            settle()  # it only notes that its reply is known
+
+    def _require_in_sync(self, leading: Leading) -> None:
+        state = leading.state
+        if state.is_under_min_isr:
+            raise InvalidBatch(
+                Error.NOT_ENOUGH_REPLICAS, f"{self!r} has {len(state.isr)} replicas in sync; min.insync.replicas asks for {state.effective_min_isr}"
+            )
+
     def append_own(self, batch: bytearray | memoryview, count: int, max_timestamp: int) -> int:
-        """Append and write a batch that a coordinator of this node made; its base offset. Raises StorageError, InvalidBatch (not led here)."""
+        """Append and write a batch that a coordinator of this node made; its base offset.
+
+        Raises StorageError, InvalidBatch (not led here, or too few replicas are in sync).
+        """
         with self.lock:
+            if self.leading is not None:
+                self._require_in_sync(self.leading)
             if self.retired or self.leader_epoch < 0:
                 raise InvalidBatch(Error.NOT_COORDINATOR, f"{self!r} isn't led here")
             base_offset = self.next_offset
@@ -157,29 +251,39 @@ class Partition:
         """Write a group unless another thread has; on return it is written, or has an error."""
         if group.is_written:
             return
-        failure: StorageError | None = None
-        waiters: dict[object, Callable[[], object]] = {}
         with self.lock:
             if group.is_written:
                 return
-            self.group = None
-            group.error = Error.KAFKA_STORAGE_ERROR  # until it is written: whatever ends this early, nobody takes it for an acknowledgement
-            try:
-                self.log.append(group.batches)
-                group.error = None
-            except Exception as error:
-                failure = self._take_back(error)
-            else:
-                self.high_watermark = self.log.end_offset
-                if self.waiters:
-                    waiters, self.waiters = self.waiters, {}
-            finally:
-                group.batches = []
-                group.is_written = True  # last: those who see it don't take the lock
+            failure, woken = self._write(group)
         if failure is not None:  # without the lock: giving up the disk takes it
             self.on_storage_error(self, failure)
-        for waiter in waiters.values():
-            waiter()
+        for wake in woken:
+            wake()
+
+    def _write(self, group: WriteGroup) -> tuple[StorageError | None, list[Callable[[], object]]]:
+        """Under the lock: what went wrong, and who is to be woken."""
+        failure: StorageError | None = None
+        woken: list[Callable[[], object]] = []
+        self.group = None
+        group.error = Error.KAFKA_STORAGE_ERROR  # until it is written: whatever ends this early, nobody takes it for an acknowledgement
+        try:
+            self.log.append(group.batches)
+            group.error = None
+        except Exception as error:
+            failure = self._take_back(error)
+            if self.leading is not None:
+                woken = self.leading.refuse_from(self.log.end_offset, Error.KAFKA_STORAGE_ERROR)
+        else:
+            if self.leading is None:
+                self.high_watermark = self.log.end_offset
+                if self.waiters:
+                    woken = self._take_waiters()
+            else:
+                woken = self.leading.written()
+        finally:
+            group.batches = []
+            group.is_written = True  # last: those who see it don't take the lock
+        return failure, woken
 
     def _take_back(self, error: Exception) -> StorageError:
         """The log is as it was before the group; so must be offsets and producers, or their disk is given up."""
@@ -198,6 +302,47 @@ class Partition:
                     failure = StorageError(self.log.directory, f"producers could not be read again after {error}: {worse}")
         return failure
 
+    # Other replicas
+
+    def forget_settled(self) -> None:
+        with self.lock:
+            if self.leading is not None:
+                self.leading.forget_settled()
+
+    def fetched_by(self, replica: int, broker_epoch: int, offset: int, start_offset: int) -> bool:
+        """A follower asks for records from `offset` on, and has those before. Whether it is one."""
+        leading = self.leading
+        if leading is None:
+            return False
+        with self.lock:
+            known, woken = leading.fetched(replica, broker_epoch, offset, start_offset)
+        _call(woken)
+        return known
+
+    def isr_answered(self, proposal: Proposal, outcome: Outcome) -> bool:
+        """The controller's answer to a proposal. Whether to send it again."""
+        leading = self.leading
+        if leading is None:
+            return False
+        with self.lock:
+            again, woken = leading.answered(proposal, outcome)
+        _call(woken)
+        return again
+
+    def tend_replicas(self, *, brokers_changed: bool = False) -> None:
+        """Look who is late, or, when brokers came and went, who may join."""
+        leading = self.leading
+        if leading is None:
+            return
+        with self.lock:
+            woken = leading.brokers_changed() if brokers_changed else leading.shrink()
+        _call(woken)
+
+    def is_below_its_epoch(self) -> bool:
+        """A new leader doesn't know yet what its epoch begins with for readers: the high watermark has to come there first (R22)."""
+        leading = self.leading
+        return leading is not None and self.high_watermark < leading.state.epoch_start_offset
+
     # Reading
 
     @property
@@ -211,6 +356,10 @@ class Partition:
         """What a consumer may see from `offset` on, at most `max_bytes` unless `min_one` and the first batch is larger."""
         upper = self.last_stable_offset if committed else self.high_watermark
         return self.log.read(offset, max_bytes, upper, min_one) if offset < upper else None
+
+    def read_all(self, offset: int, max_bytes: int, *, min_one: bool) -> Slice | None:
+        """What a follower may see: everything up to the log's end."""
+        return self.log.read(offset, max_bytes, self.log.end_offset, min_one)
 
     def aborted_transactions(self, offset: int, found: Slice) -> list[tuple[int, int]]:
         """(producer id, first offset) of each aborted transaction that touches a slice read from `offset` on (R31)."""
@@ -230,17 +379,31 @@ class Partition:
             with self.lock:
                 self.waiters[waiter] = call
 
+    def add_end_waiter(self, waiter: object, call: Callable[[], object]) -> None:
+        """Have `call` called once when the log grows: for followers."""
+        with self.lock:
+            if self.leading is not None:
+                self.leading.end_waiters[waiter] = call
+
     def remove_waiter(self, waiter: object) -> None:
         with self.lock:
             self.waiters.pop(waiter, None)
+            if self.leading is not None:
+                self.leading.end_waiters.pop(waiter, None)
 
     def retire(self) -> None:
         """Take no more appends; whoever waits is told."""
         with self.lock:
             self.retired = True
-            waiters, self.waiters = self.waiters, {}
-        for waiter in waiters.values():
-            waiter()
+            woken = self._take_waiters()
+            if self.leading is not None:
+                woken += self.leading.end()
+        _call(woken)
+
+
+def _call(woken: list[Callable[[], object]]) -> None:
+    for wake in woken:
+        wake()
 
 
 __all__ = ["READ_COMMITTED", "InvalidBatch", "Partition", "ProducerError", "WriteGroup"]

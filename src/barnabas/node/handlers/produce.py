@@ -1,7 +1,7 @@
 """Produce (0), versions 3-13 (0-2 are listed for old librdkafka and refused, W2). Needs Write on each topic.
 
 11 and 12 are of transactions (KIP-890), 13 names topics by id. As Apache Kafka: one batch a partition, validated record by record; one partition's
-error doesn't touch the others; with acks=0 there is no answer, and an error ends the connection (W25).
+error doesn't touch the others; with acks=0 there is no answer, and an error ends the connection (W25); with acks=all the answer waits until all replicas in sync have the records (R27).
 
 Most requests have one batch for one partition, and a producer's requests differ in little but the batch. `shortcut` remembers what such a request starts
 with (a Route) and skips decoding and encoding when it meets the same bytes again; everything else goes the ordinary way through `handle`.
@@ -13,8 +13,10 @@ from struct import Struct
 from time import thread_time, time_ns
 from typing import TYPE_CHECKING
 
-from barnabas.node.partition import InvalidBatch, ProducerError
+from barnabas.node.current_leaders import CurrentLeaders
+from barnabas.node.partition import ALL, InvalidBatch, ProducerError
 from barnabas.wire.errors import Error
+from barnabas.wire.framing import encode_response
 from barnabas.wire.messages.produce import ProduceResponse
 from barnabas.wire.types import DecodeError, read_uvarint, write_uvarint
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from barnabas.node.call import Call
     from barnabas.node.connection import Connection
     from barnabas.node.partition import Partition, WriteGroup
+    from barnabas.node.replication.commits import RequestCommit, RouteCommit
     from barnabas.wire.messages.produce import ProduceRequest
 
 Row = ProduceResponse.TopicProduce.PartitionProduce
@@ -31,6 +34,7 @@ _TOPIC_IDS = 13
 _ZSTD = 4
 _FIRST_ZSTD = 7
 _FIRST_LOG_START = 5
+_FIRST_CURRENT_LEADER = 10
 _MOST_ROUTES = 1024
 _LONGEST_S = 1.0  # of its thread's time: a batch of a few kilobytes may inflate to 128 MiB, and a request have thousands
 _BULK = 32 * 1024
@@ -43,12 +47,13 @@ _BEFORE_PREFIX = 12  # size, key, version, correlation id
 class Route:
     """Where requests that start with the same bytes go: the partition, and the response around the four values that differ."""
 
-    __slots__ = ("acks", "head", "pack", "partition", "size", "tail", "version")
+    __slots__ = ("acks", "head", "pack", "partition", "size", "tail", "timeout_ms", "version")
 
-    def __init__(self, partition: Partition, version: int, acks: int, head: bytes, tail: bytes) -> None:
+    def __init__(self, partition: Partition, version: int, acks: int, timeout_ms: int, head: bytes, tail: bytes) -> None:
         self.partition = partition
         self.version = version
         self.acks = acks
+        self.timeout_ms = timeout_ms
         self.head = head  # from behind the correlation id to the partition's index
         self.tail = tail
         self.size = 4 + len(head) + _RESULT.size + len(tail)
@@ -85,12 +90,20 @@ def shortcut(connection: Connection, start: int, size: int, version: int, correl
         if records_end != frame_end:
             return False
     partition = route.partition
+    commit = None if partition.leading is None or route.acks != ALL else _commit(connection, route, correlation_id)
     try:
-        base_offset, append_time_ms, group = partition.append(view[position:records_end], time_ns() // 1_000_000)
+        base_offset, append_time_ms, group = partition.append(view[position:records_end], time_ns() // 1_000_000, commit)
     except (InvalidBatch, ProducerError):
         if partition.retired:
             connection.routes.clear()
         return False
+    if commit is not None and commit.is_placed:
+        if group is not None:
+            connection.network.groups[group] = None
+        _await(connection, commit, route.timeout_ms)
+        if size > _BULK:
+            connection.network.write_groups()
+        return True
     if group is not None:
         connection.network.groups[group] = None
         connection.produced.append((len(connection.out), route, correlation_id, group))
@@ -101,6 +114,18 @@ def shortcut(connection: Connection, start: int, size: int, version: int, correl
     return True
 
 
+def _commit(connection: Connection, route: Route, correlation_id: int) -> RouteCommit:
+    from barnabas.node.replication.commits import RouteCommit
+
+    return RouteCommit(connection, route, correlation_id)
+
+
+def _await(connection: Connection, commit: RouteCommit | RequestCommit, timeout_ms: int) -> None:
+    from barnabas.node.replication.commits import await_reply
+
+    await_reply(connection, commit, timeout_ms)
+
+
 def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
     if request.acks not in (-1, 0, 1):
         return _refuse_all(request, Error.INVALID_REQUIRED_ACKS)
@@ -108,6 +133,7 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
     until_s = thread_time() + _LONGEST_S
     response = ProduceResponse(responses=[])
     groups: list[tuple[Row, WriteGroup]] = []
+    commit: RequestCommit | None = None
     for topic in request.topic_data:
         rows = []
         for data in topic.partition_data:
@@ -118,7 +144,9 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
             elif thread_time() > until_s:
                 row.error_code, row.error_message = Error.REQUEST_TIMED_OUT, "the batches before this one took too long"
             else:
-                group = _append(found, data.records, row, request, call.version, now_ms)
+                if request.acks == ALL and found.leading is not None and commit is None:
+                    commit = _request_commit(call, response)
+                group = _append(found, data.records, row, request, call.version, now_ms, commit)
                 if group is not None:
                     groups.append((row, group))
             rows.append(row)
@@ -131,11 +159,48 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
         _finish_unanswered(response, call)
         return None
     _remember(request, call)
+    if commit is not None and commit.waits:
+        _await(call.connection, commit, request.timeout_ms)
+        commit.begin()
+        call.connection.muted = False
+        return None
+    _name_leaders(response, call)
     return response
 
 
+def _request_commit(call: Call, response: ProduceResponse) -> RequestCommit:
+    from barnabas.node.replication.commits import RequestCommit
+
+    def finish() -> bytes:
+        _name_leaders(response, call)
+        return encode_response(call.api, call.version, call.correlation_id, response)
+
+    return RequestCommit(call.connection, finish)
+
+
+def _name_leaders(response: ProduceResponse, call: Call) -> None:
+    """Those who asked the wrong node are told whom to ask."""
+    if call.version < _FIRST_CURRENT_LEADER:
+        return
+    leaders: CurrentLeaders | None = None
+    for topic in response.responses:
+        for row in topic.partition_responses:
+            if row.error_code == Error.NOT_LEADER_OR_FOLLOWER:
+                leaders = leaders or CurrentLeaders(call.node.image, call.listener)
+                leader_id, leader_epoch = leaders.of(topic.topic_id if call.version >= _TOPIC_IDS else topic.name, row.index)
+                row.current_leader = Row.LeaderIdAndEpoch(leader_id=leader_id, leader_epoch=leader_epoch)
+    if leaders is not None:
+        response.node_endpoints = [ProduceResponse.NodeEndpoint(**found._asdict()) for found in leaders.endpoints.values()]
+
+
 def _append(
-    partition: Partition, records: bytes | memoryview | bytearray | None, row: Row, request: ProduceRequest, version: int, now_ms: int
+    partition: Partition,
+    records: bytes | memoryview | bytearray | None,
+    row: Row,
+    request: ProduceRequest,
+    version: int,
+    now_ms: int,
+    commit: RequestCommit | None,
 ) -> WriteGroup | None:
     """Append one partition's records; the outcome goes into `row`."""
     try:
@@ -146,7 +211,7 @@ def _append(
             raise InvalidBatch(Error.INVALID_TXN_STATE, "transactions aren't served yet")
         if len(view) > 22 and view[22] & 0x10:
             raise InvalidBatch(Error.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "a transactional batch without transactional id", is_early=True)
-        row.base_offset, row.log_append_time_ms, group = partition.append(view, now_ms)
+        row.base_offset, row.log_append_time_ms, group = partition.append(view, now_ms, None if commit is None else commit.part(row))
         row.log_start_offset = partition.log.start_offset
         return group
     except InvalidBatch as refused:
@@ -203,7 +268,7 @@ def _remember(request: ProduceRequest, call: Call) -> None:
     if len(connection.routes) >= _MOST_ROUTES or connection.route_size != len(prefix):
         connection.routes.clear()
     connection.route_size = len(prefix)
-    connection.routes[prefix] = Route(partition, version, request.acks, head, tail)
+    connection.routes[prefix] = Route(partition, version, request.acks, request.timeout_ms, head, tail)
 
 
 def _prefix_size(request: ProduceRequest, call: Call, flexible: bool) -> int:

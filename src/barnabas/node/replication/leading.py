@@ -1,0 +1,193 @@
+"""What a Partition has more when this node leads it and other nodes have replicas of it: how far they are, and who waits for them.
+
+Owns who waits for a commit (acks=all), for the replicas' log starts (DeleteRecords) and for the log's end (followers' fetches). The rules are
+`core.partition.leadership`'s. Everything but what a waiter does happens under the partition's lock: methods return the waiters whose time has come, as calls
+that the partition makes once it has let go of the lock. Source: Partition, DelayedProduce, DelayedDeleteRecords of 4.3.1; R20-R33.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from barnabas.core.partition.leadership import Leadership
+from barnabas.node.call import steady_ms
+from barnabas.wire.errors import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from barnabas.core.metadata.partition import Partition as Registration
+    from barnabas.core.metadata.registration import Broker
+    from barnabas.core.partition.leadership import Outcome, Proposal
+    from barnabas.node.partition import Partition
+
+    Wake = Callable[[], object]
+
+
+class Cluster(Protocol):
+    """The other nodes, as far as a leader must know of them."""
+
+    @property
+    def broker_id(self) -> int: ...
+    @property
+    def brokers(self) -> Mapping[int, Broker]: ...
+    @property
+    def max_lag_ms(self) -> int: ...
+    def propose(self, partition: Partition, proposal: Proposal) -> object:
+        """Ask the controller for another in-sync set. From any thread."""
+
+
+class Commit(Protocol):
+    """Somebody who waits until records are on all replicas that are in sync."""
+
+    @property
+    def is_settled(self) -> bool:
+        """It waits no longer."""
+
+    def place(self, base_offset: int, append_time_ms: int) -> object:
+        """Where its records are, or will be. Under the partition's lock."""
+
+    def settle(self, error: Error) -> object:
+        """NONE: they are. From any thread, without a lock; a second call does nothing."""
+
+
+class Leading:
+    __slots__ = ("_cluster", "_commits", "_lows", "_partition", "end_waiters", "state")
+
+    def __init__(self, partition: Partition, cluster: Cluster, min_isr: int) -> None:
+        self._partition = partition
+        self._cluster = cluster
+        self.state = Leadership(cluster.broker_id, min_isr, cluster.max_lag_ms)
+        self._commits: deque[tuple[int, Commit]] = deque()  # by where their records end
+        self._lows: list[tuple[int, Callable[[int, Error], object]]] = []
+        self.end_waiters: dict[object, Wake] = {}
+
+    def lead(self, registration: Registration) -> tuple[bool, list[Wake]]:
+        """The metadata says that this node leads, by `registration`. Whether a new leader epoch begins; then the waiters that it concerns."""
+        self.state.max_lag_ms = self._cluster.max_lag_ms
+        is_new = self.state.lead(registration, self._partition.log.end_offset, steady_ms())
+        return is_new, self.advance()
+
+    # What happens to the log
+
+    def written(self) -> list[Wake]:
+        """The log has grown."""
+        waiters, self.end_waiters = self.end_waiters, {}
+        return [*waiters.values(), *self.advance()]
+
+    def fetched(self, replica: int, broker_epoch: int, offset: int, start_offset: int) -> tuple[bool, list[Wake]]:
+        """A follower asks for records from `offset` on. Whether it is one; then the waiters that it concerns."""
+        partition, state, brokers = self._partition, self.state, self._cluster.brokers
+        end_offset = partition.log.end_offset
+        follower = state.followers.get(replica)
+        before = -1 if follower is None else follower.end_offset
+        if not state.fetched(replica, offset, start_offset, steady_ms(), end_offset, broker_epoch, brokers):
+            return False, []
+        woken = self._lows_reached() if self._lows else []
+        if replica not in state.isr:
+            self._propose(state.proposal_to_add(replica, partition.high_watermark, self._own_epoch, brokers))
+        return True, woken + self.advance() if before != offset else woken
+
+    def shrink(self) -> list[Wake]:
+        """Have those leave the in-sync set who haven't been caught up for long. To be called each half of replica.lag.time.max.ms."""
+        self.state.max_lag_ms = self._cluster.max_lag_ms
+        self._propose(self.state.proposal_to_remove(self._partition.log.end_offset, steady_ms(), self._own_epoch))
+        return self.advance()
+
+    def brokers_changed(self) -> list[Wake]:
+        """Brokers came, went, or were fenced: somebody who couldn't join may now, and those who are gone aren't waited for."""
+        for replica in self.state.followers:
+            if replica not in self.state.isr:
+                self._propose(self.state.proposal_to_add(replica, self._partition.high_watermark, self._own_epoch, self._cluster.brokers))
+        return [*(self._lows_reached() if self._lows else []), *self.advance()]
+
+    def answered(self, proposal: Proposal, outcome: Outcome) -> tuple[bool, list[Wake]]:
+        """The controller's answer. Whether to ask the same again; then the waiters that it concerns."""
+        again = self.state.answered(proposal, outcome)
+        return again, self.advance()
+
+    def advance(self) -> list[Wake]:
+        """Move the high watermark as far as it goes; the waiters for that."""
+        partition, state = self._partition, self.state
+        before = partition.high_watermark
+        after = state.committed_to(before, partition.log.end_offset, steady_ms(), self._cluster.brokers)
+        if after == before:
+            return []
+        partition.high_watermark = after
+        waiters, partition.waiters = partition.waiters, {}
+        woken: list[Wake] = []
+        commits = self._commits
+        while commits and (error := state.outcome_of_write(commits[0][0], after)) is not None:
+            woken.append(_settling(commits.popleft()[1], error))
+        woken += waiters.values()
+        return woken
+
+    def _propose(self, proposal: Proposal | None) -> None:
+        if proposal is not None:
+            self._cluster.propose(self._partition, proposal)
+
+    @property
+    def _own_epoch(self) -> int:
+        own = self._cluster.brokers.get(self._cluster.broker_id)
+        return -1 if own is None else own.epoch
+
+    # Who waits
+
+    def await_commit(self, end_offset: int, commit: Commit) -> list[Wake]:
+        """Settle `commit` once the high watermark is at `end_offset`. Offsets mostly come in order: one behind its time waits a little longer."""
+        error = self.state.outcome_of_write(end_offset, self._partition.high_watermark)
+        if error is not None:
+            return [_settling(commit, error)]
+        commits = self._commits
+        if commits and commits[-1][0] > end_offset:
+            self._commits = deque(sorted([*commits, (end_offset, commit)], key=_first))
+        else:
+            commits.append((end_offset, commit))
+        return []
+
+    def refuse_from(self, offset: int, error: Error) -> list[Wake]:
+        """Records from `offset` on could not be written."""
+        refused = [commit for end_offset, commit in self._commits if end_offset > offset]
+        self._commits = deque(entry for entry in self._commits if entry[0] <= offset)
+        return [_settling(commit, error) for commit in refused]
+
+    def forget_settled(self) -> None:
+        """Let go of those who gave up."""
+        self._commits = deque(entry for entry in self._commits if not entry[1].is_settled)
+
+    def await_low_watermark(self, offset: int, call: Callable[[int, Error], object]) -> list[Wake]:
+        """Call `call(low watermark, NONE)` once every live replica's log starts at `offset` or behind."""
+        self._lows.append((offset, call))
+        return self._lows_reached()
+
+    def low_watermark(self) -> int:
+        return self.state.low_watermark(self._partition.log.start_offset, self._cluster.brokers)
+
+    def _lows_reached(self) -> list[Wake]:
+        low = self.low_watermark()
+        reached = [call for offset, call in self._lows if offset <= low]
+        if reached:
+            self._lows = [entry for entry in self._lows if entry[0] > low]
+        return [_reaching(call, low, Error.NONE) for call in reached]
+
+    def end(self) -> list[Wake]:
+        """Somebody else leads now: whoever waits is told."""
+        woken: list[Wake] = [_settling(commit, Error.NOT_LEADER_OR_FOLLOWER) for _, commit in self._commits]
+        woken += [_reaching(call, -1, Error.NOT_LEADER_OR_FOLLOWER) for _, call in self._lows]
+        woken += self.end_waiters.values()
+        self._commits.clear()
+        self._lows, self.end_waiters = [], {}
+        return woken
+
+
+def _first(entry: tuple[int, Commit]) -> int:
+    return entry[0]
+
+
+def _settling(commit: Commit, error: Error) -> Wake:
+    return lambda: commit.settle(error)
+
+
+def _reaching(call: Callable[[int, Error], object], low_watermark: int, error: Error) -> Wake:
+    return lambda: call(low_watermark, error)
