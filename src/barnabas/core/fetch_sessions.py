@@ -26,15 +26,35 @@ PartitionKey = tuple[TopicKey, int]
 class FetchPartition:
     """One partition that a client wants: where from, how much, and what it was last told."""
 
-    __slots__ = ("current_leader_epoch", "fetch_offset", "high_watermark", "index", "last_fetched_epoch", "log_start_offset", "max_bytes", "topic")
+    __slots__ = (
+        "current_leader_epoch",
+        "fetch_offset",
+        "high_watermark",
+        "index",
+        "last_fetched_epoch",
+        "log_start_offset",
+        "max_bytes",
+        "start_offset",
+        "topic",
+    )
 
-    def __init__(self, topic: TopicKey, index: int, fetch_offset: int, max_bytes: int, current_leader_epoch: int, last_fetched_epoch: int) -> None:
+    def __init__(
+        self,
+        topic: TopicKey,
+        index: int,
+        fetch_offset: int,
+        max_bytes: int,
+        current_leader_epoch: int,
+        last_fetched_epoch: int,
+        start_offset: int = -1,
+    ) -> None:
         self.topic = topic
         self.index = index
         self.fetch_offset = fetch_offset
         self.max_bytes = max_bytes
         self.current_leader_epoch = current_leader_epoch
         self.last_fetched_epoch = last_fetched_epoch
+        self.start_offset = start_offset  # of the asker's own log; a consumer has none
         self.high_watermark = -1
         self.log_start_offset = -1
 
@@ -53,12 +73,13 @@ class FetchPartition:
 class FetchSession:
     """`epoch` is the one that the next request must carry."""
 
-    __slots__ = ("by_id", "epoch", "id", "partitions", "used_ms")
+    __slots__ = ("by_id", "epoch", "id", "is_privileged", "partitions", "used_ms")
 
-    def __init__(self, session_id: int, partitions: Iterable[FetchPartition], by_id: bool, now_ms: int) -> None:
+    def __init__(self, session_id: int, partitions: Iterable[FetchPartition], by_id: bool, now_ms: int, *, is_privileged: bool) -> None:
         self.id = session_id
         self.epoch = 1
         self.by_id = by_id
+        self.is_privileged = is_privileged
         self.used_ms = now_ms
         self.partitions = {partition.key: partition for partition in partitions}
 
@@ -79,7 +100,7 @@ class FetchSession:
 
 
 class SessionCache:
-    """At most `slots` sessions; a new one takes the place of one unused for `eviction_ms`, else its client gets none."""
+    """At most `slots` sessions; a new one takes the place of one unused for `eviction_ms`, a follower's that of any consumer's, else its client gets none."""
 
     def __init__(self, slots: int, eviction_ms: int, new_id: Callable[[], int]) -> None:
         self.slots = slots
@@ -88,21 +109,23 @@ class SessionCache:
         self.sessions: dict[int, FetchSession] = {}  # least recently used first
         self.partitions = 0
 
-    def create(self, partitions: Sequence[FetchPartition], by_id: bool, now_ms: int) -> FetchSession | None:
-        """A session for what a full request asked, or None."""
+    def create(self, partitions: Sequence[FetchPartition], by_id: bool, now_ms: int, *, is_privileged: bool = False) -> FetchSession | None:
+        """A session for what a full request asked, or None. Followers are privileged (R18)."""
         while len(self.sessions) >= self.slots or self.partitions + len(partitions) > MOST_PARTITIONS:
-            if not self._evict(now_ms):
+            if not self._evict(now_ms, is_privileged):
                 return None
         session_id = self._new_id()
         while session_id in self.sessions or session_id == 0:
             session_id = self._new_id()
-        session = self.sessions[session_id] = FetchSession(session_id, partitions, by_id, now_ms)
+        session = self.sessions[session_id] = FetchSession(session_id, partitions, by_id, now_ms, is_privileged=is_privileged)
         self.partitions += len(session.partitions)
         return session
 
-    def _evict(self, now_ms: int) -> bool:
+    def _evict(self, now_ms: int, for_privileged: bool) -> bool:
         oldest = next(iter(self.sessions.values()), None)
-        if oldest is None or now_ms - oldest.used_ms < self.eviction_ms:
+        if oldest is not None and now_ms - oldest.used_ms < self.eviction_ms:
+            oldest = next((session for session in self.sessions.values() if not session.is_privileged), None) if for_privileged else None
+        if oldest is None:
             return False
         self.remove(oldest.id)
         return True

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from barnabas.core.metadata.image import MetadataImage
 
 
+NOBODY = (-1, -1)
+
+
 class NodeEndpoint(NamedTuple):
     node_id: int
     host: str
@@ -31,7 +34,7 @@ class CurrentLeaders:
         found = topics.by_name.get(topic) if isinstance(topic, str) else topics.by_id.get(topic)
         partition = None if found is None else found.partitions.get(index)
         if partition is None:
-            return -1, -1
+            return NOBODY
         leader = self._image.cluster.brokers.get(partition.leader)
         point = None if leader is None or leader.fenced else leader.listeners.get(self._listener)
         if leader is not None and point is not None:

@@ -31,6 +31,7 @@ from barnabas.node.metadata_start import MetadataLogRefused, refuse_second_log
 from barnabas.node.network import Network
 from barnabas.node.producer_ids import ProducerIds
 from barnabas.node.replicas import Directory, Replicas
+from barnabas.node.replication.in_sync import InSync
 from barnabas.node.router import Router
 from barnabas.node.server import Node
 from barnabas.storage.clean_shutdown import previous_broker_epoch
@@ -147,7 +148,8 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
         _advertised(config.listeners.advertised_controllers, listeners),
         previous_epoch,
     )
-    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error)
+    node.in_sync = InSync(node)
+    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error, node.in_sync)
     node.groups = GroupCoordinators(node)
     node.controller = host = ControllerHost(node, metadata_directory, local)
     node.controllers = ControllerChannel(node)
@@ -191,6 +193,7 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     node.groups.catch_up(node.image, config.node_id)
     node.disk.start()
     node.network.start()
+    node.in_sync.start()
     for listener in listeners:
         node.network.listen(listener, config.network.backlog)
     where = ", ".join(f"{listener.name}://{listener.host or '0.0.0.0'}:{listener.port}" for listener in listeners)

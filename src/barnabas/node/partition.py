@@ -233,7 +233,7 @@ class Partition:
             if self.leading is not None:
                 self._require_in_sync(self.leading)
             if self.retired or self.leader_epoch < 0:
-                raise InvalidBatch(Error.NOT_COORDINATOR, f"{self!r} isn't led here")
+                raise InvalidBatch(Error.NOT_LEADER_OR_FOLLOWER, f"{self!r} isn't led here")
             base_offset = self.next_offset
             last_offset = base_offset + count - 1
             STAMP.pack_into(batch, 0, base_offset, len(batch) - _LENGTH_BEHIND, self.leader_epoch)
@@ -309,6 +309,10 @@ class Partition:
             if self.leading is not None:
                 self.leading.forget_settled()
 
+    def has_follower(self, replica: int) -> bool:
+        leading = self.leading
+        return leading is not None and replica in leading.state.followers
+
     def fetched_by(self, replica: int, broker_epoch: int, offset: int, start_offset: int) -> bool:
         """A follower asks for records from `offset` on, and has those before. Whether it is one."""
         leading = self.leading
@@ -318,6 +322,19 @@ class Partition:
             known, woken = leading.fetched(replica, broker_epoch, offset, start_offset)
         _call(woken)
         return known
+
+    def await_low_watermark(self, offset: int, call: Callable[[int, Error], object]) -> None:
+        """Have `call(low watermark, error)` called once all replicas that live begin at `offset` or behind it."""
+        with self.lock:
+            if self.leading is None:
+                woken: list[Callable[[], object]] = [partial(call, -1, Error.NOT_LEADER_OR_FOLLOWER)]
+            else:
+                woken = self.leading.await_low_watermark(offset, call)
+        _call(woken)
+
+    def is_proposing(self, proposal: Proposal) -> bool:
+        leading = self.leading
+        return leading is not None and leading.state.is_proposing(proposal)
 
     def isr_answered(self, proposal: Proposal, outcome: Outcome) -> bool:
         """The controller's answer to a proposal. Whether to send it again."""
@@ -336,6 +353,17 @@ class Partition:
             return
         with self.lock:
             woken = leading.brokers_changed() if brokers_changed else leading.shrink()
+        _call(woken)
+
+    def set_min_isr(self, min_isr: int) -> None:
+        """min.insync.replicas may be another one now."""
+        self.min_isr = min_isr
+        leading = self.leading
+        if leading is None or leading.state.min_isr == min_isr:
+            return
+        with self.lock:
+            leading.state.min_isr = min_isr
+            woken = leading.advance()
         _call(woken)
 
     def is_below_its_epoch(self) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage, Topic
     from barnabas.node.config.node_config import NodeConfig
+    from barnabas.node.replication.leading import Cluster
     from barnabas.storage.log_directory import LogDirectory, PartitionDirectory
 
 TopicTable = dict[int, Partition]
@@ -103,11 +104,13 @@ class Replicas:
         directories: list[Directory],
         on_storage_error: Callable[[Partition, StorageError], object],
         on_directory_error: Callable[[Directory, StorageError], object],
+        cluster: Cluster,
     ) -> None:
         self._config = config
         self.directories = directories
         self._on_storage_error = on_storage_error
         self._on_directory_error = on_directory_error
+        self._cluster = cluster
         self._by_directory = {directory.id: directory for directory in directories}
         self._lock = threading.Lock()
         self.by_name: dict[str, TopicTable] = {}
@@ -213,7 +216,10 @@ class Replicas:
             now_ms=now_ms,
             topic_id=topic.id,
         )
-        return Partition(topic.name, index, topic.id, log, producers, epochs, append_rules(settings), directory.id, self._on_storage_error)
+        partition = Partition(topic.name, index, topic.id, log, producers, epochs, append_rules(settings), directory.id, self._on_storage_error)
+        partition.min_isr = settings.min_insync_replicas
+        partition.high_watermark = max(log.start_offset, min(directory.files.high_watermarks.get(key, 0), log.end_offset))
+        return partition
 
     def _add(self, partition: Partition) -> None:
         with self._lock:
@@ -229,10 +235,7 @@ class Replicas:
         for topic, index in changes.deleted:
             self._delete(topic, index)
         unassigned = [partition for change in changes.leaders if (partition := self._lead(change, image, broker_id)) is not None]
-        for change in changes.followers:
-            existing = self.by_id.get(change.topic.id, {}).get(change.partition_id)
-            if existing is not None:
-                existing.leader_epoch = -1
+        unassigned += [partition for change in changes.followers if (partition := self._follow(change, image, broker_id)) is not None]
         self.reconfigure(delta, image)
         return unassigned
 
@@ -245,22 +248,41 @@ class Replicas:
             for index, partition in topic.partitions.items()
             if broker_id in partition.replicas
         )
-        return [found for change in changes if (found := self._lead(change, image, broker_id)) is not None]
+        return [
+            found
+            for change in changes
+            if (found := (self._lead if change.current.leader == broker_id else self._follow)(change, image, broker_id)) is not None
+        ]
+
+    def _replica(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
+        """The replica, made if it isn't there; None when it can't be."""
+        partition = self.by_id.get(change.topic.id, {}).get(change.partition_id)
+        return partition or self._create(change.topic, change.partition_id, change.current.directory_of(broker_id), image)
 
     def _lead(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
-        topic, index, current = change.topic, change.partition_id, change.current
-        partition = self.by_id.get(topic.id, {}).get(index)
+        """Lead it from here on. The replica, when the metadata doesn't know its directory."""
+        current = change.current
+        partition = self._replica(change, image, broker_id)
         if partition is None:
-            partition = self._create(topic, index, current.directory_of(broker_id), image)
-            if partition is None:
-                return None
-        if current.leader == broker_id:
-            try:
+            return None
+        try:
+            if current.replicas == (broker_id,):
                 partition.lead(current.leader_epoch)
-            except StorageError as error:
-                if not error.offline:
-                    self.is_incomplete = True
-                self._on_storage_error(partition, error)
+            else:
+                partition.lead_replicas(current, self._cluster)
+        except StorageError as error:
+            if not error.offline:
+                self.is_incomplete = True
+            self._on_storage_error(partition, error)
+        return partition if partition.directory_id != current.directory_of(broker_id) else None
+
+    def _follow(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
+        """Have it follow its leader, if there is one. The replica, when the metadata doesn't know its directory."""
+        current = change.current
+        partition = self._replica(change, image, broker_id)
+        if partition is None:
+            return None
+        partition.follow(current.leader_epoch)
         return partition if partition.directory_id != current.directory_of(broker_id) else None
 
     def _create(self, topic: Topic, index: int, wanted_directory: bytes, image: MetadataImage) -> Partition | None:
@@ -334,6 +356,7 @@ class Replicas:
             rules, config = append_rules(settings), log_config(settings, expiration_ms)
             for partition in table.values():
                 partition.rules = rules
+                partition.set_min_isr(settings.min_insync_replicas)
                 try:
                     with partition.lock:
                         partition.log.reconfigure(config)

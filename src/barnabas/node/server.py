@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from barnabas.node.partition import Partition
     from barnabas.node.producer_ids import ProducerIds
     from barnabas.node.replicas import Directory, Replicas
+    from barnabas.node.replication.in_sync import InSync
 
 _WARN_AGAIN_MS = 10_000
 _SESSION_EVICTION_MS = 120_000
@@ -50,6 +51,7 @@ class Node:
     directory_reports: DirectoryReports
     disk: DiskDuties
     groups: GroupCoordinators
+    in_sync: InSync
     network: Network
     producer_ids: ProducerIds
     replicas: Replicas
@@ -160,14 +162,19 @@ class Node:
         So whoever is told that this broker leads a partition finds it led; Apache Kafka tells before it does (C63). Returns replicas whose directory the
         metadata doesn't know.
         """
+        brokers_changed = bool(delta.brokers_changed)
         if not (delta.topics_changed or delta.configs_changed):
             self.image = image
+            if brokers_changed:
+                self.in_sync.brokers_changed()
             return []
         if delta.configs_changed:
             self._configure(image)
             self.network.reconfigured()
         unassigned = self.replicas.publish(delta, image, broker_id)
         self._show(image)
+        if brokers_changed:
+            self.in_sync.brokers_changed()
         self.groups.publish(delta, broker_id)
         return unassigned
 

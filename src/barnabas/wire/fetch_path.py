@@ -44,9 +44,17 @@ class PartitionData(NamedTuple):
 
 
 def encode_fetch_response(
-    version: int, correlation_id: int, error: int, session_id: int, topics: Sequence[tuple[str | bytes, Sequence[PartitionData]]]
+    version: int,
+    correlation_id: int,
+    error: int,
+    session_id: int,
+    topics: Sequence[tuple[str | bytes, Sequence[PartitionData]]],
+    endpoints: Sequence[tuple[int, str, int, str | None]] = (),
 ) -> list[bytes | tuple[Any, int, int]]:
-    """A whole frame as pieces to be sent in order: bytes, or (file, position, size). Topics are named by str before version 13, by id from then on."""
+    """A whole frame as pieces to be sent in order: bytes, or (file, position, size). Topics are named by str before version 13, by id from then on.
+
+    `endpoints` (from version 16 on): (node id, host, port, rack) of current leaders.
+    """
     flexible = version >= 12
     pieces: list[bytes | tuple[Any, int, int]] = []
     current: list[bytes] = [b"", _TOP_7.pack(0, error, session_id) if version >= 7 else _TOP_4.pack(0), _count(len(topics), flexible)]
@@ -67,7 +75,7 @@ def encode_fetch_response(
         if flexible:
             current.append(b"\0")
     if flexible:
-        current.append(b"\0")
+        current.append(_endpoints(endpoints) if endpoints else b"\0")
     if current:
         tail = b"".join(current)
         pieces.append(tail)
@@ -103,6 +111,14 @@ def _partition(data: PartitionData, version: int, flexible: bool) -> bytes:
         return head + aborted + b"\xff\xff\xff\xff" + write_uvarint(data.size + 1)
     aborted = _INT32.pack(-1 if data.aborted is None else len(data.aborted)) + b"".join([_ABORTED.pack(*pair) for pair in data.aborted or ()])
     return head + aborted + (b"\xff\xff\xff\xff" if version >= 11 else b"") + _INT32.pack(data.size)
+
+
+def _endpoints(endpoints: Sequence[tuple[int, str, int, str | None]]) -> bytes:
+    parts = [write_uvarint(len(endpoints) + 1)]
+    for node_id, host, port, rack in endpoints:
+        parts += (_INT32.pack(node_id), _topic(host, True), _INT32.pack(port), b"\0" if rack is None else _topic(rack, True), b"\0")
+    value = b"".join(parts)
+    return b"\1\0" + write_uvarint(len(value)) + value
 
 
 def _tags(data: PartitionData) -> bytes:

@@ -180,6 +180,10 @@ class Leadership:
         late = {member for member in self.isr if member != self.broker_id and self._is_late(member, end_offset, now_ms)}
         return self._propose(self.isr - late, None, own_epoch) if late else None
 
+    def is_proposing(self, proposal: Proposal) -> bool:
+        """Whether its outcome is waited for still."""
+        return proposal is self._proposal
+
     def answered(self, proposal: Proposal, outcome: Outcome) -> bool:
         """The controller's answer. True: send the same proposal again. An answer to what the metadata has overtaken changes nothing (R26)."""
         if proposal is not self._proposal:

@@ -139,6 +139,7 @@ class Replication:
         "fetch_max_bytes",
         "fetch_session_slots",
         "high_watermark_checkpoint_interval_ms",
+        "max_lag_ms",
         "max_partitions_per_request",
     )
 
@@ -147,6 +148,7 @@ class Replication:
         self.fetch_max_bytes = integer("fetch.max.bytes")
         self.fetch_session_slots = integer("max.incremental.fetch.session.cache.slots")
         self.max_partitions_per_request = integer("max.request.partition.size.limit")
+        self.max_lag_ms = integer("replica.lag.time.max.ms")
         self.high_watermark_checkpoint_interval_ms = integer("replica.high.watermark.checkpoint.interval.ms")
 
 

@@ -101,6 +101,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 BUILT_AHEAD = frozenset(
     {
         "broker.session.timeout.ms",
+        "replica.lag.time.max.ms",
         "offsets.commit.timeout.ms",
         "cleanup.policy",
         "log.cleanup.policy",

@@ -42,8 +42,8 @@ class PartitionLog:
             return self.partition.append_own(batch, len(rows), max(row.timestamp for row in rows)) + len(rows)
         except StorageError:
             raise AppendFailed(Error.KAFKA_STORAGE_ERROR) from None
-        except InvalidBatch:
-            raise AppendFailed(Error.NOT_LEADER_OR_FOLLOWER) from None
+        except InvalidBatch as refused:  # not led here, or too few replicas are in sync
+            raise AppendFailed(refused.error) from None
 
     def committed_offset(self) -> int:
         return self.partition.high_watermark

@@ -3,6 +3,9 @@
 5 has log start offsets, 7 sessions (KIP-227), 9 leader epochs (KIP-320), 11 racks (KIP-392), 12 tagged fields and divergence (KIP-595), 13 topic ids, 15 the
 replica's state, 16 current leaders (KIP-951), 17 directories, 18 the follower's high watermark. As Apache Kafka: waits until min bytes are there, an error
 shows, or max wait is over; the first partition with data gives at least one batch whatever the limits say. Records go from the file to the socket.
+
+A follower is a reader that sees everything up to the log's end, and that acknowledges by its offset what it has (R4). Unlike with Apache Kafka, its fetch
+doesn't wait for long when only the high watermark has moved (O19).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.core.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchSession
 from barnabas.node.connection import KEEP_BUFFER
+from barnabas.node.current_leaders import NOBODY, CurrentLeaders
 from barnabas.node.partition import READ_COMMITTED, Partition
 from barnabas.storage.errors import OffsetOutOfRange, StorageError
 from barnabas.storage.page_cache import is_old, is_resident, read_ahead
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 _TOPIC_IDS = 13
 _UNKNOWN = (Error.UNKNOWN_TOPIC_OR_PARTITION, Error.UNKNOWN_TOPIC_ID, Error.INCONSISTENT_TOPIC_ID)
 _MANY = 1000  # partitions of one fetch
+_NEWS_MS = 20
 _ERRORS_WITH_LEADER = (Error.NOT_LEADER_OR_FOLLOWER, Error.FENCED_LEADER_EPOCH)
 
 
@@ -34,7 +39,13 @@ def handle(request: FetchRequest, call: Call) -> None:
     by_id = call.version >= _TOPIC_IDS
     wanted = [
         FetchPartition(
-            topic.topic_id if by_id else topic.topic, p.partition, p.fetch_offset, p.partition_max_bytes, p.current_leader_epoch, p.last_fetched_epoch
+            topic.topic_id if by_id else topic.topic,
+            p.partition,
+            p.fetch_offset,
+            p.partition_max_bytes,
+            p.current_leader_epoch,
+            p.last_fetched_epoch,
+            p.log_start_offset,
         )
         for topic in request.topics
         for p in topic.partitions
@@ -47,7 +58,7 @@ def handle(request: FetchRequest, call: Call) -> None:
         if full:
             node.fetch_sessions.remove(request.session_id)
             if request.session_epoch == INITIAL_EPOCH and call.version >= 7:
-                session = node.fetch_sessions.create(wanted, by_id, call.now_ms)
+                session = node.fetch_sessions.create(wanted, by_id, call.now_ms, is_privileged=_replica_of(request)[0] >= 0)
         else:
             used = node.fetch_sessions.use(request.session_id, request.session_epoch, by_id, call.now_ms)
             if isinstance(used, Error):
@@ -63,6 +74,12 @@ def handle(request: FetchRequest, call: Call) -> None:
     Fetch(request, call, session, wanted, incremental=not full).start()
 
 
+def _replica_of(request: FetchRequest) -> tuple[int, int]:
+    """(broker id, broker epoch) of a follower; the id is -1 for a consumer, -2 for one that wants to see everything."""
+    state = request.replica_state
+    return (state.replica_id, state.replica_epoch) if state.replica_id != -1 else (request.replica_id, -1)
+
+
 def _send(call: Call, pieces: list[bytes | tuple[object, int, int]]) -> None:
     connection = call.connection
     connection.out.extend(pieces)  # type: ignore[arg-type]
@@ -72,7 +89,24 @@ def _send(call: Call, pieces: list[bytes | tuple[object, int, int]]) -> None:
 class Fetch:
     """One request until it is answered; parked on its partitions while there is too little to send."""
 
-    __slots__ = ("call", "committed", "incremental", "is_awake", "is_done", "max_bytes", "min_bytes", "request", "session", "timer", "wanted")
+    __slots__ = (
+        "call",
+        "committed",
+        "incremental",
+        "is_awake",
+        "is_done",
+        "is_noted",
+        "leaders",
+        "max_bytes",
+        "min_bytes",
+        "news_timer",
+        "replica_epoch",
+        "replica_id",
+        "request",
+        "session",
+        "timer",
+        "wanted",
+    )
 
     def __init__(self, request: FetchRequest, call: Call, session: FetchSession | None, wanted: list[FetchPartition], *, incremental: bool) -> None:
         self.request = request
@@ -83,12 +117,17 @@ class Fetch:
         self.committed = request.isolation_level == READ_COMMITTED
         self.max_bytes = min(request.max_bytes, call.node.config.replication.fetch_max_bytes)
         self.min_bytes = min(request.min_bytes, self.max_bytes)
+        self.replica_id, self.replica_epoch = _replica_of(request)
+        self.leaders: CurrentLeaders | None = None
         self.timer: Timer | None = None
+        self.news_timer: Timer | None = None
         self.is_awake = False
         self.is_done = False
+        self.is_noted = False  # what a follower acknowledges by its offsets
 
     def start(self) -> None:
         found, size, urgent = self._collect()
+        self.is_noted = True
         if size >= self.min_bytes or urgent or self.request.max_wait_ms <= 0 or not self.wanted:
             if not size or self._in_memory(found):
                 self._answer(found)
@@ -109,13 +148,25 @@ class Fetch:
             self.is_awake = True
             self.call.connection.network.call(self._look)
 
+    def wake_for_news(self) -> None:
+        """A follower is to learn of the high watermark, with the next data if there are any soon. From any thread."""
+        self.call.connection.network.call(self._expect_news)
+
+    def _expect_news(self) -> None:
+        if self.news_timer is None and not self.is_done:
+            self.news_timer = self.call.connection.network.call_later(_NEWS_MS, self._give_up)
+
     def _look(self) -> None:
         """Park first, look then: what is appended in between wakes this up again."""
         if self.is_done or self.call.connection.closed:
             return
         self.is_awake = False
         for partition in self._partitions():
-            partition.add_waiter(self, self.wake)
+            if self.replica_id >= 0:
+                partition.add_end_waiter(self, self.wake)
+                partition.add_waiter(self, self.wake_for_news)
+            else:
+                partition.add_waiter(self, self.wake)
         found, size, urgent = self._collect()
         if size >= self.min_bytes or urgent:
             self._finish(found)
@@ -156,6 +207,8 @@ class Fetch:
     def drop(self) -> None:
         """Wait no longer."""
         self.is_done = True
+        if self.news_timer is not None:
+            self.news_timer.cancel()
         if self.timer is not None:
             self.timer.cancel()
             if len(self.wanted) > _MANY:
@@ -171,7 +224,7 @@ class Fetch:
         for wanted in self.wanted:
             partition = node.partition_for_fetch(wanted.topic, wanted.index)
             if isinstance(partition, Error):
-                data = self._error(wanted, partition, None)
+                data = self._error(wanted, partition)
             else:
                 data = self._read(partition, wanted, left, min_one=total == 0, committed=committed)
                 left -= data.size
@@ -183,38 +236,51 @@ class Fetch:
     def _read(self, partition: Partition, wanted: FetchPartition, left: int, *, min_one: bool, committed: bool) -> PartitionData:
         error = partition.check_epoch(wanted.current_leader_epoch)
         if error:
-            return self._error(wanted, error, partition)
-        if self.request.replica_id >= 0 or self.request.replica_state.replica_id >= 0:
-            return self._error(wanted, Error.UNKNOWN_LEADER_EPOCH if wanted.current_leader_epoch >= 0 else Error.NOT_LEADER_OR_FOLLOWER, partition)
+            return self._error(wanted, error)
+        replica = self.replica_id
+        if replica >= 0 and not partition.has_follower(replica):
+            return self._error(wanted, Error.UNKNOWN_LEADER_EPOCH if wanted.current_leader_epoch >= 0 else Error.NOT_LEADER_OR_FOLLOWER)
         offset, log = wanted.fetch_offset, partition.log
-        place = PartitionData(
-            wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=[] if committed else None
-        )
+        diverging = None
         if wanted.last_fetched_epoch >= 0:
             try:
                 diverging = partition.epochs.divergence(offset, wanted.last_fetched_epoch, log.end_offset)
             except LookupError:
-                return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
-            if diverging is not None and offset >= log.start_offset:
-                return place._replace(diverging=diverging)
-        if not log.start_offset <= offset <= log.end_offset:
-            return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
+                return self._error(wanted, Error.OFFSET_OUT_OF_RANGE)
+        if offset < log.start_offset or (diverging is None and offset > log.end_offset):
+            return self._error(wanted, Error.OFFSET_OUT_OF_RANGE)
+        is_acknowledged = replica >= 0 and diverging is None and not self.is_noted
+        if is_acknowledged and not partition.fetched_by(replica, self.replica_epoch, offset, wanted.start_offset):
+            return self._error(wanted, Error.NOT_LEADER_OR_FOLLOWER)
+        place = PartitionData(
+            wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=[] if committed else None
+        )
+        if diverging is not None:
+            return place._replace(diverging=diverging)
         try:
-            found = partition.read(offset, min(wanted.max_bytes, max(left, 0)), committed=committed, min_one=min_one)
+            limit = min(wanted.max_bytes, max(left, 0))
+            if replica == -1:
+                found = partition.read(offset, limit, committed=committed, min_one=min_one)
+            else:
+                found = partition.read_all(offset, limit, min_one=min_one)
             if found is None or not found.size:
                 return place
             aborted = partition.aborted_transactions(offset, found) if committed else None
         except OffsetOutOfRange:  # let go of between the look and the read
-            return self._error(wanted, Error.OFFSET_OUT_OF_RANGE, None)
+            return self._error(wanted, Error.OFFSET_OUT_OF_RANGE)
         except (StorageError, OSError) as failure:
             self.call.node.warn_seldom(log.directory, f"{partition!r} can't be read at offset {offset}: {failure}")
-            return self._error(wanted, Error.KAFKA_STORAGE_ERROR, None)
+            return self._error(wanted, Error.KAFKA_STORAGE_ERROR)
         return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=is_old(found, log.segments[-1]))
 
-    def _error(self, wanted: FetchPartition, error: Error, partition: Partition | None) -> PartitionData:
+    def _error(self, wanted: FetchPartition, error: Error) -> PartitionData:
         leader = None
-        if partition is not None and error in _ERRORS_WITH_LEADER and self.call.version >= 16:
-            leader = (self.call.node.config.node_id, partition.leader_epoch)
+        if error in _ERRORS_WITH_LEADER and self.call.version >= 16:
+            if self.leaders is None:
+                self.leaders = CurrentLeaders(self.call.node.image, self.call.listener)
+            leader = self.leaders.of(wanted.topic, wanted.index)
+            if leader == NOBODY:
+                leader = None
         return PartitionData(wanted.index, error, aborted=[] if self.committed or error in _UNKNOWN else None, current_leader=leader)
 
     def _answer(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
@@ -229,7 +295,9 @@ class Fetch:
                 if self.incremental and data.size:
                     session.move_to_end(wanted)
             topics.setdefault(wanted.topic, []).append(data)
-        pieces = encode_fetch_response(call.version, call.correlation_id, 0, session.id if session is not None else 0, list(topics.items()))
+        endpoints = () if self.leaders is None else tuple(self.leaders.endpoints.values())
+        session_id = session.id if session is not None else 0
+        pieces = encode_fetch_response(call.version, call.correlation_id, 0, session_id, list(topics.items()), endpoints)
         connection = call.connection
         connection.out.extend(pieces)
         connection.is_bulky = connection.is_bulky or (len(pieces) > 1 and sum([data.size for _, data in found]) > KEEP_BUFFER)

@@ -1,7 +1,8 @@
 """ListOffsets (2), versions 1-11. Needs Describe on each topic. KIP-79, 207, 320, 734, 1005, 1023.
 
 By time, or by name: -1 latest, -2 earliest, -3 greatest timestamp (from 7), -4 earliest local (8), -5 latest tiered (9), -6 earliest pending upload (11); a
-name in an older version, or an unknown one, answers 35 for its partition; no match answers offset and timestamp -1 (W28).
+name in an older version, or an unknown one, answers 35 for its partition; no match answers offset and timestamp -1 (W28). A new leader whose high watermark
+hasn't come to the beginning of its epoch can't name the latest offset: 78 (R22), before version 5 LEADER_NOT_AVAILABLE.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Row = ListOffsetsResponse.Topic.Partition
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
 _SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
 _DEBUGGING_REPLICA = -2
+_FIRST_NOT_AVAILABLE = 5
 
 
 def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
@@ -58,9 +60,14 @@ def _find(call: Call, partition: Partition, index: int, epoch: int, timestamp: i
     if error:
         return Row(partition_index=index, error_code=error)
     upper = partition.last_stable_offset if request.isolation_level == READ_COMMITTED else partition.high_watermark
+    not_yet = Error.NONE
     if request.replica_id not in (-1, _DEBUGGING_REPLICA):
         upper = partition.log.end_offset
+    elif partition.is_below_its_epoch():
+        not_yet = Error.OFFSET_NOT_AVAILABLE if call.version >= _FIRST_NOT_AVAILABLE else Error.LEADER_NOT_AVAILABLE
     if timestamp == LATEST:
+        if not_yet:
+            return Row(partition_index=index, error_code=not_yet)
         return _row(partition, index, -1, upper, partition.leader_epoch)
     if timestamp in (EARLIEST, EARLIEST_LOCAL):
         start = partition.log.start_offset
@@ -73,7 +80,7 @@ def _find(call: Call, partition: Partition, index: int, epoch: int, timestamp: i
         call.node.warn_seldom(partition.log.directory, f"{partition!r} can't be searched: {failure}")
         return Row(partition_index=index, error_code=Error.KAFKA_STORAGE_ERROR)
     if found is None or found.offset >= upper:
-        return _row(partition, index, -1, -1, -1)
+        return Row(partition_index=index, error_code=not_yet) if not_yet else _row(partition, index, -1, -1, -1)
     return _row(partition, index, found.timestamp, found.offset, partition.epochs.epoch_of(found.offset))
 
 

@@ -1,7 +1,8 @@
 """Produce (0), versions 3-13 (0-2 are listed for old librdkafka and refused, W2). Needs Write on each topic.
 
 11 and 12 are of transactions (KIP-890), 13 names topics by id. As Apache Kafka: one batch a partition, validated record by record; one partition's
-error doesn't touch the others; with acks=0 there is no answer, and an error ends the connection (W25); with acks=all the answer waits until all replicas in sync have the records (R27).
+error doesn't touch the others; with acks=0 there is no answer, and an error ends the connection (W25). With acks=all the answer waits until all replicas
+in sync have what was written (R27).
 
 Most requests have one batch for one partition, and a producer's requests differ in little but the batch. `shortcut` remembers what such a request starts
 with (a Route) and skips decoding and encoding when it meets the same bytes again; everything else goes the ordinary way through `handle`.
