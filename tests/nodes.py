@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.apache import release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sys.executable).parent
@@ -33,20 +33,20 @@ class Engine(NamedTuple):
     """How one of the two engines is formatted and started."""
 
     name: str
-    format_command: Callable[[Path, str], list[str]]  # properties file, cluster id
+    format_command: Callable[[Path, str, Sequence[str]], list[str]]  # properties file, cluster id, how the first controllers are named
     start_command: Callable[[Path], list[str]]  # properties file
 
 
-def _apache_format(properties: Path, cluster_id: str) -> list[str]:
-    return release.java_command("kafka.tools.StorageTool", ["format", "-t", cluster_id, "-c", str(properties), "--standalone"])
+def _apache_format(properties: Path, cluster_id: str, quorum: Sequence[str]) -> list[str]:
+    return release.java_command("kafka.tools.StorageTool", ["format", "-t", cluster_id, "-c", str(properties), *quorum])
 
 
 def _apache_start(properties: Path) -> list[str]:
     return release.java_command("kafka.Kafka", [str(properties)], release.SERVER_FLAGS)
 
 
-def _barnabas_format(properties: Path, cluster_id: str) -> list[str]:
-    return [str(SCRIPTS / "kafka-storage"), "format", "-t", cluster_id, "-c", str(properties), "--standalone"]
+def _barnabas_format(properties: Path, cluster_id: str, quorum: Sequence[str]) -> list[str]:
+    return [str(SCRIPTS / "kafka-storage"), "format", "-t", cluster_id, "-c", str(properties), *quorum]
 
 
 def _barnabas_start(properties: Path) -> list[str]:
@@ -134,14 +134,20 @@ class Node:
         self.output = properties_file.with_suffix(f".{engine.name}.out")
         self.process: subprocess.Popen[bytes] | None = None
 
+    def address(self, listener: str = "PLAINTEXT") -> tuple[str, int]:
+        """Where it listens."""
+        found = next(entry for entry in self.properties["listeners"].split(",") if entry.startswith(f"{listener}://"))
+        host, _, port = found.partition("://")[2].rpartition(":")
+        return host or "127.0.0.1", int(port)
+
     @property
     def port(self) -> int:
-        listener = next(entry for entry in self.properties["listeners"].split(",") if entry.startswith("PLAINTEXT://"))
-        return int(listener.rsplit(":", 1)[1])
+        return self.address()[1]
 
     @property
     def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        host, port = self.address()
+        return f"{host}:{port}"
 
     @property
     def log_dir(self) -> Path:
@@ -152,10 +158,9 @@ class Node:
         assert self.process is not None
         return self.process.pid
 
-    def format(self, cluster_id: str | None = None) -> Node:
-        done = subprocess.run(
-            self.engine.format_command(self.properties_file, cluster_id or random_uuid_text()), capture_output=True, text=True, timeout=60
-        )
+    def format(self, cluster_id: str | None = None, quorum: Sequence[str] = ("--standalone",)) -> Node:
+        command = self.engine.format_command(self.properties_file, cluster_id or random_uuid_text(), quorum)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             raise NodeFailed(f"{self.engine.name} format ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return self
@@ -164,7 +169,7 @@ class Node:
         """Starts the process and returns when it lists itself as a broker."""
         self.spawn()
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not lists_broker("127.0.0.1", self.port):
+        while not lists_broker(*self.address()):
             if self.process is not None and self.process.poll() is not None:
                 raise NodeFailed(f"{self.engine.name} ended with {self.process.returncode} while starting:\n{self.tail()}")
             if time.monotonic() > deadline:

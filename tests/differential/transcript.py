@@ -44,9 +44,9 @@ class Closed(Exception):
 class Client:
     """One connection; requests one after the other."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.port = port
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+        self.socket = socket.create_connection((host, port), timeout=TIMEOUT_S)
         self.correlation = 0
 
     def close(self) -> None:
