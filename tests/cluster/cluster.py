@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cluster.namespaces import Namespaces
+
     from tests.cluster.proxy import Proxy
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ class Cluster:
         self.network = network
         self._held, self.prefix = _hold_addresses()
         if network is not None:
-            self.prefix = network.prefix or self.prefix
+            network.prefix = self.prefix = network.prefix or self.prefix
         ids = range(1, len(plan.engines) + 1)
         self._controllers = [n for n in ids if plan.controllers is None or n in plan.controllers]
         self._brokers = [n for n in ids if plan.brokers is None or n in plan.brokers]
@@ -214,7 +215,9 @@ class Cluster:
 
     def ask(self, question: Callable[[Client], Awaitable[T]], *, controllers: bool = False, settings: Settings = IMPATIENT) -> T:
         """Puts a question of `barnabas.client.admin` to the running brokers, or controllers."""
-        asked = [member.address("CONTROLLER" if controllers else "PLAINTEXT") for member in self.running(self.controllers if controllers else self.brokers)]
+        asked = [
+            member.address("CONTROLLER" if controllers else "PLAINTEXT") for member in self.running(self.controllers if controllers else self.brokers)
+        ]
 
         async def run() -> T:
             async with Client(",".join(f"{host}:{port}" for host, port in asked), settings, controllers=controllers) as client:
@@ -257,7 +260,9 @@ class Cluster:
 
     def wait_for_full_isr(self, *names: str, timeout_s: float = READY_S) -> None:
         """Until every running broker says that every replica of these topics, or of all, is in sync."""
-        self.wait_for(f"all replicas of {names or 'all topics'} in sync", lambda: all(_in_sync(m, names) for m in self.running(self.brokers)), timeout_s)
+        self.wait_for(
+            f"all replicas of {names or 'all topics'} in sync", lambda: all(_in_sync(m, names) for m in self.running(self.brokers)), timeout_s
+        )
 
     def quorum(self) -> quorum.Quorum:
         return self.ask(quorum.describe)
@@ -304,7 +309,9 @@ class Cluster:
             "node.id": str(node_id),
             quorum_key: ",".join(f"{n}@{address}" if self.plan.static else address for n, address in addresses.items()),
             "listeners": ",".join(f"{name}://{self.prefix}.{node_id}:{port}" for name, port in listeners),
-            "advertised.listeners": ",".join(f"{name}://{self._advertised(node_id)}:{port}" for name, port in listeners if broker or name == "CONTROLLER"),
+            "advertised.listeners": ",".join(
+                f"{name}://{self._advertised(node_id)}:{port}" for name, port in listeners if broker or name == "CONTROLLER"
+            ),
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             **({"inter.broker.listener.name": "PLAINTEXT"} if broker else {}),

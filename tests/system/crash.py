@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.cluster.load import Load
 
 if TYPE_CHECKING:
     from tests.nodes import Node
 
 TOPIC = "crash"
 PARTITIONS = 4
-
-
-class Load:
-    """An idempotent producer that goes on over crashes, and notes what was acknowledged."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self.acknowledged: list[tuple[int, int, int]] = []  # (partition, offset, number)
-        self.failed: list[str] = []
-        self._stop = threading.Event()
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
-                "linger.ms": 1,
-                "delivery.timeout.ms": 120_000,
-                "reconnect.backoff.max.ms": 100,
-                "log_level": 0,
-            }
-        )
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        number = 0
-        while not self._stop.is_set():
-            for _ in range(50):
-                self._producer.produce(TOPIC, value=b"%d" % number, partition=number % PARTITIONS, on_delivery=self._delivered)
-                number += 1
-            self._producer.poll(0.002)
-        self._producer.flush(60)
-
-    def _delivered(self, error: object, message: object) -> None:
-        if error is not None:
-            self.failed.append(str(error))
-        else:
-            self.acknowledged.append((message.partition(), message.offset(), int(message.value())))  # type: ignore[attr-defined]
-
-    def wait_for_more(self, count: int, timeout_s: float = 30) -> None:
-        target, deadline = len(self.acknowledged) + count, time.monotonic() + timeout_s
-        while len(self.acknowledged) < target:
-            assert time.monotonic() < deadline, f"no progress: {len(self.acknowledged)} acknowledged, {self.failed[:3]}"
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
 
 
 def read_all(bootstrap: str) -> dict[int, list[tuple[int, int]]]:
@@ -91,7 +46,7 @@ def crash_again_and_again(node: Node, crashes: int) -> list[float]:
     """Seconds that each restart took until the node served again. Asserts that nothing acknowledged is lost, and nothing is there twice."""
     admin = AdminClient({"bootstrap.servers": node.bootstrap})
     admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result()
-    load = Load(node.bootstrap)
+    load = Load(node.bootstrap, TOPIC, PARTITIONS, **{"reconnect.backoff.max.ms": 100})
     restarts = []
     try:
         for _ in range(crashes):
@@ -111,6 +66,6 @@ def crash_again_and_again(node: Node, crashes: int) -> list[float]:
         assert not twice, f"partition {partition} has {len(twice)} records twice: {twice[:5]}"
         assert numbers == sorted(numbers), f"partition {partition} is out of order"
     there = {(partition, offset): number for partition, records in found.items() for offset, number in records}
-    lost = [row for row in load.acknowledged if there.get(row[:2]) != row[2]]
+    lost = [row for row in load.acknowledged if there.get((row.partition, row.offset)) != row.number]
     assert not lost, f"{len(lost)} of {len(load.acknowledged)} acknowledged records are lost: {lost[:5]}"
     return restarts

@@ -1,0 +1,390 @@
+"""What happens to clusters: one function a story, under traffic. A story leaves a whole cluster behind, and returns what it measured, in seconds.
+
+Owns: the traffic's life (`Scene`), the stories. Doesn't own: what must hold afterwards (checkers.py); `Scene.check` asks for all of it.
+Any story can be told on either engine: first on Apache Kafka alone, which says what is normal.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from barnabas.client.admin import elections, quorum, topics
+from barnabas.client.errors import KafkaError
+from tests.cluster import checkers
+from tests.cluster.cluster import CONTROLLERS, NodeFailed
+from tests.cluster.load import Churn, Group, Load
+from tests.cluster.proxy import Fault, Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from barnabas.client.cluster import Cluster as Client
+    from tests.cluster.cluster import Cluster, Member
+
+    Story = Callable[["Scene"], dict[str, float]]
+
+SESSION_S = 9.0  # broker.session.timeout.ms
+OFFSETS = "__consumer_offsets"
+
+
+class Scene:
+    """A started cluster with a replicated topic, and users at work on it. Use as `with Scene(cluster) as scene:`, then `scene.check()`."""
+
+    def __init__(self, cluster: Cluster, *, partitions: int = 6, per_second: int = 1000, group: bool = True, churn: bool = True) -> None:
+        self.cluster = cluster
+        self.topic = "t"
+        self._created = 0
+        cluster.create_topic(self.topic, partitions, 3)
+        cluster.wait_for_full_isr(self.topic)
+        self.load = Load(cluster.bootstrap, self.topic, partitions, per_second=per_second)
+        self.group = Group(cluster.bootstrap, self.topic) if group else None
+        self.churn = Churn(cluster) if churn else None
+        self.load.wait_for_all_partitions()
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part in (self.churn, self.load, self.group):
+            if part is not None:
+                part.stop()
+
+    def settle(self) -> None:
+        """Everybody up, in sync, led by the first replica where it can be, and written to."""
+        cluster = self.cluster
+        if isinstance(cluster.network, Proxy):
+            cluster.network.heal()
+        cluster.start()
+        cluster.wait_for_full_isr(self.topic)
+        cluster.ask(lambda client: elections.elect(client, elections.PREFERRED, None))
+        self.load.wait_for_all_partitions()
+
+    def check(self) -> dict[str, int]:
+        """Ends the traffic, and asks for everything that must hold. Returns how much was looked at."""
+        cluster = self.cluster
+        if self.churn is not None:
+            self.churn.stop()
+        self.load.stop()
+        checkers.nobody_died(cluster)
+        checkers.nothing_lost(cluster, self.load)
+        if self.group is not None:
+            checkers.group_saw_all(self.load, self.group)
+            self.group.stop()
+        if self.churn is not None:
+            checkers.topics_are_as_told(cluster, self.churn)
+        names = [self.topic, *([OFFSETS] if self.group is not None else [])]
+        compared = checkers.logs_are_equal(cluster, *names)
+        checkers.epochs_agree(cluster, *names)
+        return {"acknowledged": len(self.load.acknowledged), "batches": compared, "metadata batches": checkers.metadata_is_equal(cluster)}
+
+    # What stories measure
+
+    def gap_since(self, began: float) -> float:
+        """The longest time in which some partition acknowledged nothing, once all take writes again."""
+        self.load.wait_for_all_partitions()
+        print(self.load.gaps(began), [(r.leader_id, r.isr_nodes) for r in self.cluster.partitions(self.topic)])
+        return self.load.gap(began)
+
+    def until_created(self, began: float) -> float:
+        """From then on until the cluster makes a topic, of one replica, so that nothing else is waited for."""
+        self._created += 1
+        name = f"created-{self._created}"
+
+        async def create(client: Client) -> None:
+            async def attempt() -> None:
+                failure = (await topics.create(client, [topics.NewTopic(name, 1, 1)]))[name]
+                if failure is not None:
+                    raise failure
+
+            await client.retrying("createTopics", attempt)
+
+        self.cluster.ask(create)
+        return time.monotonic() - began
+
+    def leading(self, *, active_controller: bool) -> Member:
+        """A broker that leads some partition of the topic, and is the active controller or isn't."""
+        active = self.cluster.active_controller()
+        leaders = {row.leader_id for row in self.cluster.partitions(self.topic)}
+        found = [n for n in sorted(leaders) if (n == active.node_id) == active_controller]
+        assert found, f"leaders {leaders}, active controller {active.node_id}"
+        return self.cluster.members[found[0]]
+
+
+# Processes
+
+
+def kill_leader(scene: Scene) -> dict[str, float]:
+    """kill -9 of a node that leads partitions, and isn't the active controller."""
+    return _kill(scene, scene.leading(active_controller=False))
+
+
+def kill_active_controller(scene: Scene) -> dict[str, float]:
+    """kill -9 of the active controller, which leads partitions too if it is a broker."""
+    return _kill(scene, scene.cluster.active_controller())
+
+
+def _kill(scene: Scene, victim: Member) -> dict[str, float]:
+    began = time.monotonic()
+    victim.kill()
+    created = scene.until_created(began)
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap, "until created": created}
+
+
+def kill_all(scene: Scene) -> dict[str, float]:
+    """kill -9 of all nodes at once; then they are started together."""
+    for member in scene.cluster.members.values():
+        member.process and member.process.kill()  # all are dead before any is waited for
+    for member in scene.cluster.members.values():
+        member.kill()
+    began = time.monotonic()
+    scene.cluster.spawn()
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap from start": gap}
+
+
+def stop_leader(scene: Scene) -> dict[str, float]:
+    """SIGTERM to the node that leads the quorum, and partitions."""
+    victim = scene.leading(active_controller=True)
+    began = time.monotonic()
+    status = victim.stop()
+    assert status in (0, 143), f"node {victim.node_id} ended with {status}"
+    stopped = time.monotonic() - began
+    gap = scene.gap_since(began)
+    began = time.monotonic()
+    scene.cluster.start([victim])
+    back = time.monotonic() - began
+    scene.settle()
+    return {"gap": gap, "to its end": stopped, "back": back}
+
+
+def rolling_restart(scene: Scene) -> dict[str, float]:
+    """Every node in turn: SIGTERM, start, until all is in sync again."""
+    began = time.monotonic()
+    for member in scene.cluster.members.values():
+        member.stop()
+        scene.cluster.start([member])
+        scene.cluster.wait_for_full_isr(scene.topic)
+    took = time.monotonic() - began
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap, "whole": took}
+
+
+def hang(scene: Scene) -> dict[str, float]:
+    """SIGSTOP of a leader for longer than its session; then it goes on, and must not believe that it still leads."""
+    victim = scene.leading(active_controller=False)
+    began = time.monotonic()
+    victim.freeze()
+    try:
+        gap = scene.gap_since(began)
+    finally:
+        victim.thaw()
+    scene.settle()
+    return {"gap": gap}
+
+
+def hang_active_controller(scene: Scene) -> dict[str, float]:
+    """SIGSTOP of the active controller: found by the others' time-outs."""
+    victim = scene.cluster.active_controller()
+    began = time.monotonic()
+    victim.freeze()
+    try:
+        gap = scene.gap_since(began)
+    finally:
+        victim.thaw()
+    scene.settle()
+    return {"gap": gap}
+
+
+# Networks (of a Proxy)
+
+
+def _network(scene: Scene) -> Proxy:
+    network = scene.cluster.network
+    assert isinstance(network, Proxy), "this story needs a cluster behind a proxy"
+    return network
+
+
+def isolate_leader(scene: Scene) -> dict[str, float]:
+    """Silence between a leader and everybody, clients too, until the others have taken over."""
+    network, victim = _network(scene), scene.leading(active_controller=False)
+    began = time.monotonic()
+    network.isolate(victim.node_id)
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap}
+
+
+def isolate_active_controller(scene: Scene) -> dict[str, float]:
+    network, victim = _network(scene), scene.cluster.active_controller()
+    began = time.monotonic()
+    network.isolate(victim.node_id)
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap}
+
+
+def deaf_leader(scene: Scene) -> dict[str, float]:
+    """A leader is heard by all, and hears nobody but clients."""
+    network, victim = _network(scene), scene.leading(active_controller=False)
+    began = time.monotonic()
+    network.set(Fault(silent=True), [link for link in network.links(victim.node_id) if link[1] == victim.node_id])
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap}
+
+
+def cut_connections(scene: Scene) -> dict[str, float]:
+    """All connections between nodes are reset, again and again; nobody is dead, so nobody may be taken for dead."""
+    network = _network(scene)
+    before, began = _epochs(scene), time.monotonic()
+    for _ in range(10):
+        network.cut(network.links(*scene.cluster.members))
+        time.sleep(0.5)
+    gap = scene.gap_since(began)
+    moved = _moves(before, _epochs(scene))
+    scene.settle()
+    return {"gap": gap, "leaders moved": moved}
+
+
+def lossy_network(scene: Scene, seconds: float = 15.0) -> dict[str, float]:
+    """20 ms each way and a stall of 250 ms in every hundredth chunk, between all nodes: leaders stay where they are."""
+    network = _network(scene)
+    before, began = _epochs(scene), time.monotonic()
+    network.set(Fault(delay_s=0.02, stall_share=0.01), network.links(*scene.cluster.members))
+    time.sleep(seconds)
+    gap = scene.gap_since(began)
+    moved = _moves(before, _epochs(scene))
+    network.heal()
+    scene.settle()
+    return {"gap": gap, "leaders moved": moved}
+
+
+def narrow_network(scene: Scene, seconds: float = 10.0) -> dict[str, float]:
+    """A follower behind 256 KB/s: it may fall out of sync, and comes back."""
+    network = _network(scene)
+    slow = sorted(scene.cluster.members)[-1]
+    began = time.monotonic()
+    network.set(Fault(bytes_per_s=256_000), network.links(slow))
+    time.sleep(seconds)
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap}
+
+
+def _epochs(scene: Scene) -> dict[str, int]:
+    """The quorum's epoch and those of the topic's partitions."""
+    epochs = {f"{scene.topic}-{row.partition_index}": row.leader_epoch for row in scene.cluster.partitions(scene.topic)}
+    return {**epochs, "quorum": scene.cluster.quorum().leader_epoch}
+
+
+def _moves(before: dict[str, int], after: dict[str, int]) -> int:
+    return sum(after[name] - epoch for name, epoch in before.items())
+
+
+# Disks
+
+
+def replace_disk(scene: Scene) -> dict[str, float]:
+    """A node is killed, and comes back with an empty, formatted disk: everything is copied to it again. With dynamic voters it is removed first and added after."""
+    cluster, victim = scene.cluster, scene.leading(active_controller=False)
+    dynamic = not cluster.plan.static and victim.is_controller
+    victim.kill()
+    began = time.monotonic()
+    if dynamic:
+        cluster.ask(lambda client: _remove(client, victim.node_id))
+    victim.replace_disk(joins=True)
+    cluster.start([victim])
+    if dynamic:
+        add_voter(cluster, victim)
+    scene.settle()
+    return {"back in sync": time.monotonic() - began}
+
+
+def fill_disk(scene: Scene, node_id: int, fill: Callable[[], None], empty: Callable[[], None]) -> dict[str, float]:
+    """A node's disk is full: the others go on. Then there is room again, and the node comes back, restarted if its engine gave the disk up."""
+    began = time.monotonic()
+    fill()
+    victim = scene.cluster.members[node_id]
+    scene.load.wait_for_more(3000)
+    gap = scene.gap_since(began)
+    empty()
+    if victim.running():
+        victim.stop()
+    victim.kill()
+    scene.settle()
+    return {"gap": gap}
+
+
+# Members
+
+
+def remove_and_add_controller(scene: Scene) -> dict[str, float]:
+    """The active controller is removed from the voters, resigns, and is added again as an observer that caught up."""
+    cluster, victim = scene.cluster, scene.cluster.active_controller()
+    began = time.monotonic()
+    cluster.ask(lambda client: _remove(client, victim.node_id))
+    cluster.wait_for("another controller is active", lambda: cluster.active_controller() is not victim)
+    handed_over = time.monotonic() - began
+    created = scene.until_created(began)
+    add_voter(cluster, victim)
+    scene.settle()
+    return {"handed over": handed_over, "until created": created, "gap": scene.gap_since(began)}
+
+
+async def _remove(client: Client, node_id: int) -> None:
+    found = await quorum.describe(client)
+    directory = next(voter.directory_id for voter in found.voters if voter.replica_id == node_id)
+    await quorum.remove_voter(client, node_id, directory)
+
+
+def add_voter(cluster: Cluster, member: Member, timeout_s: float = 60.0) -> None:
+    """Adds a running controller to the voters; it must have caught up, so this is asked for until it has."""
+    deadline = time.monotonic() + timeout_s
+
+    async def add(client: Client) -> bool:
+        found = await quorum.describe(client)
+        if any(voter.replica_id == member.node_id for voter in found.voters):
+            return True
+        observers = [replica for replica in found.observers if replica.replica_id == member.node_id]
+        if not observers:
+            return False
+        host = cluster.network.advertised(member.node_id) if cluster.network is not None else member.address("CONTROLLER")[0]
+        try:
+            await quorum.add_voter(client, member.node_id, observers[0].directory_id, [quorum.Endpoint("CONTROLLER", host, CONTROLLERS)])
+        except KafkaError:
+            return False
+        return True
+
+    while not cluster.ask(add):
+        if time.monotonic() > deadline:
+            raise NodeFailed(f"controller {member.node_id} isn't taken among the voters: {cluster.quorum()}\n{cluster.outputs()}")
+        time.sleep(0.2)
+
+
+def lose_rack(scene: Scene) -> dict[str, float]:
+    """All nodes of one rack are killed at once; every partition has replicas elsewhere."""
+    cluster = scene.cluster
+    by_rack: dict[str, list[Member]] = {}
+    for node_id, rack in cluster.plan.racks.items():
+        by_rack.setdefault(rack, []).append(cluster.members[node_id])
+    rows = cluster.partitions(scene.topic)
+    for row in rows:
+        racks = {cluster.plan.racks[n] for n in row.replica_nodes}
+        assert len(racks) == min(len(by_rack), len(row.replica_nodes)), (
+            f"partition {row.partition_index}: replicas {row.replica_nodes} in racks {racks}"
+        )
+    lost = max(by_rack.values(), key=len)
+    began = time.monotonic()
+    for member in lost:
+        assert member.process is not None
+        member.process.kill()
+    for member in lost:
+        member.kill()
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap}
