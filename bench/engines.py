@@ -25,6 +25,20 @@ PARTITIONS = 8
 ENGINES = (nodes.APACHE, nodes.BARNABAS)
 
 
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process (VmRSS)."""
+    with open(f"/proc/{pid}/status") as status:
+        fields = dict(line.split(":", 1) for line in status)
+    return int(fields["VmRSS"].split()[0]) * 1024 / 1e6
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """One node of an engine in a folder of its own, with deleted data really gone after 100 ms."""
 
@@ -52,16 +66,10 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def resident_mb(self) -> float:
-        """Resident memory of the process (VmRSS)."""
-        with open(f"/proc/{self.node.pid}/status") as status:
-            fields = dict(line.split(":", 1) for line in status)
-        return int(fields["VmRSS"].split()[0]) * 1024 / 1e6
+        return resident_mb(self.node.pid)
 
     def cpu_seconds(self) -> float:
-        """User and system time of the process so far."""
-        with open(f"/proc/{self.node.pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.node.pid)
 
     def scale(self, *arguments: object, timeout_s: float = 180) -> dict[str, float]:
         """Asks this server for much at once (scale.c)."""

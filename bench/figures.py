@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One line of the table. `must` and `aim` bound the ratio Barnabas / Apache: from below when more is better, else from above; None: only shown."""
+    """One line of the table. `must` and `aim` bound the ratio Barnabas / Apache, or the value itself: from below when more is better, else from above.
+    None: only shown.
+    """
 
     key: str
     title: str
@@ -24,11 +26,16 @@ class Row(NamedTuple):
     aim: float | None
     more_is_better: bool = True
     decimals: int = 0
+    of_value: bool = False
 
-    def verdict(self, ratio: float) -> str:
-        if self.must is None or self.aim is None:
+    def verdict(self, ratio: float | None, value: float | None) -> str:
+        judged = value if self.of_value else ratio
+        if self.must is None or self.aim is None or judged is None:
             return ""
-        return "aim" if self._reached(ratio, self.aim) else "must" if self._reached(ratio, self.must) else "**missed**"
+        return "aim" if self._reached(judged, self.aim) else "must" if self._reached(judged, self.must) else "**missed**"
+
+    def bound(self, bound: float | None) -> str:
+        return "" if bound is None else f"{bound:,} {self.unit}" if self.of_value else f"{bound}x"
 
     def _reached(self, ratio: float, bound: float) -> bool:
         return ratio >= bound if self.more_is_better else ratio <= bound

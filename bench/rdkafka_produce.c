@@ -1,11 +1,14 @@
-/* Throughput of librdkafka's idempotent producer: what an ordinary client gets, as opposed to what a server could take.
+/* librdkafka's idempotent producer: what an ordinary client gets, as opposed to what a server could take.
  *
- *   rdkafka_produce BOOTSTRAP TOPIC RECORD_BYTES COUNT WARMUP
+ *   rdkafka_produce BOOTSTRAP TOPIC RECORD_BYTES COUNT WARMUP [RATE PARTITIONS]
  *
- * Default settings but for idempotence (acks=all). The window opens when WARMUP records are acknowledged and closes with the last. One line of JSON.
+ * Default settings but for idempotence (acks=all). Throughput: the window opens when WARMUP records are acknowledged and closes with the last.
+ * With a RATE, latency: that many records a second, one at a time, to each partition in turn, without linger; from the moment that a record is due
+ * until its acknowledgement, without the first WARMUP ones. One line of JSON.
  */
 #define _GNU_SOURCE
 #include <librdkafka/rdkafka.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,7 @@
 
 static long acknowledged, warmup, total;
 static double window_start;
+static double *due, *latency; /* by record's number; only with a rate */
 
 static double now(void) {
     struct timespec t;
@@ -23,6 +27,7 @@ static double now(void) {
 static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque) {
     (void)producer;
     (void)opaque;
+    if (latency) latency[(long)(intptr_t)message->_private] = now() - due[(long)(intptr_t)message->_private];
     if (message->err) {
         fprintf(stderr, "rdkafka_produce: %s\n", rd_kafka_err2str(message->err));
         exit(1);
@@ -38,9 +43,35 @@ static void set(rd_kafka_conf_t *conf, const char *key, const char *value) {
     }
 }
 
+static int by_value(const void *one, const void *other) {
+    double difference = *(const double *)one - *(const double *)other;
+    return (difference > 0) - (difference < 0);
+}
+
+static void send_at_rate(rd_kafka_t *producer, rd_kafka_topic_t *topic, char *value, size_t record_bytes, double rate, long partitions) {
+    due = calloc((size_t)total, sizeof *due);
+    latency = calloc((size_t)total, sizeof *latency);
+    for (double start = now(); acknowledged < total;) {
+        static long sent;
+        for (; sent < total && start + (double)sent / rate <= now(); sent++) {
+            due[sent] = start + (double)sent / rate;
+            if (rd_kafka_produce(topic, (int32_t)(sent % partitions), RD_KAFKA_MSG_F_COPY, value, record_bytes, NULL, 0, (void *)(intptr_t)sent)) {
+                fprintf(stderr, "rdkafka_produce: %s\n", rd_kafka_err2str(rd_kafka_last_error()));
+                exit(1);
+            }
+        }
+        double left = sent < total ? start + (double)sent / rate - now() : 0.01;
+        rd_kafka_poll(producer, left > 0.0005 ? 1 : 0);
+    }
+    qsort(latency + warmup, (size_t)(total - warmup), sizeof *latency, by_value);
+    long count = total - warmup;
+    printf("{\"mode\": \"librdkafka %s, %.0f/s\", \"p50_ms\": %.3f, \"p99_ms\": %.3f}\n", rd_kafka_version_str(), rate,
+           latency[warmup + count / 2] * 1000, latency[warmup + count * 99 / 100] * 1000);
+}
+
 int main(int argc, char **argv) {
-    if (argc != 6) {
-        fputs("rdkafka_produce BOOTSTRAP TOPIC RECORD_BYTES COUNT WARMUP\n", stderr);
+    if (argc != 6 && argc != 8) {
+        fputs("rdkafka_produce BOOTSTRAP TOPIC RECORD_BYTES COUNT WARMUP [RATE PARTITIONS]\n", stderr);
         return 2;
     }
     char error[512];
@@ -51,6 +82,7 @@ int main(int argc, char **argv) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", argv[1]);
     set(conf, "enable.idempotence", "true");
+    if (argc == 8) set(conf, "linger.ms", "0");
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
     if (!producer) {
@@ -60,6 +92,10 @@ int main(int argc, char **argv) {
     rd_kafka_topic_t *topic = rd_kafka_topic_new(producer, argv[2], NULL);
     char *value = malloc(record_bytes);
     memset(value, 'x', record_bytes);
+    if (argc == 8) {
+        send_at_rate(producer, topic, value, record_bytes, atof(argv[6]), atol(argv[7]));
+        return 0;
+    }
     window_start = now();
     for (long sent = 0; sent < total;) {
         if (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value, record_bytes, NULL, 0, NULL) == 0) {

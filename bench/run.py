@@ -108,11 +108,10 @@ def table(samples: Samples, rows: Sequence[Row]) -> list[str]:
     for row in rows:
         apache, barnabas = (samples.get(name, {}).get(row.key) for name in ("apache", "barnabas"))
         ratio = statistics.median(barnabas) / statistics.median(apache) if apache and barnabas else None
-        bounds = ["" if bound is None else f"{bound}x" for bound in (row.must, row.aim)]
-        cells = [row.title, row.unit, *(spread(values, row) if values else "-" for values in (apache, barnabas))]
-        lines.append(
-            "| " + " | ".join([*cells, "-" if ratio is None else f"{ratio:.2f}x", *bounds, "" if ratio is None else row.verdict(ratio)]) + " |"
-        )
+        value = statistics.median(barnabas) if barnabas else None
+        figures = [spread(values, row) if values else "-" for values in (apache, barnabas)]
+        judged = ["-" if ratio is None else f"{ratio:.2f}x", row.bound(row.must), row.bound(row.aim), row.verdict(ratio, value)]
+        lines.append("| " + " | ".join([row.title, row.unit, *figures, *judged]) + " |")
     return lines
 
 

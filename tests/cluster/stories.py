@@ -14,6 +14,7 @@ from barnabas.client.errors import KafkaError
 from tests.cluster import checkers
 from tests.cluster.cluster import CONTROLLERS, NodeFailed
 from tests.cluster.load import Churn, Group, Load
+from tests.cluster.namespaces import Namespaces
 from tests.cluster.proxy import Fault, Proxy
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Scene:
     def settle(self) -> None:
         """Everybody up, in sync, led by the first replica where it can be, and written to."""
         cluster = self.cluster
-        if isinstance(cluster.network, Proxy):
+        if cluster.network is not None:
             cluster.network.heal()
         cluster.start()
         cluster.wait_for_full_isr(self.topic)
@@ -83,7 +84,6 @@ class Scene:
     def gap_since(self, began: float) -> float:
         """The longest time in which some partition acknowledged nothing, once all take writes again."""
         self.load.wait_for_all_partitions()
-        print(self.load.gaps(began), [(r.leader_id, r.isr_nodes) for r in self.cluster.partitions(self.topic)])
         return self.load.gap(began)
 
     def until_created(self, began: float) -> float:
@@ -223,6 +223,17 @@ def isolate_active_controller(scene: Scene) -> dict[str, float]:
     network, victim = _network(scene), scene.cluster.active_controller()
     began = time.monotonic()
     network.isolate(victim.node_id)
+    gap = scene.gap_since(began)
+    scene.settle()
+    return {"gap": gap}
+
+
+def lose_host(scene: Scene) -> dict[str, float]:
+    """The cable of the host that leads the quorum, and partitions, is pulled: nothing refuses, everything times out."""
+    network, victim = scene.cluster.network, scene.cluster.active_controller()
+    assert isinstance(network, Namespaces), "this story needs hosts of their own"
+    began = time.monotonic()
+    network.pull_cable(victim.node_id)
     gap = scene.gap_since(began)
     scene.settle()
     return {"gap": gap}
