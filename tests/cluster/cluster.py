@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cluster.namespaces import Namespaces
-
     from tests.cluster.proxy import Proxy
 
 T = TypeVar("T")
@@ -122,7 +121,7 @@ class Cluster:
         self.plan = plan
         self.directory = directory
         self.network = network
-        self._held, self.prefix = _hold_addresses()
+        self._held, self.prefix = hold_addresses()
         if network is not None:
             network.prefix = self.prefix = network.prefix or self.prefix
         ids = range(1, len(plan.engines) + 1)
@@ -334,7 +333,7 @@ class Cluster:
         return {**properties, **self.plan.overrides, **self.plan.own.get(node_id, {})}
 
 
-def _hold_addresses() -> tuple[socket.socket, str]:
+def hold_addresses() -> tuple[socket.socket, str]:
     """A prefix 127.x.y that no other cluster has, and what keeps it so."""
     random = SystemRandom()
     while True:

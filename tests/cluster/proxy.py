@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 import threading
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -231,18 +232,21 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 def _owner(address: tuple[str, int], processes: Mapping[int, int]) -> int:
     """The node whose process has the socket that is bound to this address; CLIENT if none has."""
-    inode = _inode(address)
+    wanted = f"socket:[{_inode(address)}]"
     for node_id, pid in processes.items():
-        try:
-            for entry in os.scandir(f"/proc/{pid}/fd"):
-                try:
-                    if os.readlink(entry.path) == f"socket:[{inode}]":
-                        return node_id
-                except OSError:
-                    continue
-        except OSError:
-            continue
+        if wanted in _descriptors(pid):
+            return node_id
     return CLIENT
+
+
+def _descriptors(pid: int) -> set[str]:
+    """What a process has open; nothing of one that is gone."""
+    found = set()
+    with suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                found.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
 
 
 def _inode(address: tuple[str, int]) -> str:

@@ -7,15 +7,20 @@ Any story can be told on either engine: first on Apache Kafka alone, which says 
 from __future__ import annotations
 
 import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from barnabas.client.admin import elections, quorum, topics
 from barnabas.client.errors import KafkaError
+from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from tests.cluster import checkers
-from tests.cluster.cluster import CONTROLLERS, NodeFailed
+from tests.cluster.cluster import CONTROLLERS, READY_S, NodeFailed, tolerant
 from tests.cluster.load import Churn, Group, Load
 from tests.cluster.namespaces import Namespaces
 from tests.cluster.proxy import Fault, Proxy
+from tests.differential.transcript import Client as Blocking
+from tests.differential.transcript import Closed
+from tests.system.requests import put, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +117,35 @@ class Scene:
 
 
 # Processes
+
+
+def start_together(cluster: Cluster, topic: str = "started") -> float:
+    """Seconds from starting all processes until a record is acknowledged by all replicas of a topic that is made as soon as it can be."""
+    began = time.monotonic()
+    deadline = began + READY_S
+    cluster.spawn()
+    while tolerant(lambda: _write_once(cluster, topic)) is not True:
+        if time.monotonic() > deadline:
+            raise NodeFailed(f"nothing could be written within {READY_S:.0f} s\n{cluster.outputs()}")
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def _write_once(cluster: Cluster, topic: str) -> bool:
+    """Whether one record was acknowledged; a missing topic is asked for, of the first broker that answers."""
+    found = cluster.partitions(topic)
+    if not found:
+        for member in cluster.brokers:
+            with suppress(OSError, Closed), closing(Blocking(member.port, member.address()[0])) as client:
+                new = CreateTopicsRequest.CreatableTopic(name=topic, num_partitions=1, replication_factor=len(cluster.brokers))
+                client.call(CreateTopicsRequest(topics=[new], timeout_ms=5_000), 7)
+                return False
+        return False
+    if found[0].leader_id < 0:
+        return False
+    leader = cluster.members[found[0].leader_id]
+    with closing(Blocking(leader.port, leader.address()[0])) as client:
+        return not put(client, topic, 0, records(b"first")).error_code
 
 
 def kill_leader(scene: Scene) -> dict[str, float]:
