@@ -112,6 +112,10 @@ class DiskDuties:
 
         self.loop.call(checkpoint)
 
+    def checkpoint_soon(self) -> None:
+        """A log was cut: its recovery point is to say so (D79). From any thread."""
+        self.loop.call(self._checkpoint)
+
     def _checkpoint(self) -> None:
         for directory in self._node.replicas.directories:
             if directory.is_online:

@@ -31,6 +31,7 @@ from barnabas.node.metadata_start import MetadataLogRefused, refuse_second_log
 from barnabas.node.network import Network
 from barnabas.node.producer_ids import ProducerIds
 from barnabas.node.replicas import Directory, Replicas
+from barnabas.node.replication.fetchers import Fetchers
 from barnabas.node.replication.in_sync import InSync
 from barnabas.node.router import Router
 from barnabas.node.server import Node
@@ -149,7 +150,8 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
         previous_epoch,
     )
     node.in_sync = InSync(node)
-    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error, node.in_sync)
+    node.fetchers = Fetchers(node)
+    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error, node.in_sync, node.fetchers)
     node.groups = GroupCoordinators(node)
     node.controller = host = ControllerHost(node, metadata_directory, local)
     node.controllers = ControllerChannel(node)
@@ -193,6 +195,7 @@ def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     node.groups.catch_up(node.image, config.node_id)
     node.disk.start()
     node.network.start()
+    host.loop.call(node.fetchers.start)
     node.in_sync.start()
     for listener in listeners:
         node.network.listen(listener, config.network.backlog)

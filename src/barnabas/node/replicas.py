@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage, Topic
     from barnabas.node.config.node_config import NodeConfig
+    from barnabas.node.replication.fetchers import Fetchers
     from barnabas.node.replication.leading import Cluster
     from barnabas.storage.log_directory import LogDirectory, PartitionDirectory
 
@@ -105,12 +106,14 @@ class Replicas:
         on_storage_error: Callable[[Partition, StorageError], object],
         on_directory_error: Callable[[Directory, StorageError], object],
         cluster: Cluster,
+        fetchers: Fetchers,
     ) -> None:
         self._config = config
         self.directories = directories
         self._on_storage_error = on_storage_error
         self._on_directory_error = on_directory_error
         self._cluster = cluster
+        self._fetchers = fetchers
         self._by_directory = {directory.id: directory for directory in directories}
         self._lock = threading.Lock()
         self.by_name: dict[str, TopicTable] = {}
@@ -265,6 +268,7 @@ class Replicas:
         partition = self._replica(change, image, broker_id)
         if partition is None:
             return None
+        self._fetchers.leave(partition)
         try:
             if current.replicas == (broker_id,):
                 partition.lead(current.leader_epoch)
@@ -282,7 +286,11 @@ class Replicas:
         partition = self._replica(change, image, broker_id)
         if partition is None:
             return None
-        partition.follow(current.leader_epoch)
+        if partition.follow(current.leader_epoch):
+            if current.leader >= 0:
+                self._fetchers.follow(partition, current.leader, current.leader_epoch)
+            else:
+                self._fetchers.leave(partition)
         return partition if partition.directory_id != current.directory_of(broker_id) else None
 
     def _create(self, topic: Topic, index: int, wanted_directory: bytes, image: MetadataImage) -> Partition | None:
@@ -334,6 +342,7 @@ class Replicas:
         if partition is None:
             return
         partition.retire()
+        self._fetchers.leave(partition)
         directory = self.directory_of(partition)
         try:
             with partition.lock:
@@ -371,6 +380,7 @@ class Replicas:
         gone = self.partitions_in(directory.path)
         for partition in gone:
             partition.retire()
+            self._fetchers.leave(partition)
         return gone
 
     def close(self, broker_epoch: int) -> None:

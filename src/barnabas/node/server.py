@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from barnabas.node.partition import Partition
     from barnabas.node.producer_ids import ProducerIds
     from barnabas.node.replicas import Directory, Replicas
+    from barnabas.node.replication.fetchers import Fetchers
     from barnabas.node.replication.in_sync import InSync
 
 _WARN_AGAIN_MS = 10_000
@@ -50,6 +51,7 @@ class Node:
     controllers: ControllerChannel
     directory_reports: DirectoryReports
     disk: DiskDuties
+    fetchers: Fetchers
     groups: GroupCoordinators
     in_sync: InSync
     network: Network
@@ -162,11 +164,11 @@ class Node:
         So whoever is told that this broker leads a partition finds it led; Apache Kafka tells before it does (C63). Returns replicas whose directory the
         metadata doesn't know.
         """
-        brokers_changed = bool(delta.brokers_changed)
+        brokers_changed = delta.brokers_changed
         if not (delta.topics_changed or delta.configs_changed):
             self.image = image
             if brokers_changed:
-                self.in_sync.brokers_changed()
+                self._tell_of(brokers_changed)
             return []
         if delta.configs_changed:
             self._configure(image)
@@ -174,9 +176,13 @@ class Node:
         unassigned = self.replicas.publish(delta, image, broker_id)
         self._show(image)
         if brokers_changed:
-            self.in_sync.brokers_changed()
+            self._tell_of(brokers_changed)
         self.groups.publish(delta, broker_id)
         return unassigned
+
+    def _tell_of(self, brokers: set[int]) -> None:
+        self.in_sync.brokers_changed()
+        self.fetchers.brokers_changed(brokers)
 
     # Failures
 

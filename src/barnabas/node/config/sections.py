@@ -136,11 +136,18 @@ class Replication:
     """Replicas, leadership, and the limits of fetching."""
 
     __slots__ = (
+        "fetch_backoff_ms",
         "fetch_max_bytes",
+        "fetch_min_bytes",
+        "fetch_partition_max_bytes",
+        "fetch_response_max_bytes",
         "fetch_session_slots",
+        "fetch_wait_max_ms",
+        "fetchers",
         "high_watermark_checkpoint_interval_ms",
         "max_lag_ms",
         "max_partitions_per_request",
+        "socket_timeout_ms",
     )
 
     def __init__(self, values: Values) -> None:
@@ -148,6 +155,13 @@ class Replication:
         self.fetch_max_bytes = integer("fetch.max.bytes")
         self.fetch_session_slots = integer("max.incremental.fetch.session.cache.slots")
         self.max_partitions_per_request = integer("max.request.partition.size.limit")
+        self.fetchers = integer("num.replica.fetchers")
+        self.fetch_backoff_ms = integer("replica.fetch.backoff.ms")
+        self.fetch_min_bytes = integer("replica.fetch.min.bytes")
+        self.fetch_partition_max_bytes = integer("replica.fetch.max.bytes")
+        self.fetch_response_max_bytes = integer("replica.fetch.response.max.bytes")
+        self.fetch_wait_max_ms = integer("replica.fetch.wait.max.ms")
+        self.socket_timeout_ms = integer("replica.socket.timeout.ms")
         self.max_lag_ms = integer("replica.lag.time.max.ms")
         self.high_watermark_checkpoint_interval_ms = integer("replica.high.watermark.checkpoint.interval.ms")
 

@@ -101,7 +101,14 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 BUILT_AHEAD = frozenset(
     {
         "broker.session.timeout.ms",
+        "num.replica.fetchers",
+        "replica.fetch.backoff.ms",
+        "replica.fetch.max.bytes",
+        "replica.fetch.min.bytes",
+        "replica.fetch.response.max.bytes",
+        "replica.fetch.wait.max.ms",
         "replica.lag.time.max.ms",
+        "replica.socket.timeout.ms",
         "offsets.commit.timeout.ms",
         "cleanup.policy",
         "log.cleanup.policy",

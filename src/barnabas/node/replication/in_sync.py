@@ -107,10 +107,9 @@ class InSync:
                     partition_epoch=proposal.partition_epoch,
                 )
             )
-        own = self.brokers.get(self.broker_id)
         return AlterPartitionRequest(
             broker_id=self.broker_id,
-            broker_epoch=-1 if own is None else own.epoch,
+            broker_epoch=self._node.broker.epoch,
             topics=[topic(topic_id=topic_id, partitions=partitions) for topic_id, partitions in topics.items()],
         )
 

@@ -1,0 +1,64 @@
+"""Which replicas of this node follow whom: a Fetcher for each leader, or num.replica.fetchers of them.
+
+Owns the table; told by `replicas` on the control thread, before the network threads run too. Source: AbstractFetcherManager of 4.3.1; R1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from barnabas.node.loop import Loop
+    from barnabas.node.partition import Partition
+    from barnabas.node.replication.fetcher import Fetcher
+    from barnabas.node.server import Node
+
+
+class Fetchers:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._fetchers: dict[tuple[int, int], tuple[Loop, Fetcher]] = {}
+        self._of: dict[Partition, tuple[Loop, Fetcher]] = {}
+        self._early: dict[Partition, tuple[int, int]] = {}  # before there is a thread for it
+        self._is_started = False
+
+    def start(self) -> None:
+        """The network threads run, and the node's image is what it was told."""
+        self._is_started = True
+        early, self._early = self._early, {}
+        for partition, (leader_id, leader_epoch) in early.items():
+            self.follow(partition, leader_id, leader_epoch)
+
+    def follow(self, partition: Partition, leader_id: int, leader_epoch: int) -> None:
+        """Have a replica follow `leader_id`, instead of whom it followed before."""
+        if not self._is_started:
+            self._early[partition] = (leader_id, leader_epoch)
+            return
+        self.leave(partition)
+        loop, fetcher = self._of[partition] = self._fetcher(leader_id, partition.index)
+        loop.call(fetcher.follow, partition, leader_epoch)
+
+    def leave(self, partition: Partition) -> None:
+        """It follows nobody: it leads, is gone, or has no leader."""
+        self._early.pop(partition, None)
+        found = self._of.pop(partition, None)
+        if found is not None:
+            loop, fetcher = found
+            loop.call(fetcher.leave, (partition.topic_id, partition.index), partition)
+
+    def brokers_changed(self, brokers: set[int]) -> None:
+        """Brokers registered anew, or were fenced or unfenced: the image says so already."""
+        for (leader_id, _), (loop, fetcher) in self._fetchers.items():
+            if leader_id in brokers:
+                loop.call(fetcher.leader_changed)
+
+    def _fetcher(self, leader_id: int, index: int) -> tuple[Loop, Fetcher]:
+        number = index % max(self._node.config.replication.fetchers, 1)
+        found = self._fetchers.get((leader_id, number))
+        if found is None:
+            from barnabas.node.replication.fetcher import Fetcher
+
+            threads = self._node.network.threads
+            loop = threads[(leader_id + number) % len(threads)]
+            found = self._fetchers[leader_id, number] = loop, Fetcher(self._node, loop, leader_id, number)
+        return found
