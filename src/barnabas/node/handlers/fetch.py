@@ -170,6 +170,8 @@ class Fetch:
         found, size, urgent = self._collect()
         if size >= self.min_bytes or urgent:
             self._finish(found)
+        elif self.replica_id >= 0 and any(data.high_watermark != wanted.high_watermark for wanted, data in found):
+            self._expect_news()
 
     def _partitions(self) -> list[Partition]:
         found = [self.call.node.partition_for_fetch(wanted.topic, wanted.index) for wanted in self.wanted]

@@ -87,10 +87,20 @@ def test_a_log_that_somebody_else_wrote_to_fails() -> None:
     [Error.UNKNOWN_LEADER_EPOCH, Error.NOT_LEADER_OR_FOLLOWER, Error.UNKNOWN_TOPIC_OR_PARTITION, Error.UNKNOWN_TOPIC_ID, Error.CORRUPT_MESSAGE],
 )
 def test_it_waits_after_an_error(error: Error) -> None:
+    """Longer from time to time, and replica.fetch.backoff.ms in the end; shortly again once there was an answer."""
     found, asked = follower()
-    assert found.answered(asked, error, None, OWN, 5) == Pause()
-    assert found.position(1004) is None
-    assert found.position(1005) == asked
+    now_ms, waited_ms = 5, 0
+    for _ in range(10):
+        assert found.answered(asked, error, None, OWN, now_ms) == Pause()
+        assert found.ready_ms - now_ms >= waited_ms
+        waited_ms = found.ready_ms - now_ms
+        assert found.position(found.ready_ms - 1) is None
+        now_ms = found.ready_ms
+        assert found.position(now_ms) == asked
+    assert waited_ms == 1000
+    found.answered(asked, Error.NONE, None, OWN, now_ms)
+    found.answered(asked, error, None, OWN, now_ms)
+    assert found.ready_ms - now_ms < 50
 
 
 def test_a_newer_leader_ends_it() -> None:
