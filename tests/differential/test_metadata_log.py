@@ -17,8 +17,9 @@ from barnabas.core.metadata.record_versions import record_version
 from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import MetadataBatch
+from barnabas.node.metadata_files import MetadataLogSettings
 from barnabas.node.metadata_loader import MetadataLoader
-from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
+from barnabas.node.metadata_log import MetadataLog
 from barnabas.node.metadata_start import DIRECTORY, bootstrap_records
 from barnabas.storage.meta_properties import read_meta_properties
 from barnabas.wire.logs.cluster_metadata import (
@@ -61,7 +62,7 @@ class Host:
         self.loader.publish()
         self.log.start()
         self.loop.start()
-        self.log.run(no_op_interval_ms=0)
+        self.log.run()
 
     def failed(self, error: BaseException) -> None:
         self.failures.append(error)
@@ -85,6 +86,9 @@ class Host:
         pass
 
     def resigned(self, epoch: int) -> None:
+        pass
+
+    def leader_changed(self, leader_id: int, epoch: int) -> None:
         pass
 
     @property

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from barnabas.core.quorum.voters import Voter, VoterSet
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import MetadataBatch
-from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
+from barnabas.node.metadata_files import MetadataLogSettings
+from barnabas.node.metadata_log import MetadataLog
 from barnabas.node.metadata_start import DIRECTORY
 from barnabas.wire.logs.cluster_metadata import NoOpRecord, TopicRecord
 from barnabas.wire.records.batch import iterate_headers
@@ -43,6 +44,9 @@ class Recorder:
         pass
 
     def resigned(self, epoch: int) -> None:
+        pass
+
+    def leader_changed(self, leader_id: int, epoch: int) -> None:
         pass
 
 

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from barnabas.wire.schema import Message
 
 
+_BEGAN_NS = time.time_ns() - time.monotonic_ns()
+
+
 def clock_ms() -> int:
     """Wall-clock time in milliseconds, as records and group state carry it."""
     return time.time_ns() // 1_000_000
 
 
 def steady_ms() -> int:
-    """Time in milliseconds for measuring how long something takes: nobody sets this clock."""
-    return time.monotonic_ns() // 1_000_000
+    """The same as of this process's start, but whoever sets the clock doesn't change it: for sessions, elections and everything else that waits."""
+    return (_BEGAN_NS + time.monotonic_ns()) // 1_000_000
 
 
 class Call:

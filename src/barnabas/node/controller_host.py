@@ -16,13 +16,14 @@ from barnabas.core.controller.controller import Controller, ControllerSettings
 from barnabas.core.controller.registrations import register_controller
 from barnabas.core.controller.result import TOO_LARGE, ApiError, Result
 from barnabas.core.metadata.features import SUPPORTED
-from barnabas.node.call import clock_ms
+from barnabas.node.call import steady_ms
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import TooManyRecords
 from barnabas.node.metadata_loader import MetadataLoader
 from barnabas.node.metadata_start import bootstrap_records
 from barnabas.storage.errors import StorageError
 from barnabas.wire.errors import Error
+from barnabas.wire.logs.cluster_metadata import NoOpRecord
 from barnabas.wire.messages.controller_registration import ControllerRegistrationRequest
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from barnabas.node.metadata_batches import MetadataBatch
     from barnabas.node.metadata_log import MetadataLog
     from barnabas.node.partition import Partition
+    from barnabas.node.quorum_service import QuorumService
     from barnabas.node.server import Node
     from barnabas.wire.schema import Message
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     OnError = Callable[[Error, str | None], object]
 
 _COMPLETE_MS = 1_000
+_RESIGN_POLL_MS = 5
 
 
 class ControllerHost:
@@ -55,20 +58,29 @@ class ControllerHost:
         self._metadata_directory = metadata_directory
         self._local = local
         self.loop = Loop("control", node.on_loop_error)
+        self._replays = "controller" in config.roles
+        self.controller = self._new_controller()
+        self.loader = MetadataLoader()
+        self.on_caught_up: Callable[[], object] | None = None
+        """May be set: called once, when the image holds all that the quorum's leader says is committed."""
+        self.on_leader_change: Callable[[], object] = lambda: None
+        """May be set: another node is the active controller, or this one, or none that is known (`leader_id`)."""
+        self._committed_offset = -1
+        self._answers: deque[tuple[int, OnReply, OnError, Any]] = deque()
+        self._started = False
+        self._completes = False
+        self._service: QuorumService | None = None
+
+    def _new_controller(self) -> Controller:
+        config = self._node.config
         settings = ControllerSettings(
             node_id=config.node_id,
-            cluster_id=node.cluster_id,
-            voter_ids=(config.node_id,),
+            cluster_id=self._node.cluster_id,
             session_timeout_ms=config.quorum.broker_session_timeout_ms,
             default_partitions=config.topics.num_partitions,
             default_replication_factor=config.topics.default_replication_factor,
         )
-        self.controller = Controller(settings, KafkaConfigRules(config.static), os.urandom)
-        self.loader = MetadataLoader()
-        self._committed_offset = -1
-        self._answers: deque[tuple[int, OnReply, Any]] = deque()
-        self._started = False
-        self._completes = False
+        return Controller(settings, KafkaConfigRules(config.static), os.urandom)
 
     @property
     def leader_id(self) -> int:
@@ -93,7 +105,7 @@ class ControllerHost:
             on_error(Error.NOT_CONTROLLER, None)
             return
         try:
-            result = operation(self.controller, clock_ms())
+            result = operation(self.controller, steady_ms())
             offset = self._append(result)
         except ApiError as error:
             on_error(error.error, error.message)
@@ -110,7 +122,7 @@ class ControllerHost:
         if offset <= self._committed_offset:
             on_reply(result.response)
         else:
-            self._answers.append((offset, on_reply, result.response))
+            self._answers.append((offset, on_reply, on_error, result.response))
 
     def _append(self, result: Result) -> int:
         """Append a result's records; the offset that its answer waits for."""
@@ -122,14 +134,19 @@ class ControllerHost:
 
     def load_snapshot(self, records: Iterator[Message], last_offset: int, epoch: int, timestamp_ms: int) -> None:
         kept = list(records)
-        for record in kept:
-            self.controller.replay(record, last_offset)
-        self.controller.committed(last_offset)
+        if self._replays:
+            if self.controller.next_write_offset > 0:
+                self.controller = self._new_controller()
+            for record in kept:
+                self.controller.replay(record, last_offset)
+            self.controller.next_write_offset = last_offset + 1
+            self.controller.committed(last_offset)
         self.loader.load_snapshot(kept, last_offset, epoch, timestamp_ms)
 
     def loaded(self, batch: MetadataBatch) -> None:
-        self._replay(batch)
-        self.controller.committed(batch.last_offset)
+        if self._replays:
+            self._replay(batch)
+            self.controller.committed(batch.last_offset)
         self.loader.replay(batch)
 
     def appended(self, batch: MetadataBatch) -> None:
@@ -145,9 +162,12 @@ class ControllerHost:
 
     def committed(self, last_offset: int, batches: Sequence[MetadataBatch]) -> None:
         self._committed_offset = last_offset
-        self.controller.committed(last_offset)
         for batch in batches:
+            if self._replays and batch.base_offset >= self.controller.next_write_offset:
+                self._replay(batch)  # this node didn't append it, or lost the lead since
             self.loader.replay(batch)
+        if self._replays:
+            self.controller.committed(last_offset)
         published = self.loader.publish()
         if published is not None:
             if self._started:
@@ -156,26 +176,60 @@ class ControllerHost:
                 self.quorum.maybe_snapshot(published[1])
         answers = self._answers
         while answers and answers[0][0] <= last_offset:
-            _, on_reply, response = answers.popleft()
+            _, on_reply, _, response = answers.popleft()
             on_reply(response)
+        if self.on_caught_up is not None and self.quorum.quorum.is_caught_up:
+            on_caught_up, self.on_caught_up = self.on_caught_up, None
+            on_caught_up()
 
     def leading(self, epoch: int) -> None:
-        """Everything that a start writes: bootstrap, this controller, this broker, which is ready by now. One sync for all of it."""
-        now_ms = clock_ms()
+        """Everything that a start writes: bootstrap, this controller; of a lone voter this broker too, which is ready by now. One sync for all of it."""
+        now_ms = steady_ms()
+        self.controller.settings = self.controller.settings._replace(voter_ids=self.quorum.quorum.voters.ids)
         self._append(self.controller.activate(self.quorum.end_offset, bootstrap_records(self._metadata_directory), now_ms))
         self._append(register_controller(self.controller, self._registration()))
-        self._node.broker.register_here(self.controller, self._append, now_ms)
+        if self.quorum.is_alone and not self._started and "broker" in self._node.config.roles:
+            self._node.broker.register_here(self.controller, self._append, now_ms)
+        self.on_leader_change()
 
     def resigned(self, epoch: int) -> None:
-        self.controller.deactivate()
+        if self.controller.is_active and not self.controller.deactivate():
+            self._replay_again()
         answers, self._answers = self._answers, deque()
-        del answers  # the node is stopping: its connections are gone
+        for _, _, on_error, _ in answers:
+            on_error(Error.NOT_CONTROLLER, None)
+
+    def _replay_again(self) -> None:
+        """What the controller had before it led is gone: from the log, then."""
+        self.controller = self._new_controller()
+        self.quorum.replay_committed(self._replay_old_snapshot, self._replay)
+        self.controller.committed(self._committed_offset)
+
+    def _replay_old_snapshot(self, records: Iterator[Message], last_offset: int) -> None:
+        for record in records:
+            self.controller.replay(record, last_offset)
+        self.controller.next_write_offset = last_offset + 1
+
+    def leader_changed(self, leader_id: int, epoch: int) -> None:
+        self.on_leader_change()
 
     # Images
 
     def begin(self) -> None:
         """The node is up to the log: from here on what is committed is published as it comes."""
         self._started = True
+
+    def go_live(self, done: Callable[[], object]) -> None:
+        """Bring the node up to the image, which went on while its logs were loaded, and `begin`; then `done`. From any thread; on the control thread."""
+        self.loop.call(self._go_live, done)
+
+    def _go_live(self, done: Callable[[], object]) -> None:
+        node = self._node
+        node.adopt(self.loader.image)
+        self.begin()
+        self._report_places(node.replicas.catch_up(node.image, node.broker.id))
+        node.groups.catch_up(node.image, node.broker.id)
+        done()
 
     def _publish(self, delta: MetadataDelta, image: MetadataImage) -> None:
         self._report_places(self._node.publish(delta, image, self._node.broker.id))
@@ -199,6 +253,19 @@ class ControllerHost:
         self._node.groups.catch_up(self._node.image, broker_id)
         self._complete_later()
 
+    # The quorum's own requests
+
+    def ask_quorum(self, request: Message, version: int, reply: Callable[[Message], object]) -> None:
+        """What peers ask, or tools of the quorum itself. `reply` is called once, on the control thread. From any thread."""
+        self.loop.call(self._ask_quorum, request, version, reply)
+
+    def _ask_quorum(self, request: Message, version: int, reply: Callable[[Message], object]) -> None:
+        if self._service is None:
+            from barnabas.node.quorum_service import QuorumService
+
+            self._service = QuorumService(self.quorum)
+        self._service.ask(request, version, reply)
+
     # This node among controllers
 
     def _registration(self) -> ControllerRegistrationRequest:
@@ -218,12 +285,39 @@ class ControllerHost:
 
     def run(self) -> None:
         """Start the thread, syncing and no-ops."""
-        self.quorum.run(self._node.config.quorum.max_idle_interval_ms)
+        self.quorum.run()
         self.loop.start()
+        if self._node.config.quorum.max_idle_interval_ms > 0:
+            self.loop.call(self._write_no_ops, self._node.config.quorum.max_idle_interval_ms)
         self.loop.call(self._complete_later)
 
+    def _write_no_ops(self, interval_ms: int) -> None:
+        """Something to be committed every so often, so that lag can be measured (Q38)."""
+        if self.controller.is_active:
+            self._run(lambda controller, now_ms: Result([NoOpRecord()], None), lambda response: None, lambda error, message: None)
+        self.loop.call_later(interval_ms, self._write_no_ops, interval_ms)
+
+    def resign(self, done: Callable[[], object]) -> None:
+        """Leave the lead of the quorum to others; `done` when they have heard of it, on the control thread. From any thread."""
+        self.loop.call(self._resign, done)
+
+    def _resign(self, done: Callable[[], object]) -> None:
+        if self.quorum.resign():
+            done()
+        else:
+            self.loop.call_later(_RESIGN_POLL_MS, self._resign, done)
+
     def stop(self) -> None:
-        """End the thread, then the log. On the main thread."""
+        """Close the log and end the thread. On the main thread. Raises OSError, StorageError."""
+        failures: list[OSError | StorageError] = []
+        self.loop.call(self._close_log, failures)
         self.loop.stop()
-        self.loop.join(10)
-        self.quorum.stop()
+        self.loop.join(40)
+        if failures:
+            raise failures[0]
+
+    def _close_log(self, failures: list[OSError | StorageError]) -> None:
+        try:
+            self.quorum.stop()
+        except (StorageError, OSError) as error:
+            failures.append(error)

@@ -1,23 +1,27 @@
 """Starting a node and stopping it, in order (C11, M9).
 
-Start: configuration, locks, whose directories these are, the metadata log, the data logs, one batch of registration, then the listeners open: nobody gets
-in before everything is there. Stop: controlled shutdown, nobody gets in any more, what waits is answered, logs are synced and closed, the promise of a clean
-stop, the locks. What goes wrong at start ends it with one line that says where and what to do.
+Start of a node that is alone: configuration, locks, whose directories these are, the metadata log, the data logs, one batch of registration, then the
+listeners open: nobody gets in before everything is there. Among others: the controllers' listener opens first, since they need one another to have a leader;
+once the metadata is caught up with, the data logs are loaded, the broker registers, and clients get in when the controller has unfenced it.
+
+Stop: controlled shutdown, nobody gets in any more, what waits is answered, logs are synced and closed, the promise of a clean stop, the locks. What goes wrong
+at start ends it with one line that says where and what to do.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.core.controller.result import ApiError
 from barnabas.core.metadata.delta import UnreplayableRecord
 from barnabas.core.quorum.quorum import QuorumRefused
 from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
 from barnabas.node.broker_lifecycle import BrokerLifecycle, LocalBroker
-from barnabas.node.call import clock_ms
+from barnabas.node.call import clock_ms, steady_ms
 from barnabas.node.config.node_config import InvalidNodeConfig, read_node_config
 from barnabas.node.controller_channel import ControllerChannel
 from barnabas.node.controller_host import ControllerHost
@@ -25,9 +29,10 @@ from barnabas.node.coordinator import GroupCoordinators
 from barnabas.node.directory_reports import DirectoryReports
 from barnabas.node.disk_duties import DiskDuties
 from barnabas.node.listener import Listener
-from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
+from barnabas.node.metadata_files import MetadataLogSettings
+from barnabas.node.metadata_log import MetadataLog
 from barnabas.node.metadata_snapshots import SnapshotRules
-from barnabas.node.metadata_start import MetadataLogRefused, refuse_second_log
+from barnabas.node.metadata_start import MetadataLogRefused, refuse_second_log, require_way_in
 from barnabas.node.network import Network
 from barnabas.node.producer_ids import ProducerIds
 from barnabas.node.replicas import Directory, Replicas
@@ -47,11 +52,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from barnabas.core.configs.addresses import Endpoint as Address
+    from barnabas.core.quorum.peer_events import Peer
     from barnabas.node.config.node_config import NodeConfig
 
 _PLAINTEXT = 0
 _SWITCH_INTERVAL_S = 0.0005
 _SHUTDOWN_TIMEOUT_S = 60
+_FAREWELL_S = 1.0  # a leader of the quorum that goes tells the others; those who are away themselves don't hear it
+_STOP_CHECK_S = 0.05
+_PATIENCE_S = 5.0
 _REFUSALS = (
     LogDirectoryError,
     MetaPropertiesError,
@@ -72,18 +81,26 @@ class CannotStart(Exception):
 
 
 class Running:
-    """A node that serves. `stop` ends it in order."""
+    """A node that serves, or is about to. `stop` ends it in order."""
 
     def __init__(self, node: Node, metadata_lock: DirectoryLock | None) -> None:
         self.node = node
+        self.is_stopping = False
+        self.bringing_up: threading.Thread | None = None
+        """While the node waits for its quorum and loads its logs."""
+        self.is_broker = False
+        """It takes part as a broker."""
         self._metadata_lock = metadata_lock
 
     def stop(self) -> None:
         node = self.node
-        handed_over = threading.Event()
-        node.broker.shut_down(handed_over.set)
-        handed_over.wait(_SHUTDOWN_TIMEOUT_S)
+        self.is_stopping = True
+        if self.bringing_up is not None:
+            self.bringing_up.join(_SHUTDOWN_TIMEOUT_S)
+        if self.is_broker:
+            _wait_for(node.broker.shut_down, _SHUTDOWN_TIMEOUT_S)
         node.network.stop_accepting()
+        _wait_for(node.controller.resign, _FAREWELL_S)
         node.network.stop()
         node.groups.stop()
         node.disk.stop()
@@ -94,6 +111,13 @@ class Running:
         node.replicas.close(node.broker.epoch)
         if self._metadata_lock is not None:
             self._metadata_lock.release()
+
+
+def _wait_for(step: Callable[[Callable[[], object]], object], timeout_s: float) -> None:
+    """Until `step` calls what it is given, or for so long."""
+    done = threading.Event()
+    step(done.set)
+    done.wait(timeout_s)
 
 
 def start(path: str, overrides: Sequence[str], on_stop: Callable[[int], object]) -> Running:
@@ -120,88 +144,209 @@ def _told(error: Exception) -> str:
 def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
     began_ms = clock_ms()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    paths = list(config.logs.directories)
+    disks = _open_disks(config)
+    node = Node(config, disks.cluster_id, on_stop)
+    for warning in config.warnings:
+        node.log_warning(warning)
+    for directory in disks.directories:
+        for repaired in directory.files.repaired if directory.is_online else ():
+            node.log_warning(f"Rebuilt an unreadable checkpoint: {repaired}")
+    starting = _Starting(config, node, disks, on_stop, began_ms)
+    starting.make_parts()
+    if node.controller.quorum.is_alone and "broker" in config.roles:
+        starting.alone()
+    else:
+        starting.among_others()
+    return starting.running
+
+
+class _Disks(NamedTuple):
+    cluster_id: str
+    metadata_id: bytes
+    directories: list[Directory]
+    failed: dict[str, Exception]
+    previous_epoch: int
+    metadata_lock: DirectoryLock | None
+
+
+def _open_disks(config: NodeConfig) -> _Disks:
+    """Whose directories these are, and their locks. A node that is no broker has only the metadata's."""
+    paths = list(config.logs.directories) if "broker" in config.roles else []
     metadata_directory = config.logs.metadata_directory
     require_distinct(paths)
     ensemble = MetaPropertiesEnsemble.load(dict.fromkeys([*paths, metadata_directory]))
     ensemble.verify_for_start(metadata_directory, None, config.node_id)
     ensemble.complete_directory_ids()
-    metadata_id = ensemble.found[metadata_directory].directory_id or b""
-    cluster_id = ensemble.found[metadata_directory].cluster_id or ""
+    properties = ensemble.found[metadata_directory]
     refuse_second_log(paths, metadata_directory)
     failed: dict[str, Exception] = {path: MetaPropertiesError(why) for path, why in ensemble.failed.items()}
     previous_epoch = previous_broker_epoch(path for path in paths if path not in failed)
     directories = [_open_directory(path, ensemble, failed) for path in paths]
     _require_usable(directories, metadata_directory, failed)
-    online = [directory for directory in directories if directory.is_online]
     metadata_lock = None if metadata_directory in paths else DirectoryLock(metadata_directory)
-    require_no_duplicates(entry for directory in online for entry in directory.files.partitions())
+    require_no_duplicates(entry for directory in directories if directory.is_online for entry in directory.files.partitions())
+    return _Disks(properties.cluster_id or "", properties.directory_id or b"", directories, failed, previous_epoch, metadata_lock)
 
-    node = Node(config, cluster_id, on_stop)
-    for warning in config.warnings:
-        node.log_warning(warning)
-    for directory in online:
-        for repaired in directory.files.repaired:
-            node.log_warning(f"Rebuilt an unreadable checkpoint: {repaired}")
-    listeners = _bind(config)
-    local = LocalBroker(
-        _advertised(config.listeners.advertised, listeners),
-        _advertised(config.listeners.advertised_controllers, listeners),
-        previous_epoch,
-    )
-    node.in_sync = InSync(node)
-    node.fetchers = Fetchers(node)
-    node.replicas = Replicas(lambda: node.config, directories, node.on_storage_error, node.on_directory_error, node.in_sync, node.fetchers)
-    node.groups = GroupCoordinators(node)
-    node.controller = host = ControllerHost(node, metadata_directory, local)
-    node.controllers = ControllerChannel(node)
-    node.broker = BrokerLifecycle(node, host.loop, ControllerChannel(node), local)
-    node.directory_reports = DirectoryReports(node)
-    node.producer_ids = ProducerIds(node)
-    host.quorum = MetadataLog(
-        metadata_directory,
-        Voter(config.node_id, metadata_id, tuple(Endpoint(name, address, port) for name, address, port, _ in local.controller_listeners)),
-        VoterSet(Voter(voter_id, endpoints=(Endpoint(config.listeners.controllers[0], *place),)) for voter_id, place in config.voters.items()),
-        _metadata_settings(config),
-        host,
-        host.loop,
-        clock_ms,
-        node.on_loop_error,
-        cluster_id=node.cluster_id,
-    )
-    host.quorum.on_snapshot_failure = lambda error: node.log_warning(f"A snapshot of the metadata could not be written: {error}")
-    loaded = host.loader.publish()
-    if loaded is not None:
-        node.adopt(loaded[1])
-    node.replicas.load(node.image)
-    failed.update(node.replicas.failed)
-    _require_usable(directories, metadata_directory, failed)
-    local.directories = [directory.id for directory in directories if directory.is_online]
-    for stray in node.replicas.strays:
-        node.log_warning(f"{stray} isn't a replica of this cluster; it is kept and not served. Remove it when you don't need it.")
-    host.quorum.start()
-    node.adopt(host.loader.image)
-    unassigned = node.replicas.catch_up(node.image, config.node_id)
-    host.begin()
-    for path, error in failed.items():
-        node.log_error(f"Starting without {path}, whose partitions are offline: {_told(error).rstrip('.')}. Repair it, then start the node again.")
-    node.network = Network(node, Router())
-    node.disk = DiskDuties(node)
-    host.run()
-    node.broker.start(is_ready=True)
-    if unassigned:
-        node.directory_reports.report([(p.topic_id, p.index, p.directory_id) for p in unassigned])
-    node.groups.start()
-    node.groups.catch_up(node.image, config.node_id)
-    node.disk.start()
-    node.network.start()
-    host.loop.call(node.fetchers.start)
-    node.in_sync.start()
-    for listener in listeners:
-        node.network.listen(listener, config.network.backlog)
-    where = ", ".join(f"{listener.name}://{listener.host or '0.0.0.0'}:{listener.port}" for listener in listeners)
-    node.log_info(f"Kafka Server started: node {config.node_id} of cluster {cluster_id} on {where}, {clock_ms() - began_ms} ms")
-    return Running(node, metadata_lock)
+
+class _Starting:
+    """The steps of a start, and what they share."""
+
+    def __init__(self, config: NodeConfig, node: Node, disks: _Disks, on_stop: Callable[[int], object], began_ms: int) -> None:
+        self.config = config
+        self.node = node
+        self.disks = disks
+        self.on_stop = on_stop
+        self.began_ms = began_ms
+        self.is_broker = "broker" in config.roles
+        self.listeners = _bind(config)
+        self.local = LocalBroker(
+            _advertised(config.listeners.advertised, self.listeners),
+            _advertised(config.listeners.advertised_controllers, self.listeners) if "controller" in config.roles else [],
+            disks.previous_epoch,
+        )
+        self.running = Running(node, disks.metadata_lock)
+
+    def make_parts(self) -> None:
+        """Everything that a node consists of, the metadata log loaded, nothing running."""
+        node, config = self.node, self.config
+        node.in_sync = InSync(node)
+        node.fetchers = Fetchers(node)
+        node.replicas = Replicas(
+            lambda: node.config, self.disks.directories, node.on_storage_error, node.on_directory_error, node.in_sync, node.fetchers
+        )
+        node.groups = GroupCoordinators(node)
+        node.controller = host = ControllerHost(node, config.logs.metadata_directory, self.local)
+        node.controllers = ControllerChannel(node)
+        node.broker = BrokerLifecycle(node, host.loop, ControllerChannel(node), self.local)
+        node.directory_reports = DirectoryReports(node)
+        node.producer_ids = ProducerIds(node)
+        node.network = Network(node, Router())
+        node.disk = DiskDuties(node)
+        endpoints = tuple(Endpoint(name, address, port) for name, address, port, _ in self.local.controller_listeners)
+        voter = Voter(config.node_id, self.disks.metadata_id, endpoints)
+        listener = config.listeners.controllers[0]
+        bootstrap = _bootstrap(config)
+        host.quorum = MetadataLog(
+            config.logs.metadata_directory,
+            voter,
+            VoterSet(Voter(voter_id, endpoints=(Endpoint(listener, *place),)) for voter_id, place in config.voters.items()),
+            _metadata_settings(config),
+            host,
+            host.loop,
+            steady_ms,
+            node.on_loop_error,
+            cluster_id=node.cluster_id,
+            bootstrap=bootstrap,
+            quorum_settings=config.quorum.protocol,
+            random_below=lambda bound: int.from_bytes(os.urandom(4), "big") % bound,
+        )
+        require_way_in(voter, host.quorum.quorum.voters, has_bootstrap=bool(bootstrap))
+        host.quorum.on_snapshot_failure = lambda error: node.log_warning(f"A snapshot of the metadata could not be written: {error}")
+        host.quorum.on_contradiction = node.log_error
+        loaded = host.loader.publish()
+        if loaded is not None:
+            node.adopt(loaded[1])
+
+    def alone(self) -> None:
+        """The only controller, and a broker: all that is to be written is known now, and nobody else is needed for it."""
+        node, host = self.node, self.node.controller
+        self._load_replicas()
+        host.quorum.start()
+        node.adopt(host.loader.image)
+        unassigned = node.replicas.catch_up(node.image, self.config.node_id)
+        host.begin()
+        host.run()
+        self.running.is_broker = True
+        node.broker.start(is_ready=True)
+        if unassigned:
+            node.directory_reports.report([(p.topic_id, p.index, p.directory_id) for p in unassigned])
+        node.groups.start()
+        node.groups.catch_up(node.image, self.config.node_id)
+        node.disk.start()
+        node.network.start()
+        host.loop.call(node.fetchers.start)
+        node.in_sync.start()
+        self._listen(self.listeners)
+        self._say_started()
+
+    def among_others(self) -> None:
+        """Take part in the quorum at once; the rest follows when it is known what the cluster is, on a thread of its own."""
+        node, host = self.node, self.node.controller
+        self._caught_up = threading.Event()
+        host.on_caught_up = self._caught_up.set
+        node.groups.start()
+        node.disk.start()
+        node.network.start()
+        self._listen([listener for listener in self.listeners if listener.is_controller])
+        host.loop.call(host.quorum.start)
+        host.run()
+        self.running.bringing_up = threading.Thread(target=self._bring_up, name="start", daemon=True)
+        self.running.bringing_up.start()
+
+    def _bring_up(self) -> None:
+        try:
+            self._catch_up_and_serve()
+        except _Stopping:
+            pass
+        except _REFUSALS as error:
+            self.node.log_error(_told(error))
+            self.on_stop(1)
+
+    def _catch_up_and_serve(self) -> None:
+        node, host = self.node, self.node.controller
+        self._wait(self._caught_up, "the active controller: no leader of the metadata quorum is known, or nothing of it is committed yet")
+        node.adopt(host.loader.image)
+        if self.is_broker:
+            self._load_replicas()
+        live, unfenced = threading.Event(), threading.Event()
+        host.go_live(live.set)
+        self._wait(live, "the control thread")
+        if self.is_broker:
+            host.loop.call(node.fetchers.start)
+            node.in_sync.start()
+            self.running.is_broker = True
+            node.broker.on_running = unfenced.set
+            node.broker.start(is_ready=True)
+            self._wait(unfenced, "the active controller to let this broker in")
+            self._listen([listener for listener in self.listeners if not listener.is_controller])
+        self._say_started()
+
+    def _wait(self, event: threading.Event, whom: str) -> None:
+        """Raises _Stopping when the node is to stop before it is up."""
+        waited_s = 0.0
+        while not event.wait(_STOP_CHECK_S):
+            if self.running.is_stopping:
+                raise _Stopping
+            waited_s += _STOP_CHECK_S
+            if waited_s >= _PATIENCE_S:
+                self.node.warn_seldom("start", f"Still waiting for {whom}.")
+
+    def _load_replicas(self) -> None:
+        """Open the logs of this node's partitions, and say what is in the way of some."""
+        node, disks = self.node, self.disks
+        node.replicas.load(node.image)
+        disks.failed.update(node.replicas.failed)
+        _require_usable(disks.directories, self.config.logs.metadata_directory, disks.failed)
+        self.local.directories = [directory.id for directory in disks.directories if directory.is_online]
+        for stray in node.replicas.strays:
+            node.log_warning(f"{stray} isn't a replica of this cluster; it is kept and not served. Remove it when you don't need it.")
+        for path, error in disks.failed.items():
+            node.log_error(
+                f"Starting without {path}, whose partitions are offline: {_told(error).rstrip('.')}. Repair it, then start the node again."
+            )
+
+    def _listen(self, listeners: Sequence[Listener]) -> None:
+        for listener in listeners:
+            self.node.network.listen(listener, self.config.network.backlog)
+
+    def _say_started(self) -> None:
+        where = ", ".join(f"{listener.name}://{listener.host or '0.0.0.0'}:{listener.port}" for listener in self.listeners)
+        node_id, cluster_id = self.config.node_id, self.node.cluster_id
+        self.node.log_info(f"Kafka Server started: node {node_id} of cluster {cluster_id} on {where}, {clock_ms() - self.began_ms} ms")
+
+
+class _Stopping(Exception):
+    """The node is to stop before it is up."""
 
 
 def _open_directory(path: str, ensemble: MetaPropertiesEnsemble, failed: dict[str, Exception]) -> Directory:
@@ -224,7 +369,7 @@ def _require_usable(directories: Sequence[Directory], metadata_directory: str, f
     """Raise what is wrong when there is no metadata directory, or none for data (D7)."""
     if metadata_directory in failed:
         raise failed[metadata_directory]
-    if not any(directory.is_online for directory in directories):
+    if directories and not any(directory.is_online for directory in directories):
         raise next(iter(failed.values()))
 
 
@@ -255,6 +400,17 @@ def _advertised(endpoints: Sequence[Address], listeners: list[Listener]) -> list
     """(name, host, port, security protocol) with the gaps filled: this machine's name, the port that was bound."""
     ports = {listener.name: listener.port for listener in listeners}
     return [(found.name, found.host or socket.getfqdn(), found.port or ports[found.name], _PLAINTEXT) for found in endpoints]
+
+
+def _bootstrap(config: NodeConfig) -> list[Peer]:
+    """Whom to ask for the leader: static voters, or the bootstrap servers (Q14). A node that is its only voter asks nobody."""
+    if set(config.voters) == {config.node_id} or not (config.voters or config.bootstrap_servers):
+        return []
+    from barnabas.core.quorum.peer_events import Peer
+
+    if config.voters:
+        return [Peer(voter_id, *place) for voter_id, place in config.voters.items()]
+    return [Peer(-2 - number, *place) for number, place in enumerate(config.bootstrap_servers)]
 
 
 def _metadata_settings(config: NodeConfig) -> MetadataLogSettings:

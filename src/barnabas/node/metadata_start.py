@@ -40,25 +40,20 @@ def bootstrap_records(metadata_directory: str) -> list[Message]:
         raise MetadataLogRefused(f"{os.path.join(metadata_directory, FILE_NAME)}: {error}. Format the directory anew with this release.") from None
 
 
-def require_lone_voter(local: Voter, voters: VoterSet) -> None:
-    """Raise QuorumRefused unless this node is the only voter: `core.quorum` forms any quorum, but the node can't talk to other voters yet."""
+def require_way_in(local: Voter, voters: VoterSet, *, has_bootstrap: bool) -> None:
+    """Raise QuorumRefused when this node can neither form the quorum nor find it."""
     from barnabas.core.quorum.quorum import QuorumRefused
     from barnabas.wire.types import ZERO_UUID, uuid_text
 
+    if not len(voters) and not has_bootstrap:
+        raise QuorumRefused(
+            "The metadata log names no voters, and neither controller.quorum.voters nor controller.quorum.bootstrap.servers says where they are: "
+            "set one of the two, or format the node's directories with --standalone."
+        )
     voter = voters.by_id.get(local.id)
-    if not len(voters):
+    if voter is not None and len(voters) == 1 and voter.directory_id not in (ZERO_UUID, local.directory_id):
         raise QuorumRefused(
-            "The metadata log names no voters and controller.quorum.voters is empty: format the node's directories with --standalone, "
-            "or set controller.quorum.voters."
-        )
-    if voter is None or len(voters) > 1:
-        raise QuorumRefused(
-            f"The voters of the metadata quorum are {list(voters.ids)}, this node is {local.id}: Barnabas forms quorums of one "
-            "controller so far. Use Apache Kafka for the controllers, or a quorum of this node alone."
-        )
-    if voter.directory_id not in (ZERO_UUID, local.directory_id):
-        raise QuorumRefused(
-            f"Voter {voter.id} of the metadata log is the directory {uuid_text(voter.directory_id)}, but this node's metadata directory is "
+            f"Voter {voter.id}, the only one of the metadata log, is the directory {uuid_text(voter.directory_id)}, but this node's metadata directory is "
             f"{uuid_text(local.directory_id)}: put that directory.id back into its meta.properties."
         )
 

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from barnabas.core.quorum.events import Effect
+    from barnabas.node.call import Call
     from barnabas.node.metadata_log import MetadataLog
     from barnabas.wire.schema import Message
+
+
+def handle(request: Message, call: Call) -> None:
+    """Serve one of these requests; what they need and mean stands with their messages, and in `core.quorum.requests`."""
+    call.node.controller.ask_quorum(request, call.version, call.reply)
 
 
 class QuorumService:

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from barnabas.node.call import Call
-from barnabas.wire.apis import API_VERSIONS, APIS, BROKER, CONTROLLER, Api
+from barnabas.wire.apis import API_VERSIONS, APIS, BROKER, CONTROLLER, FETCH, Api
 from barnabas.wire.framing import encode_response, read_request_header
 from barnabas.wire.types import DecodeError
 
@@ -26,9 +26,11 @@ _KEY_AND_VERSION = Struct(">hh")
 
 SERVED = frozenset(
     {
+        "AddRaftVoter",
         "AlterConfigs",
         "AlterPartitionReassignments",
         "ApiVersions",
+        "BeginQuorumEpoch",
         "CreateAcls",
         "CreatePartitions",
         "CreateTopics",
@@ -45,7 +47,9 @@ SERVED = frozenset(
         "DescribeQuorum",
         "DescribeTopicPartitions",
         "ElectLeaders",
+        "EndQuorumEpoch",
         "Fetch",
+        "FetchSnapshot",
         "FindCoordinator",
         "Heartbeat",
         "IncrementalAlterConfigs",
@@ -62,16 +66,19 @@ SERVED = frozenset(
         "OffsetFetch",
         "OffsetForLeaderEpoch",
         "Produce",
+        "RemoveRaftVoter",
         "SaslAuthenticate",
         "SaslHandshake",
         "SyncGroup",
         "UnregisterBroker",
         "UpdateFeatures",
+        "UpdateRaftVoter",
+        "Vote",
     }
 )
 """Names of the APIs that are served, on those listeners that Apache Kafka serves them on."""
 
-_NOT_YET_ON_CONTROLLER = {1}  # Fetch of the quorum: one voter has no followers
+_FETCH_OF_QUORUM = "barnabas.node.quorum_service"  # a Fetch on a controllers' listener is for the metadata log
 
 
 class Entry:
@@ -79,37 +86,35 @@ class Entry:
 
     __slots__ = ("api", "handle", "request")
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, listener: int) -> None:
         self.api = api
         self.request: type[Message] = api.request()
-        self.handle: Callable[[Any, Call], Message | EncodedResponse | None] = import_module(f"barnabas.node.handlers.{api.stem}").handle
+        module = _FETCH_OF_QUORUM if api.key == FETCH and listener == CONTROLLER else f"barnabas.node.handlers.{api.stem}"
+        self.handle: Callable[[Any, Call], Message | EncodedResponse | None] = import_module(module).handle
 
 
 def served_apis(listener: int) -> list[Api]:
     """The served APIs of a kind of listener (BROKER or CONTROLLER), keys ascending."""
-    return [
-        api
-        for api in sorted(APIS.values())
-        if api.name in SERVED and api.listeners & listener and not (listener == CONTROLLER and api.key in _NOT_YET_ON_CONTROLLER)
-    ]
+    return [api for api in sorted(APIS.values()) if api.name in SERVED and api.listeners & listener]
 
 
 class Router:
     def __init__(self) -> None:
         self._known = {listener: {api.key: api for api in served_apis(listener)} for listener in (BROKER, CONTROLLER)}
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, dict[int, Entry]] = {BROKER: {}, CONTROLLER: {}}
 
     def dispatch(self, connection: Connection, frame: memoryview) -> None:
         """Serve one request: its reply goes to `connection.out` now, or later (the connection is muted meanwhile)."""
         key, version = _KEY_AND_VERSION.unpack_from(frame)
-        api = self._known[CONTROLLER if connection.listener.is_controller else BROKER].get(key)
+        listener = CONTROLLER if connection.listener.is_controller else BROKER
+        api = self._known[listener].get(key)
         if api is None or not api.first <= version <= api.last:
             if key == API_VERSIONS:
                 self._answer_unknown_version(connection, frame)
             else:
                 connection.refuse()
             return
-        entry = self._entries.get(key) or self._load(api)
+        entry = self._entries[listener].get(key) or self._load(api, listener)
         try:
             header = read_request_header(frame, version >= api.flexible_since)
             request = entry.request.decode_from(frame, version, header.body)[0]
@@ -128,8 +133,8 @@ class Router:
             connection.node.on_network_error(error)
             connection.close()
 
-    def _load(self, api: Api) -> Entry:
-        entry = self._entries[api.key] = Entry(api)
+    def _load(self, api: Api, listener: int) -> Entry:
+        entry = self._entries[listener][api.key] = Entry(api, listener)
         return entry
 
     def _answer_unknown_version(self, connection: Connection, frame: memoryview) -> None:

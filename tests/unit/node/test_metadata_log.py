@@ -13,10 +13,11 @@ from barnabas.core.quorum.quorum import QuorumRefused
 from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import MetadataBatch
+from barnabas.node.metadata_files import MetadataLogSettings
 from barnabas.node.metadata_loader import MetadataLoader
-from barnabas.node.metadata_log import MetadataLog, MetadataLogSettings
+from barnabas.node.metadata_log import MetadataLog
 from barnabas.node.metadata_snapshots import SnapshotRules
-from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused, bootstrap_records, refuse_second_log, require_lone_voter
+from barnabas.node.metadata_start import DIRECTORY, MetadataLogRefused, bootstrap_records, refuse_second_log, require_way_in
 from barnabas.storage.format import FormatOrder, InitialController, format_directories
 from barnabas.storage.meta_properties import read_meta_properties
 from barnabas.storage.metadata_snapshot import BOOTSTRAP, SnapshotError, SnapshotId
@@ -62,6 +63,9 @@ class Listener:
     def resigned(self, epoch: int) -> None:
         self.heard.append(("resigned", epoch))
 
+    def leader_changed(self, leader_id: int, epoch: int) -> None:
+        pass
+
 
 class Host:
     """A metadata log with its control thread, which is this test's own."""
@@ -76,7 +80,7 @@ class Host:
         if start:
             self.log.start()
             self.loop.start()
-            self.log.run(no_op_interval_ms=0)
+            self.log.run()
 
     def failed(self, error: BaseException) -> None:
         self.failures.append(error)
@@ -277,22 +281,16 @@ def test_refusals_name_the_reason(tmp_path: Path) -> None:
     (tmp_path / DIRECTORY / "quorum-state").write_bytes(state)
     with pytest.raises(MetadataLogRefused, match="belongs into"):
         refuse_second_log([str(tmp_path), "/elsewhere"], "/elsewhere")
+
+
+def test_a_quorum_that_cannot_be_found_is_refused_with_the_reason() -> None:
     with pytest.raises(QuorumRefused, match="format"):
-        Host(tmp_path / "new" if (tmp_path / "new").mkdir() is None else tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("voters", "problem"),
-    [
-        ([], "format"),
-        ([Voter(1), Voter(2), Voter(3)], r"\[1, 2, 3\]"),
-        ([Voter(2)], "this node is 1"),
-        ([Voter(1, b"x" * 16)], r"directory\.id"),
-    ],
-)
-def test_other_quorums_are_refused_with_the_reason(voters: list[Voter], problem: str) -> None:
-    with pytest.raises(QuorumRefused, match=problem):
-        require_lone_voter(LOCAL, VoterSet(voters))
+        require_way_in(LOCAL, VoterSet(), has_bootstrap=False)
+    with pytest.raises(QuorumRefused, match=r"directory\.id"):
+        require_way_in(LOCAL, VoterSet([Voter(1, b"x" * 16)]), has_bootstrap=True)
+    for voters in ([Voter(1), Voter(2), Voter(3)], [Voter(2)], [Voter(1, DIRECTORY_ID)]):
+        require_way_in(LOCAL, VoterSet(voters), has_bootstrap=False)
+    require_way_in(LOCAL, VoterSet(), has_bootstrap=True)
 
 
 def test_a_record_of_a_newer_release_stops_the_start(tmp_path: Path) -> None:
@@ -318,12 +316,10 @@ def test_quorum_is_described(tmp_path: Path) -> None:
     assert read_meta_properties(str(tmp_path)).directory_id == DIRECTORY_ID
 
 
-def test_an_idle_leader_writes_no_ops(tmp_path: Path) -> None:
-    host = Host(tmp_path, static=STATIC, start=False)
-    host.log.start()
-    host.log.run(no_op_interval_ms=1)
-    host.loop.start()
-    host.until(lambda: any(event[0] == "committed" and event[1] >= 5 for event in host.listener.heard))  # type: ignore[operator]
+def test_no_ops_are_read_as_one_run(tmp_path: Path) -> None:
+    host = Host(tmp_path, static=STATIC)
+    for _ in range(5):
+        host.append(NoOpRecord())
     host.stop()
     end_offset = host.log.end_offset
     again = Host(tmp_path, static=STATIC)

@@ -143,8 +143,10 @@ class Member:
         return now_ms + timeout_ms + (self._random_below(timeout_ms) if timeout_ms > 0 else 0)
 
     def default_endpoint(self, endpoints: Sequence[Endpoint]) -> Endpoint | None:
-        """That of the controllers' first listener (Q13)."""
-        listener = self.local.endpoints[0].listener if self.local.endpoints else ""
+        """That of the controllers' first listener (Q13); for a broker, which has none itself, the only one that it is told of."""
+        if not self.local.endpoints:
+            return endpoints[0] if endpoints else None
+        listener = self.local.endpoints[0].listener
         return next((endpoint for endpoint in endpoints if endpoint.listener == listener), None)
 
     def peer(self, replica_id: int, endpoints: Sequence[Endpoint]) -> Peer | None:

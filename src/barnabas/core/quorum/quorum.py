@@ -110,6 +110,14 @@ class Quorum:
         return role.high_watermark if isinstance(role, Leader) else self._member.high_watermark
 
     @property
+    def is_caught_up(self) -> bool:
+        """Whether everything is here that was committed when the leader last said so."""
+        role = self._member.role
+        if isinstance(role, Leader):
+            return role.high_watermark is not None
+        return isinstance(role, Follower) and 0 <= role.leader_high_watermark <= (self._member.high_watermark or 0)
+
+    @property
     def has_stopped(self) -> bool:
         """Whether the node may go after Stop: nobody waits for its farewell."""
         role = self._member.role

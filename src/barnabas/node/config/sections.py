@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.core.configs.broker_rules import log_dirs, per_address_limits
 from barnabas.core.configs.listeners import by_listener
+from barnabas.core.quorum.settings import QuorumSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,7 @@ class Quorum:
         "max_retention_bytes",
         "max_retention_ms",
         "max_snapshot_interval_ms",
+        "protocol",
         "segment_bytes",
         "segment_ms",
         "snapshot_delete_delay_ms",
@@ -95,6 +97,17 @@ class Quorum:
         internal = values.optional_integer("internal.metadata.log.segment.bytes")
         self.segment_bytes = integer("metadata.log.segment.bytes") if internal is None else internal
         self.segment_ms = integer("metadata.log.segment.ms")
+        self.protocol = QuorumSettings(
+            election_timeout_ms=integer("controller.quorum.election.timeout.ms"),
+            fetch_timeout_ms=integer("controller.quorum.fetch.timeout.ms"),
+            election_backoff_max_ms=integer("controller.quorum.election.backoff.max.ms"),
+            request_timeout_ms=integer("controller.quorum.request.timeout.ms"),
+            retry_backoff_ms=integer("controller.quorum.retry.backoff.ms"),
+            fetch_max_bytes=integer("controller.quorum.fetch.max.bytes"),
+            fetch_snapshot_max_bytes=integer("controller.quorum.fetch.snapshot.max.bytes"),
+            auto_join=values.flag("controller.quorum.auto.join.enable"),
+            can_become_voter="controller" in values.items_of("process.roles"),
+        )
         self.snapshot_delete_delay_ms = integer("internal.metadata.delete.delay.millis")
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.core.configs.addresses import voters
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,14 +32,7 @@ def _other_than(key: str, *harmless: str) -> Callable[[Values], bool]:
     return applies
 
 
-def _several_voters(values: Values) -> bool:
-    return len(voters("controller.quorum.voters", values.items_of("controller.quorum.voters"))) > 1
-
-
 REFUSED: tuple[Row, ...] = (
-    ("process.roles", lambda values: len(values.items_of("process.roles")) < 2, "this node is broker and controller in one: write broker,controller"),
-    ("controller.quorum.voters", _several_voters, "this node is a quorum of its own: name this node alone"),
-    ("controller.quorum.auto.join.enable", _set("controller.quorum.auto.join.enable"), "this node joins no quorum: take it out"),
     (
         "authorizer.class.name",
         _set("authorizer.class.name"),

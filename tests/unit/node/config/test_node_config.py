@@ -73,7 +73,6 @@ def test_overrides_come_last(tmp_path: Path) -> None:
         ("log.retention.ms=0", "server.properties:10: log.retention.ms=0: "),
         ("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "this node enforces no ACLs"),
         ("process.roles=broker", "is only a broker"),
-        ("controller.quorum.voters=1@a:1,2@b:1,3@c:1", "this node is a quorum of its own"),
         ("remote.log.storage.system.enable=true", "this node has no tiered storage"),
         (
             "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:SASL_SSL",
