@@ -298,6 +298,11 @@ class Cluster:
         if self.controller_id not in self.brokers:
             raise KafkaError(Error.NOT_CONTROLLER)
 
+    async def locate(self, node_id: int) -> None:
+        """Learns where the broker, or the controller, is, unless that is known."""
+        if node_id not in self.brokers:
+            await (self.refresh_controllers() if self.controllers else self.refresh([]))
+
     async def leader(self, topic: str, partition: int) -> int:
         """The partition's leader; refreshes until there is one. Raises KafkaError once the call's time is over."""
 

@@ -73,8 +73,8 @@ async def describe(cluster: Cluster, kind: int, names: Iterable[str], *, synonym
     for name in names:
         nodes.setdefault(_node_of(kind, name), []).append(name)
     for node_id, listed in nodes.items():
-        if node_id is not None and node_id not in cluster.brokers:
-            await cluster.refresh([])
+        if node_id is not None:
+            await cluster.locate(node_id)
         resources = [DescribeConfigsRequest.Resource(resource_type=kind, resource_name=name, configuration_keys=None) for name in listed]
         call = "describeConfigs" if node_id is None else "describeBrokerConfigs"
         reply: DescribeConfigsResponse = await cluster.call(
@@ -105,8 +105,7 @@ async def alter(
             request, name="incrementalAlterConfigs", retry_on=lambda r: any(x.error_code == Error.NOT_CONTROLLER for x in r.responses)
         )
     else:
-        if node_id not in cluster.brokers:
-            await cluster.refresh([])
+        await cluster.locate(node_id)
         reply = await cluster.call(request, name="incrementalAlterConfigs", node_id=node_id)
     for result in reply.responses:
         check(result.error_code, result.error_message)

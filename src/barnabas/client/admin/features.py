@@ -35,8 +35,8 @@ async def describe(cluster: Cluster, *, node_id: int | None = None) -> Features:
     if cluster.controllers:
         await cluster.refresh_controllers()
         node_id = cluster.controller_id if node_id is None else node_id
-    elif node_id is not None and node_id not in cluster.brokers:
-        await cluster.refresh([])
+    elif node_id is not None:
+        await cluster.locate(node_id)
     request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=SOFTWARE_VERSION)
     reply: ApiVersionsResponse = await cluster.call(request, name="describeFeatures", node_id=node_id)
     check(reply.error_code)

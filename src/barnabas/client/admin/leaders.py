@@ -8,7 +8,7 @@ from barnabas.client.errors import KafkaError
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 
     from barnabas.client.cluster import Cluster
     from barnabas.client.connection import Connection
@@ -23,8 +23,15 @@ async def ask_leaders(
     name: str,
     keys: Iterable[Key],
     ask: Callable[[Connection, Mapping[str, Sequence[int]]], Awaitable[Mapping[Key, T | KafkaError]]],
+    *,
+    once_more: Container[Error] = (),
+    missing_may_come: bool = False,
 ) -> dict[Key, T | KafkaError]:
-    """The answer for each (topic, partition), or its error. `ask` puts one leader the question about topics' partitions. What isn't there is refused at once."""
+    """The answer for each (topic, partition), or its error. `ask` puts one leader the question about topics' partitions.
+
+    What has no leader, or one that can't be reached, is asked again until the call's time is over, and keeps nobody else's answer back; so are errors of
+    `once_more`. What isn't there is refused at once, unless it may come.
+    """
     wanted = list(keys)
     found: dict[Key, T | KafkaError] = {}
 
@@ -37,14 +44,25 @@ async def ask_leaders(
             known = cluster.topics.get(topic)
             place = known.partitions.get(partition) if known else None
             if place is None:
-                found[(topic, partition)] = KafkaError(cluster.topic_errors.get(topic, Error.UNKNOWN_TOPIC_OR_PARTITION))
+                failure = KafkaError(cluster.topic_errors.get(topic, Error.UNKNOWN_TOPIC_OR_PARTITION))
+                if missing_may_come and failure.retriable:
+                    again = failure
+                else:
+                    found[(topic, partition)] = failure
             elif place.leader < 0:
                 again = KafkaError(Error.LEADER_NOT_AVAILABLE)
             else:
                 by_leader.setdefault(place.leader, {}).setdefault(topic, []).append(partition)
         for leader, topics in by_leader.items():
-            for key, answer in (await ask(await cluster.connection(leader), topics)).items():
-                if isinstance(answer, KafkaError) and answer.error in _MOVED:
+            try:
+                answers = await ask(await cluster.connection(leader), topics)
+            except KafkaError as failure:
+                if not failure.retriable:
+                    raise
+                again = failure
+                continue
+            for key, answer in answers.items():
+                if isinstance(answer, KafkaError) and (answer.error in _MOVED or answer.error in once_more):
                     again = answer
                 else:
                     found[key] = answer

@@ -54,8 +54,7 @@ async def describe(
     Topic = DescribeLogDirsRequest.DescribableLogDirTopic
     wanted = None if topics is None else [Topic(topic=name, partitions=list(partitions)) for name, partitions in topics.items()]
     for broker_id in broker_ids:
-        if broker_id not in cluster.brokers:
-            await cluster.refresh([])
+        await cluster.locate(broker_id)
         reply: DescribeLogDirsResponse = await cluster.call(DescribeLogDirsRequest(topics=wanted), name=call, node_id=broker_id)
         if not reply.results:
             check(reply.error_code or Error.CLUSTER_AUTHORIZATION_FAILED)
@@ -99,8 +98,7 @@ async def alter(cluster: Cluster, moves: Mapping[ReplicaKey, str]) -> dict[Repli
             for path, topics in paths.items()
         ]
         try:
-            if broker_id not in cluster.brokers:
-                await cluster.refresh([])
+            await cluster.locate(broker_id)
             reply: AlterReplicaLogDirsResponse = await cluster.call(
                 AlterReplicaLogDirsRequest(dirs=dirs), name="alterReplicaLogDirs", node_id=broker_id
             )
