@@ -76,9 +76,8 @@ async def describe(cluster: Cluster, kind: int, names: Iterable[str], *, synonym
         if node_id is not None:
             await cluster.locate(node_id)
         resources = [DescribeConfigsRequest.Resource(resource_type=kind, resource_name=name, configuration_keys=None) for name in listed]
-        call = "describeConfigs" if node_id is None else "describeBrokerConfigs"
         reply: DescribeConfigsResponse = await cluster.call(
-            DescribeConfigsRequest(resources=resources, include_synonyms=synonyms), name=call, node_id=node_id
+            DescribeConfigsRequest(resources=resources, include_synonyms=synonyms), name="describeConfigs", node_id=node_id
         )
         for result in reply.results:
             check(result.error_code, result.error_message)
