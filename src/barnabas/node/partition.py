@@ -393,13 +393,21 @@ class Partition:
         """(producer id, first offset) of each aborted transaction that touches a slice read from `offset` on (R31)."""
         return [(aborted.producer_id, aborted.first_offset) for aborted in self.log.aborted_transactions(offset, self.log.read_end_of(found))]
 
-    def check_epoch(self, epoch: int) -> Error:
-        """Whether a client's idea of the leader epoch is this one (-1: it has none)."""
-        if self.retired or self.leader_epoch < 0:
+    def check_epoch(self, epoch: int, *, any_replica: bool = False) -> Error:
+        """Whether a client's idea of the leader epoch is this one (-1: it has none). With `any_replica` a follower serves too."""
+        own = self.leader_epoch
+        if own < 0 and any_replica:
+            own = self.followed_epoch
+        if self.retired or own < 0:
             return Error.NOT_LEADER_OR_FOLLOWER
-        if epoch < 0 or epoch == self.leader_epoch:
+        if epoch < 0 or epoch == own:
             return Error.NONE
-        return Error.FENCED_LEADER_EPOCH if epoch < self.leader_epoch else Error.UNKNOWN_LEADER_EPOCH
+        return Error.FENCED_LEADER_EPOCH if epoch < own else Error.UNKNOWN_LEADER_EPOCH
+
+    def nearest_replica(self, offset: int, rack: str) -> int | None:
+        """The follower that a consumer in `rack` had better read from; None when that is this leader."""
+        leading = self.leading
+        return None if leading is None else leading.nearest_replica(offset, rack)
 
     def add_waiter(self, waiter: object, call: Callable[[], object]) -> None:
         """Have `call` called once when the high watermark moves, or the partition retires."""

@@ -78,24 +78,24 @@ class Node:
 
     # Partitions
 
-    def partition_by_name(self, topic: str, index: int) -> Partition | Error:
-        """A partition that this node leads, or why there is none."""
+    def partition_by_name(self, topic: str, index: int, *, any_replica: bool = False) -> Partition | Error:
+        """A partition that this node leads, or, with `any_replica`, at least follows; or why there is none."""
         table = self.replicas.by_name.get(topic)
         partition = None if table is None else table.get(index)
         if partition is not None:
-            return self._usable(partition)
+            return self._usable(partition, any_replica)
         if self.image.topics.partition(topic, index) is None:
             return Error.UNKNOWN_TOPIC_OR_PARTITION
         return Error.NOT_LEADER_OR_FOLLOWER
 
-    def partition_for_fetch(self, topic: str | bytes, index: int) -> Partition | Error:
+    def partition_for_fetch(self, topic: str | bytes, index: int, *, any_replica: bool = False) -> Partition | Error:
         """As `partition_by_name`; ids are of Fetch and Produce 13 on."""
         if isinstance(topic, str):
-            return self.partition_by_name(topic, index)
+            return self.partition_by_name(topic, index, any_replica=any_replica)
         table = self.replicas.by_id.get(topic)
         partition = None if table is None else table.get(index)
         if partition is not None:
-            return self._usable(partition)
+            return self._usable(partition, any_replica)
         known = self.image.topics.by_id.get(topic)
         if known is None:
             return Error.UNKNOWN_TOPIC_ID
@@ -108,10 +108,11 @@ class Node:
             return Error.INVALID_TOPIC_EXCEPTION
         return found
 
-    def _usable(self, partition: Partition) -> Partition | Error:
+    def _usable(self, partition: Partition, any_replica: bool) -> Partition | Error:
         if not self.replicas.directory_of(partition).is_online:
             return Error.KAFKA_STORAGE_ERROR
-        return Error.NOT_LEADER_OR_FOLLOWER if partition.retired or partition.leader_epoch < 0 else partition
+        is_served = partition.leader_epoch >= 0 or (any_replica and partition.followed_epoch >= 0)
+        return partition if is_served and not partition.retired else Error.NOT_LEADER_OR_FOLLOWER
 
     def topic_exists(self, topic: str) -> bool:
         return topic in self.image.topics.by_name

@@ -40,6 +40,7 @@ class PartitionData(NamedTuple):
     size: int = 0
     diverging: tuple[int, int] | None = None  # epoch, end offset
     current_leader: tuple[int, int] | None = None  # leader id, epoch
+    preferred: int = -1  # a nearer replica, where a consumer had better read
     is_old: bool = False  # far from the log's end: its pages may be on the disk only
 
 
@@ -108,9 +109,13 @@ def _partition(data: PartitionData, version: int, flexible: bool) -> bytes:
             aborted = write_uvarint(len(data.aborted) + 1) + b"".join([_ABORTED.pack(*pair) + b"\0" for pair in data.aborted])
         else:
             aborted = b"\0" if data.aborted is None else b"\1"
-        return head + aborted + b"\xff\xff\xff\xff" + write_uvarint(data.size + 1)
+        return head + aborted + _preferred(data) + write_uvarint(data.size + 1)
     aborted = _INT32.pack(-1 if data.aborted is None else len(data.aborted)) + b"".join([_ABORTED.pack(*pair) for pair in data.aborted or ()])
-    return head + aborted + (b"\xff\xff\xff\xff" if version >= 11 else b"") + _INT32.pack(data.size)
+    return head + aborted + (_preferred(data) if version >= 11 else b"") + _INT32.pack(data.size)
+
+
+def _preferred(data: PartitionData) -> bytes:
+    return b"\xff\xff\xff\xff" if data.preferred < 0 else _INT32.pack(data.preferred)
 
 
 def _endpoints(endpoints: Sequence[tuple[int, str, int, str | None]]) -> bytes:

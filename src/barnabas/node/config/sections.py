@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _LEAST_BACKLOG = 1024
+RACK_AWARE_SELECTOR = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 
 
 class Network:
@@ -158,6 +159,7 @@ class Replication:
         "fetch_wait_max_ms",
         "fetchers",
         "high_watermark_checkpoint_interval_ms",
+        "is_rack_aware",
         "max_lag_ms",
         "max_partitions_per_request",
         "socket_timeout_ms",
@@ -168,6 +170,7 @@ class Replication:
         self.fetch_max_bytes = integer("fetch.max.bytes")
         self.fetch_session_slots = integer("max.incremental.fetch.session.cache.slots")
         self.max_partitions_per_request = integer("max.request.partition.size.limit")
+        self.is_rack_aware = values.optional_text("replica.selector.class") == RACK_AWARE_SELECTOR
         self.fetchers = integer("num.replica.fetchers")
         self.fetch_backoff_ms = integer("replica.fetch.backoff.ms")
         self.fetch_min_bytes = integer("replica.fetch.min.bytes")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from barnabas.node.config.sections import RACK_AWARE_SELECTOR
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,7 +26,7 @@ def _set(key: str) -> Callable[[Values], bool]:
     return lambda values: values.given.get(key) not in (None, "", (), False)
 
 
-def _other_than(key: str, *harmless: str) -> Callable[[Values], bool]:
+def _other_than(key: str, *harmless: str | None) -> Callable[[Values], bool]:
     def applies(values: Values) -> bool:
         value = values[key]
         return any(item not in harmless for item in (value if isinstance(value, tuple) else (value,)))
@@ -54,7 +56,11 @@ REFUSED: tuple[Row, ...] = (
         _set("client.quota.callback.class"),
         "this node loads no Java classes, so its quotas would not hold: take it out",
     ),
-    ("replica.selector.class", _set("replica.selector.class"), "this node answers fetches from the leader only: take it out"),
+    (
+        "replica.selector.class",
+        _other_than("replica.selector.class", None, "", RACK_AWARE_SELECTOR),
+        f"this node loads no Java classes; {RACK_AWARE_SELECTOR} is known to it: write that, or take it out",
+    ),
     ("security.providers", _set("security.providers"), "this node loads no Java classes: take it out"),
     ("remote.log.storage.system.enable", _set("remote.log.storage.system.enable"), "this node has no tiered storage: take it out"),
     ("delegation.token.secret.key", _set("delegation.token.secret.key"), "this node issues no delegation tokens: take it out"),

@@ -4,8 +4,9 @@
 replica's state, 16 current leaders (KIP-951), 17 directories, 18 the follower's high watermark. As Apache Kafka: waits until min bytes are there, an error
 shows, or max wait is over; the first partition with data gives at least one batch whatever the limits say. Records go from the file to the socket.
 
-A follower is a reader that sees everything up to the log's end, and that acknowledges by its offset what it has (R4). Unlike with Apache Kafka, its fetch
-doesn't wait for long when only the high watermark has moved (O19).
+Consumers may read from any replica, up to its own high watermark; a leader names one in the consumer's rack where replica.selector.class asks for that
+(KIP-392; R32). A follower is a reader that sees everything up to the log's end, and that acknowledges by its offset what it has (R4). Unlike with Apache
+Kafka, its fetch doesn't wait for long when only the high watermark has moved (O19).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from barnabas.wire.messages.fetch import FetchRequest
 
 _TOPIC_IDS = 13
+_ANY_REPLICA = 11  # consumers that may be served by followers
 _UNKNOWN = (Error.UNKNOWN_TOPIC_OR_PARTITION, Error.UNKNOWN_TOPIC_ID, Error.INCONSISTENT_TOPIC_ID)
 _MANY = 1000  # partitions of one fetch
 _NEWS_MS = 20
@@ -90,6 +92,7 @@ class Fetch:
     """One request until it is answered; parked on its partitions while there is too little to send."""
 
     __slots__ = (
+        "any_replica",
         "call",
         "committed",
         "incremental",
@@ -100,6 +103,7 @@ class Fetch:
         "max_bytes",
         "min_bytes",
         "news_timer",
+        "rack",
         "replica_epoch",
         "replica_id",
         "request",
@@ -118,6 +122,9 @@ class Fetch:
         self.max_bytes = min(request.max_bytes, call.node.config.replication.fetch_max_bytes)
         self.min_bytes = min(request.min_bytes, self.max_bytes)
         self.replica_id, self.replica_epoch = _replica_of(request)
+        is_consumer = self.replica_id == -1 and call.version >= _ANY_REPLICA
+        self.any_replica = is_consumer
+        self.rack = request.rack_id if is_consumer and call.node.config.replication.is_rack_aware else ""
         self.leaders: CurrentLeaders | None = None
         self.timer: Timer | None = None
         self.news_timer: Timer | None = None
@@ -174,7 +181,7 @@ class Fetch:
             self._expect_news()
 
     def _partitions(self) -> list[Partition]:
-        found = [self.call.node.partition_for_fetch(wanted.topic, wanted.index) for wanted in self.wanted]
+        found = [self.call.node.partition_for_fetch(wanted.topic, wanted.index, any_replica=self.any_replica) for wanted in self.wanted]
         return [partition for partition in found if isinstance(partition, Partition)]
 
     def _give_up(self) -> None:
@@ -224,19 +231,19 @@ class Fetch:
         left, total, urgent = self.max_bytes, 0, False
         found = []
         for wanted in self.wanted:
-            partition = node.partition_for_fetch(wanted.topic, wanted.index)
+            partition = node.partition_for_fetch(wanted.topic, wanted.index, any_replica=self.any_replica)
             if isinstance(partition, Error):
                 data = self._error(wanted, partition)
             else:
                 data = self._read(partition, wanted, left, min_one=total == 0, committed=committed)
                 left -= data.size
                 total += data.size
-            urgent = urgent or data.error != 0 or data.diverging is not None
+            urgent = urgent or data.error != 0 or data.diverging is not None or data.preferred >= 0
             found.append((wanted, data))
         return found, total, urgent
 
     def _read(self, partition: Partition, wanted: FetchPartition, left: int, *, min_one: bool, committed: bool) -> PartitionData:
-        error = partition.check_epoch(wanted.current_leader_epoch)
+        error = partition.check_epoch(wanted.current_leader_epoch, any_replica=self.any_replica)
         if error:
             return self._error(wanted, error)
         replica = self.replica_id
@@ -259,6 +266,8 @@ class Fetch:
         )
         if diverging is not None:
             return place._replace(diverging=diverging)
+        if self.rack and (nearer := partition.nearest_replica(offset, self.rack)) is not None:
+            return place._replace(preferred=nearer)
         try:
             limit = min(wanted.max_bytes, max(left, 0))
             if replica == -1:
@@ -292,7 +301,7 @@ class Fetch:
         for wanted, data in found:
             if session is not None:
                 told = wanted.must_tell(data.error, data.high_watermark, data.log_start_offset, data.size > 0)
-                if self.incremental and not told and data.diverging is None:
+                if self.incremental and not told and data.diverging is None and data.preferred < 0:
                     continue
                 if self.incremental and data.size:
                     session.move_to_end(wanted)

@@ -161,6 +161,25 @@ class Leading:
         self._lows.append((offset, call))
         return self._lows_reached()
 
+    # Nearer replicas
+
+    def nearest_replica(self, offset: int, rack: str) -> int | None:
+        """In a consumer's rack, in sync and with what it wants to read: the one that is furthest (KIP-392). None when the leader is as near."""
+        brokers = self._cluster.brokers
+        own = brokers.get(self._cluster.broker_id)
+        if own is not None and own.rack == rack:
+            return None
+        near = [
+            (follower.end_offset, follower.caught_up_ms, follower.id)
+            for follower in list(self.state.followers.values())
+            if follower.id in self.state.isr
+            and follower.start_offset <= offset <= follower.end_offset
+            and (broker := brokers.get(follower.id)) is not None
+            and broker.rack == rack
+            and not broker.fenced
+        ]
+        return max(near)[2] if near else None
+
     def low_watermark(self) -> int:
         return self.state.low_watermark(self._partition.log.start_offset, self._cluster.brokers)
 
