@@ -6,20 +6,16 @@ Owns which creations are under way, so that a thousand clients asking cause one 
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from barnabas.core.controller.controller import Controller
-    from barnabas.core.controller.result import Result
     from barnabas.node.server import Node
-    from barnabas.wire.errors import Error
 
 Creatable = CreateTopicsRequest.CreatableTopic
-_VERSION = 7
 _MOST_AT_ONCE = 1000
 _NO_HURRY_MS = 30_000  # nobody waits for the answer
 
@@ -39,20 +35,13 @@ class AutoTopics:
             return
         request = CreateTopicsRequest(validate_only=False, topics=[self._describe(name) for name in wanted], timeout_ms=_NO_HURRY_MS)
 
-        def create(controller: Controller, now_ms: int) -> Result:
-            from barnabas.core.controller.topic_changes import create_topics
-
-            return create_topics(controller, request, _VERSION)
-
-        def done(*_: object) -> None:
+        def answered(answer: Any) -> None:
             with self._lock:
                 self._under_way.difference_update(wanted)
+            if answer is None:
+                self._node.warn_seldom("auto topics", f"Could not create {', '.join(wanted)}: no controller answers")
 
-        def failed(error: Error, message: str | None) -> None:
-            self._node.log_warning(f"Could not create {', '.join(wanted)}: {error.name} {message or ''}")
-            done()
-
-        self._node.controller.submit(create, done, failed)
+        self._node.controllers.ask(request, answered)
 
     def request_internal(self, name: str) -> None:
         """Have a coordinator's topic created, as Apache Kafka configures it."""

@@ -11,7 +11,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from barnabas.core.metadata.features import MV_3_7_IV2_DIRECTORY_ASSIGNMENT, SUPPORTED
-from barnabas.node.call import clock_ms
+from barnabas.node.call import steady_ms
+from barnabas.node.controller_channel import ControllerChannel
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatRequest
 from barnabas.wire.messages.broker_registration import BrokerRegistrationRequest
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from barnabas.core.controller.result import Result
     from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage
-    from barnabas.node.controller_channel import ControllerChannel
-    from barnabas.node.loop import Loop, Timer
+    from barnabas.node.loop import Timer
     from barnabas.node.server import Node
 
 _REGISTRATION_VERSION = 4
@@ -60,10 +60,10 @@ class LocalBroker:
 class BrokerLifecycle:
     """`on_running` is called once, when the controller has unfenced this broker for the first time."""
 
-    def __init__(self, node: Node, loop: Loop, channel: ControllerChannel, local: LocalBroker) -> None:
+    def __init__(self, node: Node, local: LocalBroker) -> None:
         self._node = node
-        self._loop = loop
-        self._channel = channel
+        self._loop = node.controller.loop
+        self.channel = ControllerChannel(node, self._interval_ms)  # of its own: never behind bulk work (O5)
         self._local = local
         self.id = node.config.node_id
         self.epoch = -1
@@ -131,13 +131,13 @@ class BrokerLifecycle:
             self._end()
             return
         self._state = _SHUTTING_DOWN
-        self._answered_ms = clock_ms()
+        self._answered_ms = steady_ms()
         self._loop.call_later(_NOBODY_ANSWERS_MS, self._give_up)
         self._again_in(0)
 
     def _give_up(self) -> None:
         """No controller: the others find out by the end of its session."""
-        silent_ms = clock_ms() - self._answered_ms
+        silent_ms = steady_ms() - self._answered_ms
         if self._state == _SHUTTING_DOWN and silent_ms >= _NOBODY_ANSWERS_MS:
             self._node.log_warning(f"Stopping without the controller's leave: none answered for {silent_ms} ms.")
             self._end()
@@ -173,9 +173,9 @@ class BrokerLifecycle:
             return
         self._is_asking = True
         if self._state == _REGISTERING:
-            self._channel.ask(self.registration(), self._registration_answered)
+            self.channel.ask(self.registration(), self._registration_answered)
         else:
-            self._channel.ask(self.heartbeat(self._node.image.offset), self._heartbeat_answered)
+            self.channel.ask(self.heartbeat(self._node.image.offset), self._heartbeat_answered)
 
     # Registering
 
@@ -241,7 +241,7 @@ class BrokerLifecycle:
         if answer is None:
             self._again_in(_RETRY_MS)
             return
-        self._answered_ms = clock_ms()
+        self._answered_ms = steady_ms()
         if answer.error_code != Error.NONE:
             self._refused(Error(answer.error_code))
         elif self._state == _SHUTTING_DOWN:

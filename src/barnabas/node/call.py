@@ -6,7 +6,7 @@ Owned by the connection until it is answered: `reply` and `close` may come from 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from barnabas.wire.errors import Error
 
@@ -33,12 +33,27 @@ def steady_ms() -> int:
     return (_BEGAN_NS + time.monotonic_ns()) // 1_000_000
 
 
+class Client(Protocol):
+    """Who asks."""
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def client_host(self) -> str: ...
+
+    @property
+    def principal(self) -> str: ...
+
+
 class Call:
-    """`version` and `client_id` come from the request's header; `principal` is "User:ANONYMOUS" until there is security."""
+    """`version` and `client_id` come from the request's header; `principal` is "User:ANONYMOUS" until there is security. `is_forwarded`: a broker has
+    seen the request before this controller does."""
 
     __slots__ = ("api", "client_id", "connection", "correlation_id", "version")
 
     principal = "User:ANONYMOUS"
+    is_forwarded = False
 
     def __init__(self, connection: Connection, api: Api, version: int, correlation_id: int, client_id: str | None) -> None:
         self.connection = connection
@@ -83,34 +98,49 @@ class Call:
 
 
 class InnerCall(Call):
-    """A request that came by no connection of its own: this node asks its own controller. It counts as come by the controller's listener.
+    """A request that came by no connection of its own: what this node asks its own controller, or what a client asked a broker that forwards it.
 
-    `on_answer(response)` or `on_other_controller()` is called, once, by whoever answers.
+    It counts as come by the controller's listener. Once `on_answer(response)` is called, or `on_failure` with NOT_CONTROLLER (another one is it) or
+    UNSUPPORTED_VERSION (such a request ends its client's connection).
     """
 
-    __slots__ = ("_node", "_on_answer", "_on_other_controller")
+    __slots__ = ("_client_host", "_node", "_on_answer", "_on_failure", "is_forwarded", "principal")
 
     on_controller_listener = True
     listener = ""
-    client_host = ""
 
-    def __init__(self, node: Node, api: Api, version: int, on_answer: Callable[[Message], object], on_other_controller: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        api: Api,
+        version: int,
+        on_answer: Callable[[Message], object],
+        on_failure: Callable[[Error], object],
+        client: Client | None = None,
+    ) -> None:
         self._node = node
         self._on_answer = on_answer
-        self._on_other_controller = on_other_controller
+        self._on_failure = on_failure
         self.api = api
         self.version = version
         self.correlation_id = 0
-        self.client_id = ""
+        self.is_forwarded = client is not None
+        self.client_id = client.client_id if client is not None else ""
+        self._client_host = client.client_host if client is not None else ""
+        self.principal = client.principal if client is not None else Call.principal
 
     @property
     def node(self) -> Node:
         return self._node
 
+    @property
+    def client_host(self) -> str:
+        return self._client_host
+
     def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError) -> None:
         def failed(error: Error, message: str | None) -> None:
             if error == Error.NOT_CONTROLLER:
-                self._on_other_controller()
+                self._on_failure(error)
             else:
                 on_error(error, message)
 
@@ -118,3 +148,6 @@ class InnerCall(Call):
 
     def reply(self, response: Message) -> None:
         self._on_answer(response)
+
+    def close(self) -> None:
+        self._on_failure(Error.UNSUPPORTED_VERSION)

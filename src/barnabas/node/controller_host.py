@@ -2,7 +2,7 @@
 
 Owns the order of these steps (C1, C2): an operation runs against the state that all appended records have been replayed into; its answer waits for the commit,
 and on this node for the image too, so that who was told of a topic finds it. What records mean is `core.controller`'s; how they get to the disk is
-`metadata_log`'s. Also this node's registration as a controller; as a broker it is `broker_lifecycle`'s.
+`metadata_log`'s. This node's own registrations are `broker_lifecycle`'s and `controller_registration`'s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from barnabas.core.controller.config_rules import KafkaConfigRules
 from barnabas.core.controller.controller import Controller, ControllerSettings
 from barnabas.core.controller.registrations import register_controller
 from barnabas.core.controller.result import TOO_LARGE, ApiError, Result
-from barnabas.core.metadata.features import SUPPORTED
 from barnabas.node.call import steady_ms
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import TooManyRecords
@@ -24,14 +23,12 @@ from barnabas.node.metadata_start import bootstrap_records
 from barnabas.storage.errors import StorageError
 from barnabas.wire.errors import Error
 from barnabas.wire.logs.cluster_metadata import NoOpRecord
-from barnabas.wire.messages.controller_registration import ControllerRegistrationRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage
-    from barnabas.node.broker_lifecycle import LocalBroker
     from barnabas.node.metadata_batches import MetadataBatch
     from barnabas.node.metadata_log import MetadataLog
     from barnabas.node.partition import Partition
@@ -52,11 +49,10 @@ class ControllerHost:
 
     quorum: MetadataLog
 
-    def __init__(self, node: Node, metadata_directory: str, local: LocalBroker) -> None:
+    def __init__(self, node: Node, metadata_directory: str) -> None:
         config = node.config
         self._node = node
         self._metadata_directory = metadata_directory
-        self._local = local
         self.loop = Loop("control", node.on_loop_error)
         self._replays = "controller" in config.roles
         self.controller = self._new_controller()
@@ -183,12 +179,12 @@ class ControllerHost:
             on_caught_up()
 
     def leading(self, epoch: int) -> None:
-        """Everything that a start writes: bootstrap, this controller; of a lone voter this broker too, which is ready by now. One sync for all of it."""
+        """Everything that a start writes: bootstrap; of a lone voter this controller and broker too, which is ready by now. One sync for all of it."""
         now_ms = steady_ms()
         self.controller.settings = self.controller.settings._replace(voter_ids=self.quorum.quorum.voters.ids)
         self._append(self.controller.activate(self.quorum.end_offset, bootstrap_records(self._metadata_directory), now_ms))
-        self._append(register_controller(self.controller, self._registration()))
         if self.quorum.is_alone and not self._started and "broker" in self._node.config.roles:
+            self._append(register_controller(self.controller, self._node.controller_registration.request()))
             self._node.broker.register_here(self.controller, self._append, now_ms)
         self.on_leader_change()
 
@@ -234,6 +230,7 @@ class ControllerHost:
     def _publish(self, delta: MetadataDelta, image: MetadataImage) -> None:
         self._report_places(self._node.publish(delta, image, self._node.broker.id))
         self._node.broker.applied(delta, image)
+        self._node.controller_registration.applied(delta, image)
         self._complete_later()
 
     def _report_places(self, unassigned: list[Partition]) -> None:
@@ -265,23 +262,6 @@ class ControllerHost:
 
             self._service = QuorumService(self.quorum)
         self._service.ask(request, version, reply)
-
-    # This node among controllers
-
-    def _registration(self) -> ControllerRegistrationRequest:
-        request = ControllerRegistrationRequest
-        return request(
-            controller_id=self._node.config.node_id,
-            incarnation_id=os.urandom(16),
-            zk_migration_ready=False,
-            listeners=[
-                request.Listener(name=name, host=host, port=port, security_protocol=kind)
-                for name, host, port, kind in self._local.controller_listeners
-            ],
-            features=[
-                request.Feature(name=name, min_supported_version=least, max_supported_version=most) for name, (least, most) in SUPPORTED.items()
-            ],
-        )
 
     def run(self) -> None:
         """Start the thread, syncing and no-ops."""

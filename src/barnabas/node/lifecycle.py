@@ -23,11 +23,13 @@ from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
 from barnabas.node.broker_lifecycle import BrokerLifecycle, LocalBroker
 from barnabas.node.call import clock_ms, steady_ms
 from barnabas.node.config.node_config import InvalidNodeConfig, read_node_config
-from barnabas.node.controller_channel import ControllerChannel
+from barnabas.node.controller_channel import CONTROLLER_PATIENCE_MS, ControllerChannel
 from barnabas.node.controller_host import ControllerHost
+from barnabas.node.controller_registration import ControllerRegistration
 from barnabas.node.coordinator import GroupCoordinators
 from barnabas.node.directory_reports import DirectoryReports
 from barnabas.node.disk_duties import DiskDuties
+from barnabas.node.forwarding import Forwarding
 from barnabas.node.listener import Listener
 from barnabas.node.metadata_files import MetadataLogSettings
 from barnabas.node.metadata_log import MetadataLog
@@ -215,9 +217,12 @@ class _Starting:
             lambda: node.config, self.disks.directories, node.on_storage_error, node.on_directory_error, node.in_sync, node.fetchers
         )
         node.groups = GroupCoordinators(node)
-        node.controller = host = ControllerHost(node, config.logs.metadata_directory, self.local)
-        node.controllers = ControllerChannel(node)
-        node.broker = BrokerLifecycle(node, host.loop, ControllerChannel(node), self.local)
+        node.controller = host = ControllerHost(node, config.logs.metadata_directory)
+        node.controllers = ControllerChannel(node, CONTROLLER_PATIENCE_MS)
+        node.forwarding = Forwarding(node)
+        node.broker = BrokerLifecycle(node, self.local)
+        node.controller_registration = ControllerRegistration(node, self.local.controller_listeners)
+        host.on_leader_change = node.on_leader_change
         node.directory_reports = DirectoryReports(node)
         node.producer_ids = ProducerIds(node)
         node.network = Network(node, Router())
@@ -258,6 +263,7 @@ class _Starting:
         host.run()
         self.running.is_broker = True
         node.broker.start(is_ready=True)
+        node.controller_registration.start()
         if unassigned:
             node.directory_reports.report([(p.topic_id, p.index, p.directory_id) for p in unassigned])
         node.groups.start()
@@ -301,6 +307,8 @@ class _Starting:
         live, unfenced = threading.Event(), threading.Event()
         host.go_live(live.set)
         self._wait(live, "the control thread")
+        if "controller" in self.config.roles:
+            node.controller_registration.start()
         if self.is_broker:
             host.loop.call(node.fetchers.start)
             node.in_sync.start()

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from barnabas.node.connection import Connection
-    from barnabas.wire.framing import EncodedResponse
     from barnabas.wire.schema import Message
 
 _KEY_AND_VERSION = Struct(">hh")
@@ -27,10 +26,16 @@ _KEY_AND_VERSION = Struct(">hh")
 SERVED = frozenset(
     {
         "AddRaftVoter",
+        "AllocateProducerIds",
         "AlterConfigs",
+        "AlterPartition",
         "AlterPartitionReassignments",
         "ApiVersions",
+        "AssignReplicasToDirs",
         "BeginQuorumEpoch",
+        "BrokerHeartbeat",
+        "BrokerRegistration",
+        "ControllerRegistration",
         "CreateAcls",
         "CreatePartitions",
         "CreateTopics",
@@ -48,6 +53,7 @@ SERVED = frozenset(
         "DescribeTopicPartitions",
         "ElectLeaders",
         "EndQuorumEpoch",
+        "Envelope",
         "Fetch",
         "FetchSnapshot",
         "FindCoordinator",
@@ -80,22 +86,58 @@ SERVED = frozenset(
 
 _FETCH_OF_QUORUM = "barnabas.node.quorum_service"  # a Fetch on a controllers' listener is for the metadata log
 
+FORWARDABLE = frozenset(
+    {
+        "AddRaftVoter",
+        "AllocateProducerIds",
+        "AlterClientQuotas",
+        "AlterConfigs",
+        "AlterPartitionReassignments",
+        "AlterUserScramCredentials",
+        "CreateAcls",
+        "CreateDelegationToken",
+        "CreatePartitions",
+        "CreateTopics",
+        "DeleteAcls",
+        "DeleteTopics",
+        "DescribeQuorum",
+        "ElectLeaders",
+        "ExpireDelegationToken",
+        "IncrementalAlterConfigs",
+        "ListPartitionReassignments",
+        "RemoveRaftVoter",
+        "RenewDelegationToken",
+        "UnregisterBroker",
+        "UpdateFeatures",
+    }
+)
+"""What the active controller answers and brokers forward to it, whole (C68). Of changes of configs a broker does its part first: their handlers forward."""
+
+_SEEN_FIRST = {"AlterConfigs", "IncrementalAlterConfigs"}
+
 
 class Entry:
-    """One served API on one kind of listener."""
+    """One served API."""
 
-    __slots__ = ("api", "handle", "request")
+    __slots__ = ("api", "handle", "is_forwarded", "request")
 
     def __init__(self, api: Api, listener: int) -> None:
         self.api = api
         self.request: type[Message] = api.request()
-        module = _FETCH_OF_QUORUM if api.key == FETCH and listener == CONTROLLER else f"barnabas.node.handlers.{api.stem}"
-        self.handle: Callable[[Any, Call], Message | EncodedResponse | None] = import_module(module).handle
+        self.handle = handler_of(api, listener)
+        self.is_forwarded = listener == BROKER and api.name in FORWARDABLE - _SEEN_FIRST
 
 
 def served_apis(listener: int) -> list[Api]:
     """The served APIs of a kind of listener (BROKER or CONTROLLER), keys ascending."""
     return [api for api in sorted(APIS.values()) if api.name in SERVED and api.listeners & listener]
+
+
+def handler_of(api: Api, listener: int = CONTROLLER) -> Callable[[Any, Call], Any]:
+    """What serves an API: it returns a Message or an EncodedResponse, or None, and the answer comes by the Call."""
+    module = _FETCH_OF_QUORUM if api.key == FETCH and listener == CONTROLLER else f"barnabas.node.handlers.{api.stem}"
+    handle: Callable[[Any, Call], Any] = import_module(module).handle
+    return handle
 
 
 class Router:
@@ -125,6 +167,9 @@ class Router:
         call = Call(connection, api, version, header.correlation_id, header.client_id)
         connection.muted = True
         try:
+            if entry.is_forwarded:
+                connection.node.forwarding.ask(call, request, call.reply)
+                return
             response = entry.handle(request, call)
             if response is not None:
                 connection.out.append(encode_response(api, version, header.correlation_id, response))

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from barnabas.node.config.node_config import NodeConfig
     from barnabas.node.controller_channel import ControllerChannel
     from barnabas.node.controller_host import ControllerHost
+    from barnabas.node.controller_registration import ControllerRegistration
     from barnabas.node.coordinator import GroupCoordinators
     from barnabas.node.directory_reports import DirectoryReports
     from barnabas.node.disk_duties import DiskDuties
+    from barnabas.node.forwarding import Forwarding
     from barnabas.node.handlers.metadata import AllTopics
     from barnabas.node.network import Network
     from barnabas.node.partition import Partition
@@ -48,10 +50,12 @@ _ADMIN_CLIENT = "__admin_client"  # the name under which Kafka's own tools may w
 class Node:
     broker: BrokerLifecycle
     controller: ControllerHost
+    controller_registration: ControllerRegistration
     controllers: ControllerChannel
     directory_reports: DirectoryReports
     disk: DiskDuties
     fetchers: Fetchers
+    forwarding: Forwarding
     groups: GroupCoordinators
     in_sync: InSync
     network: Network
@@ -184,6 +188,11 @@ class Node:
     def _tell_of(self, brokers: set[int]) -> None:
         self.in_sync.brokers_changed()
         self.fetchers.brokers_changed(brokers)
+
+    def on_leader_change(self) -> None:
+        """The quorum has another leader, or none that is known."""
+        for channel in (self.broker.channel, self.controllers, self.forwarding.channel):
+            channel.leader_changed()
 
     # Failures
 

@@ -161,7 +161,8 @@ def _check_exists(controller: Controller, resource: ConfigResource) -> None:
             return
         if not name.removeprefix("-").isdecimal():
             raise ApiError(Error.INVALID_REQUEST, f"Invalid broker name {name}")
-        if int(name) not in controller.brokers.registrations and int(name) not in controller.settings.voter_ids:
+        known = (controller.brokers.registrations, controller.brokers.controllers, controller.settings.voter_ids)
+        if not any(int(name) in nodes for nodes in known):
             raise ApiError(Error.BROKER_ID_NOT_REGISTERED, f"No node with id {int(name)} found.")
     elif resource_type not in (BROKER_LOGGER, CLIENT_METRICS, GROUP):
         raise ApiError(Error.INVALID_REQUEST, f"Unknown config resource type {resource_type}.")

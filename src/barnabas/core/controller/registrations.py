@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from barnabas.core.controller.elections import leader_and_isr_updates
 from barnabas.core.controller.result import ApiError, Result
 from barnabas.core.metadata.directory_ids import is_reserved
-from barnabas.core.metadata.features import KRAFT_VERSION, METADATA_VERSION, MV_3_7_IV0_CONTROLLER_REGISTRATION, MV_3_7_IV2_DIRECTORY_ASSIGNMENT
+from barnabas.core.metadata.features import METADATA_VERSION, MV_3_7_IV0_CONTROLLER_REGISTRATION, MV_3_7_IV2_DIRECTORY_ASSIGNMENT
 from barnabas.wire.errors import Error
 from barnabas.wire.logs.cluster_metadata import RegisterBrokerRecord, RegisterControllerRecord, UnregisterBrokerRecord
 
@@ -66,16 +66,20 @@ def _check_registration(
     if controller.features.level >= MV_3_7_IV2_DIRECTORY_ASSIGNMENT:
         _check_directories(controller, request.broker_id, request.log_dirs)
     ranges = {feature.name: (feature.min_supported_version, feature.max_supported_version) for feature in request.features}
-    for name, level in controller.features.finalized().items():
-        if level != 0 or name in ranges:
-            least, greatest = ranges.get(name, (0, 0))
-            if not least <= level <= greatest:
-                raise ApiError(Error.UNSUPPORTED_VERSION, f"{name} is at level {level}; broker {request.broker_id} supports {least} to {greatest}.")
+    finalized = controller.features.finalized()
+    for name, bounds in ranges.items():
+        _check_level(request.broker_id, name, finalized.get(name, 0), bounds)
     if METADATA_VERSION not in ranges:
         raise ApiError(Error.INVALID_REGISTRATION, f"The registration doesn't say which {METADATA_VERSION} the broker supports.")
-    for name, (least, greatest) in ranges.items():
-        if name != KRAFT_VERSION and controller.features.levels.get(name) is None and name != METADATA_VERSION and not least <= 0 <= greatest:
-            raise ApiError(Error.UNSUPPORTED_VERSION, f"{name} is at level 0; broker {request.broker_id} supports {least} to {greatest}.")
+    for name, level in finalized.items():
+        if level != 0 and name not in ranges:
+            _check_level(request.broker_id, name, level, (0, 0))
+
+
+def _check_level(broker_id: int, name: str, level: int, bounds: tuple[int, int]) -> None:
+    least, greatest = bounds
+    if not least <= level <= greatest:
+        raise ApiError(Error.UNSUPPORTED_VERSION, f"{name} is at level {level}; broker {broker_id} supports {least} to {greatest}.")
 
 
 def _check_directories(controller: Controller, broker_id: int, directories: Sequence[bytes]) -> None:

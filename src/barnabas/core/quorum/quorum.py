@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from barnabas.core.quorum.events import Effect, Event
     from barnabas.core.quorum.peer_events import Peer
-    from barnabas.core.quorum.voters import ControlHistory, Voter, VoterSet
+    from barnabas.core.quorum.voters import ControlHistory, Endpoint, Voter, VoterSet
 
 MAX_TRANSITIONS = 16
 
@@ -102,6 +102,15 @@ class Quorum:
         """Who leads, -1 when that is unknown."""
         role = self._member.role
         return -1 if isinstance(role, Resigned) else self._member.election.leader_id
+
+    @property
+    def leader_endpoint(self) -> Endpoint | None:
+        """Where the leader is asked for what controllers answer; None when that is unknown, or this node leads."""
+        member = self._member
+        if self.leader_id in (-1, member.local.id):
+            return None
+        endpoints = member.leader_endpoints or member.history.voters.endpoints(self.leader_id)
+        return member.default_endpoint(endpoints) or next(iter(endpoints), None)
 
     @property
     def high_watermark(self) -> int | None:

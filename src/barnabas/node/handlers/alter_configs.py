@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from barnabas.core.controller.config_changes import SET, legacy_alter
 from barnabas.core.controller.config_screening import screen, screen_on_controller
 from barnabas.node.config.dynamic import judge_replacement
+from barnabas.node.config_requests import change_by_controller
 from barnabas.wire.messages.alter_configs import AlterConfigsResponse
 
 if TYPE_CHECKING:
@@ -27,16 +28,16 @@ def handle(request: AlterConfigsRequest, call: Call) -> None:
         for resource in request.resources
     ]
     node = call.node
-    if call.on_controller_listener:
-        verdicts = screen_on_controller(changes, node.config.node_id, with_loggers=False)
-        asked = list(verdicts)
-    else:
+    if not call.on_controller_listener:
         verdicts = screen(changes, node.config.node_id, judge_replacement(node.config), with_loggers=False)
-        asked = [resource for resource, _ in changes]
+        change_by_controller(call, request, verdicts, _row, lambda rows: call.reply(AlterConfigsResponse(throttle_time_ms=0, responses=rows)))
+        return
+    verdicts = screen_on_controller(changes, node.config.node_id, with_loggers=False)
+    asked = list(verdicts)
     allowed = {resource: {name: value for name, (_, value) in operations} for resource, operations in changes if verdicts[resource] is None}
 
     def alter(controller: Controller, now_ms: int) -> Result:
-        return legacy_alter(controller, allowed, validate_only=request.validate_only, forwarded=not call.on_controller_listener)
+        return legacy_alter(controller, allowed, validate_only=request.validate_only, forwarded=call.is_forwarded)
 
     def answer(outcome: dict[ConfigResource, ApiError | None]) -> None:
         rows = []

@@ -20,7 +20,7 @@ def handle(request: ControllerRegistrationRequest, call: Call) -> None:
         return register_controller(controller, request)
 
     def answer(_: None) -> None:
-        call.reply(ControllerRegistrationResponse(throttle_time_ms=0, error_code=0, error_message=None))
+        call.reply(ControllerRegistrationResponse(throttle_time_ms=0, error_code=0, error_message=""))
 
     def refuse(error: Error, message: str | None) -> None:
         call.reply(ControllerRegistrationResponse(throttle_time_ms=0, error_code=error, error_message=message))

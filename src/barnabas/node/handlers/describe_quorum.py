@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.core.controller.result import Result
+from barnabas.core.controller.result import ApiError, Result
 from barnabas.wire.error_messages import MESSAGES
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.describe_quorum import DescribeQuorumResponse
@@ -38,13 +38,19 @@ def handle(request: DescribeQuorumRequest, call: Call) -> DescribeQuorumResponse
         )
 
     def describe(controller: Controller, now_ms: int) -> Result:
-        return Result([], call.node.controller.quorum.describe())
+        found = call.node.controller.quorum.describe()
+        if found is None:  # a broker that forwards this looks for the leader then
+            raise ApiError(Error.NOT_CONTROLLER)
+        return Result([], found)
 
-    def answer(quorum: QuorumDescription | None) -> None:
+    def answer(quorum: QuorumDescription) -> None:
         call.reply(_response(quorum, call.version))
 
     def refuse(error: Error, message: str | None) -> None:
-        call.reply(DescribeQuorumResponse(error_code=error, error_message=message, topics=[]))
+        if error == Error.NOT_CONTROLLER:
+            call.reply(_response(None, call.version))
+        else:
+            call.reply(DescribeQuorumResponse(error_code=error, error_message=message, topics=[]))
 
     call.submit(describe, answer, refuse)
     return None

@@ -11,11 +11,14 @@ from barnabas.core.controller.config_changes import incremental_alter
 from barnabas.core.controller.config_screening import screen, screen_on_controller
 from barnabas.core.metadata.image import BROKER_LOGGER
 from barnabas.node.config.dynamic import judge_increments
+from barnabas.node.config_requests import change_by_controller
 from barnabas.node.console_log import NAMES
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsResponse
 
 if TYPE_CHECKING:
-    from barnabas.core.controller.config_changes import Operation
+    from collections.abc import Iterable
+
+    from barnabas.core.controller.config_screening import Change, Verdicts
     from barnabas.core.controller.controller import Controller
     from barnabas.core.controller.result import ApiError, Result
     from barnabas.core.metadata.image import ConfigResource
@@ -31,19 +34,20 @@ def handle(request: IncrementalAlterConfigsRequest, call: Call) -> None:
         for resource in request.resources
     ]
     node = call.node
-    if call.on_controller_listener:
-        verdicts = screen_on_controller(changes, node.config.node_id, with_loggers=True)
-        asked = list(verdicts)
-    else:
+    if not call.on_controller_listener:
         verdicts = screen(changes, node.config.node_id, judge_increments(node.config, node.image), with_loggers=True)
-        asked = [resource for resource, _ in changes]
-    allowed = {resource: dict(operations) for resource, operations in changes if verdicts[resource] is None}
-    levels = [allowed.pop(resource) for resource in list(allowed) if resource[0] == BROKER_LOGGER]
-    if not request.validate_only:
-        _set_levels(node, levels)
+        _set_levels(request, changes, verdicts, node)
+        change_by_controller(
+            call, request, verdicts, _row, lambda rows: call.reply(IncrementalAlterConfigsResponse(throttle_time_ms=0, responses=rows))
+        )
+        return
+    verdicts = screen_on_controller(changes, node.config.node_id, with_loggers=True)
+    asked = list(verdicts)
+    _set_levels(request, changes, verdicts, node)
+    allowed = {resource: dict(operations) for resource, operations in changes if verdicts[resource] is None and resource[0] != BROKER_LOGGER}
 
     def alter(controller: Controller, now_ms: int) -> Result:
-        return incremental_alter(controller, allowed, validate_only=request.validate_only, forwarded=not call.on_controller_listener)
+        return incremental_alter(controller, allowed, validate_only=request.validate_only, forwarded=call.is_forwarded)
 
     def answer(outcome: dict[ConfigResource, ApiError | None]) -> None:
         rows = []
@@ -58,10 +62,12 @@ def handle(request: IncrementalAlterConfigsRequest, call: Call) -> None:
     call.submit(alter, answer, refuse)
 
 
-def _set_levels(node: Node, levels: list[dict[str, Operation]]) -> None:
-    for operations in levels:
-        for _, (_, level) in operations.items():
-            node.log.level = next(number for number, name in NAMES.items() if name == level)
+def _set_levels(request: IncrementalAlterConfigsRequest, changes: Iterable[Change], verdicts: Verdicts, node: Node) -> None:
+    """Loggers are this node's own."""
+    for resource, operations in changes:
+        if resource[0] == BROKER_LOGGER and verdicts[resource] is None and not request.validate_only:
+            for _, (_, level) in operations:
+                node.log.level = next(number for number, name in NAMES.items() if name == level)
 
 
 def _row(resource: ConfigResource, error: int, message: str | None) -> IncrementalAlterConfigsResponse.AlterConfigsResource:

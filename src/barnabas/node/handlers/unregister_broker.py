@@ -20,7 +20,7 @@ def handle(request: UnregisterBrokerRequest, call: Call) -> None:
         return unregister_broker(controller, request.broker_id)
 
     def answer(_: None) -> None:
-        call.reply(UnregisterBrokerResponse(throttle_time_ms=0, error_code=0, error_message=None))
+        call.reply(UnregisterBrokerResponse(throttle_time_ms=0, error_code=0, error_message=""))
 
     def refuse(error: Error, message: str | None) -> None:
         call.reply(UnregisterBrokerResponse(throttle_time_ms=0, error_code=error, error_message=message))
