@@ -126,14 +126,16 @@ def take_fetch(member: Member, event: Response, now_ms: int) -> bool:
     response: Any = event.message
     if response.error_code or len(response.responses) != 1 or len(response.responses[0].partitions) != 1:
         return False
-    return _take_fetched_row(member, response, now_ms)
+    return _take_fetched_row(member, response, event.peer_id, now_ms)
 
 
-def _take_fetched_row(member: Member, response: FetchResponse, now_ms: int) -> bool:
+def _take_fetched_row(member: Member, response: FetchResponse, peer_id: int, now_ms: int) -> bool:
     row = response.responses[0].partitions[0]
     leader = row.current_leader
     endpoints = leader_endpoints(member, leader.leader_id, response.node_endpoints)
     handled = hear(member, row.error_code, leader.leader_id, leader.leader_epoch, endpoints, now_ms)
+    if row.error_code == Error.NOT_LEADER_OR_FOLLOWER and peer_id == member.election.leader_id:
+        _leader_is_lost(member, now_ms)
     if handled is not None:
         return handled
     role = member.role
@@ -263,8 +265,14 @@ def take_join_answer(member: Member, event: Response, now_ms: int) -> bool:
 
 
 def take_failure(member: Member, event: Failed, now_ms: int) -> None:
-    """The leader's process is gone: ask at once whether another should lead, and let others ask (O7)."""
+    """The leader's process is gone."""
+    if event.is_refused and event.peer_id == member.election.leader_id:
+        _leader_is_lost(member, now_ms)
+
+
+def _leader_is_lost(member: Member, now_ms: int) -> None:
+    """It is gone, or says itself that it doesn't lead and knows nobody who does: ask at once whether another should lead, and let others ask (O7)."""
     role = member.role
-    if isinstance(role, Follower) and event.is_refused and event.peer_id == member.election.leader_id and member.take_quick_campaign():
+    if isinstance(role, Follower) and member.take_quick_campaign():
         role.deadline_ms = now_ms
         role.has_fetched = False

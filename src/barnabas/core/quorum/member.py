@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from barnabas.core.quorum.voters import ControlHistory, Endpoint, Voter
     from barnabas.wire.schema import Message
 
+_STAGGER = 10
+"""Who starts asks for pre-votes almost at once, which disturbs no leader that there is (Q23); the small differences keep votes from being split."""
+
 Role = Unattached | Prospective | Candidate | Leader | Follower | Resigned
 
 
@@ -110,9 +113,11 @@ class Member:
         elif isinstance(role, Resigned):
             others = [voter_id for voter_id in self.history.voters.ids if voter_id != self.local.id]
             self.role = Resigned(others, (), self.random_deadline(now_ms))
-        elif isinstance(role, Candidate) or self.is_voter:
-            assert isinstance(role, Candidate | Unattached)
+        elif isinstance(role, Candidate):
             role.deadline_ms = self.random_deadline(now_ms)
+        elif self.is_voter:
+            assert isinstance(role, Unattached)
+            role.deadline_ms = now_ms + 1 + self._random_below(max(self.settings.election_timeout_ms // _STAGGER, 1))
 
     # --- what is so
 

@@ -6,13 +6,13 @@ import pytest
 
 from barnabas.core.quorum.batching import MAX_BATCHES, Accumulator, TooManyBatches
 from barnabas.core.quorum.events import BecameLeader, Election, LostLeadership, Persist, Stop
-from barnabas.core.quorum.log_shape import LogShape
+from barnabas.core.quorum.log_shape import TOPIC_ID, LogShape
 from barnabas.core.quorum.peer_events import Contradiction, Failed, Reply
 from barnabas.core.quorum.roles import Tally
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.begin_quorum_epoch import BeginQuorumEpochRequest
 from barnabas.wire.messages.end_quorum_epoch import EndQuorumEpochRequest
-from barnabas.wire.messages.fetch import FetchRequest
+from barnabas.wire.messages.fetch import FetchRequest, FetchResponse
 from barnabas.wire.messages.vote import VoteRequest
 from tests.quorum_members import Play
 
@@ -148,6 +148,32 @@ def test_a_dead_leader_is_replaced_at_once_but_only_asked_about_once() -> None:
     assert play.quorum.state == "Follower"
     send = play.sent(FetchRequest)[-1]
     play.happen(Failed(2, send.correlation_id, is_refused=True))
+    assert play.quorum.state == "Follower"
+
+
+def test_who_starts_asks_for_pre_votes_at_once_and_for_votes_only_if_they_are_granted() -> None:
+    play = member()
+    play.wait(100)
+    asked = play.sent(VoteRequest)
+    assert play.quorum.state == "Prospective" and play.quorum.epoch == 5
+    assert all(send.message.topics[0].partitions[0].pre_vote for send in asked)
+    for send in asked:
+        play.answer_vote(send, False, leader=2)  # there is a leader, whom they go on following
+    assert (play.quorum.state, play.quorum.leader_id, play.quorum.epoch) == ("Follower", 2, 5)
+
+
+def test_a_leader_that_says_it_leads_no_more_is_replaced_at_once_but_only_asked_about_once() -> None:
+    play = member().follow(2, 6)
+    row = FetchResponse.FetchableTopicResponse.PartitionData
+    leader = row.LeaderIdAndEpoch(leader_id=-1, leader_epoch=6)
+    gone = row(partition_index=0, error_code=Error.NOT_LEADER_OR_FOLLOWER, high_watermark=-1, current_leader=leader, records=b"")
+    answer = FetchResponse(responses=[FetchResponse.FetchableTopicResponse(topic_id=TOPIC_ID, partitions=[gone])])
+    play.answer(play.sent(FetchRequest)[-1], answer)
+    assert play.quorum.state == "Prospective"
+    for vote in play.sent(VoteRequest):
+        play.answer_vote(vote, False)
+    assert play.quorum.state == "Follower"
+    play.answer(play.sent(FetchRequest)[-1], answer)
     assert play.quorum.state == "Follower"
 
 
