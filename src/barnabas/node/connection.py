@@ -40,6 +40,8 @@ FEW_REPLIES = _MOST_REPLIES // 2  # so many may wait for other nodes still when 
 _LARGE_REPLY = 16 * 1024
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
 _LARGE_BUFFER = 1 << 20
+_LARGE_PIECE = 32 * 1024  # of a large frame: there will be more in the socket already, since room in it was made
+_MOST_PIECES = 16  # read in one go; others have their turn then
 _LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
 
 
@@ -132,31 +134,37 @@ class Connection:
             if not (self.flush() and self.resume()):
                 return
         if mask & READ and self.events & READ:
-            self.receive()
+            pieces = 1
+            while self.receive() and pieces < _MOST_PIECES:
+                pieces += 1
         elif mask & ~(READ | WRITE):  # hung up or broken while nothing is awaited
             self.close()
 
-    def receive(self) -> None:
+    def receive(self) -> bool:
+        """Read once, and serve what is whole then. Whether the rest of a large frame is likely to be there already."""
         if self.muted or self.is_paused:
             self.watch(self.events & ~READ)  # what else the client sends stays in its socket
-            return
+            return False
         view = self._room()
         if view is None:
             self.watch(self.events & ~READ)  # until `room_again`
-            return
+            return False
         try:
             received = self.socket.recv_into(view)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             self.close()
-            return
+            return False
         if not received:
             self.close()
-            return
+            return False
         self.end += received
         self.active_s = time.monotonic()
+        if self.large_since_s and received < len(view):  # a large frame that isn't whole yet
+            return received >= _LARGE_PIECE
         self.process()
+        return received >= _LARGE_PIECE and self.end > self.start and not self.closed
 
     def _room(self) -> memoryview | None:
         """The free end of the buffer, after moving or growing it for the frame that is arriving; None when there is no memory for that now."""
