@@ -113,13 +113,17 @@ class Loop:
             for fd, mask in events:
                 handler = handlers.get(fd)
                 if handler is not None:
-                    self._guard(handler, (mask,))
+                    try:  # as `_guard` does, without its call: this is the hot one
+                        handler(mask)
+                    except Exception as error:
+                        self._failed(error)
                 elif fd == self._wake:
                     os.eventfd_read(fd)
-            for _ in range(len(inbox)):
-                fn, args = inbox.popleft()
-                self._guard(fn, args)
-            if timers:
+            if inbox:
+                for _ in range(len(inbox)):
+                    fn, args = inbox.popleft()
+                    self._guard(fn, args)
+            if timers and (timers[0].due <= time.monotonic() or self.cancelled > _SWEEP_AT):
                 self._fire_timers()
             self._guard(self.settle, ())
         self._epoll.close()
@@ -132,9 +136,12 @@ class Loop:
         try:
             fn(*args)
         except Exception as error:
-            if self.on_error is None:
-                raise
-            self.on_error(error)
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if self.on_error is None:
+            raise error
+        self.on_error(error)
 
     def _fire_timers(self) -> None:
         timers = self._timers

@@ -128,8 +128,16 @@ class IndexFile:
         self._reserved = target
         return view
 
-    def added(self) -> None:
-        """One more entry was stored at `count`."""
+    def append(self, entry: bytes) -> None:
+        """Store one packed entry behind the last; the caller knows that there is room for it. Raises StorageError."""
+        start = self._count * self.entry_size
+        end = start + self.entry_size
+        view = self._write_map
+        if view is None or not 0 <= start < end <= self._reserved:
+            view = self.reserve(1)
+            start = self._count * self.entry_size
+            end = start + self.entry_size
+        view[start:end] = entry
         self._count += 1
 
     def extend(self, entries: bytes) -> None:

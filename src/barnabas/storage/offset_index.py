@@ -28,9 +28,7 @@ class OffsetIndex:
 
     def append(self, last_offset: int, position: int) -> None:
         """Add an entry; the caller has reserved room and keeps offsets rising."""
-        file = self.file
-        ENTRY.pack_into(file.reserve(1), file.count * 8, last_offset - self.base_offset, position)
-        file.added()
+        self.file.append(ENTRY.pack(last_offset - self.base_offset, position))
 
     def last(self) -> tuple[int, int] | None:
         """(last offset, position) of the last entry."""

@@ -43,9 +43,7 @@ class TimeIndex:
         if last is None:
             last = self._last_timestamp = self.last()[0]
         if timestamp > last:
-            file = self.file
-            ENTRY.pack_into(file.reserve(1), file.count * 12, timestamp, offset - self.base_offset)
-            file.added()
+            self.file.append(ENTRY.pack(timestamp, offset - self.base_offset))
             self._last_timestamp = timestamp
 
     def extend_within(self, entries: bytes) -> None:
