@@ -90,7 +90,7 @@ class Call:
 
     def reply(self, response: Message) -> None:
         """Answer now; for handlers that returned None. From any thread."""
-        self.connection.network.call(self.connection.deliver, self, response)
+        self.connection.network.hand(self.connection.deliver, self, response)
 
     def close(self) -> None:
         """End the connection without an answer. From any thread."""

@@ -30,7 +30,7 @@ class GroupCoordinators:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._loop = Loop("coordinators", node.on_loop_error)
+        self._loop = Loop("coordinators", node.on_loop_error, gathers=True)
         self._lock = Lock()
         self._coordinator: GroupCoordinator | None = None
 

@@ -1,7 +1,7 @@
 """A thread that waits: sockets, timers, and calls handed over by other threads.
 
 The network threads, the control thread and the coordinators' thread each run one Loop. Owns waiting and ordering; doesn't own what is called.
-Everything but `call`, `stop` and `join` belongs to the loop's own thread.
+Everything but `call`, `hand`, `stop` and `join` belongs to the loop's own thread.
 """
 
 from __future__ import annotations
@@ -21,6 +21,17 @@ READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 _LONGEST_WAIT_S = 86_400.0  # epoll takes no more than 2^31 ms; a timer may be due in 2^63
 _SWEEP_AT = 256  # cancelled timers are swept out once they outnumber half of this many
+
+
+
+
+class _This(threading.local):
+    """This thread's loop, while it runs one."""
+
+    loop: Loop | None = None
+
+
+_this = _This()
 
 
 class Timer:
@@ -47,11 +58,15 @@ class Timer:
 
 
 class Loop:
-    """One thread's event loop. `on_error(exception)` is told of a call that raised; without it the process ends (an invariant broke)."""
+    """One thread's event loop. `on_error(exception)` is told of a call that raised; without it the process ends (an invariant broke).
 
-    def __init__(self, name: str, on_error: Callable[[BaseException], object] | None = None) -> None:
+    `gathers`: what it hands to other loops while it does what one wake-up brought is handed over together, see `hand`.
+    """
+
+    def __init__(self, name: str, on_error: Callable[[BaseException], object] | None = None, *, gathers: bool = False) -> None:
         self.name = name
         self.on_error = on_error
+        self.gathers = gathers
         self.cancelled = 0
         self._epoll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -62,6 +77,7 @@ class Loop:
         self._order = 0
         self._asleep = False
         self._running = True
+        self._to_wake: dict[Loop, None] = {}
         self._thread = threading.Thread(target=self.run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -82,6 +98,31 @@ class Loop:
         if self._asleep:
             self._asleep = False  # one caller's waking is enough
             os.eventfd_write(self._wake, 1)
+
+    def hand(self, fn: Callable[..., object], *args: Any) -> None:
+        """As `call`, but when the caller is a loop that gathers, this one sleeps on until that one has done what its wake-up brought.
+
+        Two threads that wake each other for each little thing take turns at the interpreter's lock for each of them; for many at once they do it once.
+        """
+        self._inbox.append((fn, args))
+        if self._asleep:
+            caller = _this.loop
+            if caller is not None and caller.gathers and caller is not self:
+                caller._to_wake[self] = None
+            else:
+                self._wake_up()
+
+    def _wake_up(self) -> None:
+        if self._asleep:
+            self._asleep = False
+            os.eventfd_write(self._wake, 1)
+
+    def wake_others(self) -> None:
+        """Wake those who were handed something: what comes next may take long."""
+        if self._to_wake:
+            for loop in self._to_wake:
+                loop._wake_up()
+            self._to_wake.clear()
 
     def call_later(self, delay_ms: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Run `fn(*args)` on this loop in `delay_ms`."""
@@ -104,6 +145,7 @@ class Loop:
     def run(self) -> None:
         poll = self._epoll.poll
         handlers, timers, inbox = self._handlers, self._timers, self._inbox
+        _this.loop = self
         while self._running:
             self._asleep = True
             timeout = 0.0 if inbox else min(max(0.0, timers[0].due - time.monotonic()), _LONGEST_WAIT_S) if timers else None
@@ -126,6 +168,8 @@ class Loop:
             if timers and (timers[0].due <= time.monotonic() or self.cancelled > _SWEEP_AT):
                 self._fire_timers()
             self._guard(self.settle, ())
+            if self._to_wake:
+                self.wake_others()
         self._epoll.close()
         os.close(self._wake)
 

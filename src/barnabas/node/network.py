@@ -35,7 +35,7 @@ class NetworkThread(Loop):
     """A Loop that owns connections."""
 
     def __init__(self, node: Node, index: int, router: Router) -> None:
-        super().__init__(f"network-{index}", node.on_network_error)
+        super().__init__(f"network-{index}", node.on_network_error, gathers=True)
         self.node = node
         self.router = router
         self.connections: dict[int, Connection] = {}

@@ -123,7 +123,7 @@ class GroupCoordinator:
         if error:
             answer(answers.join_error(error, request.member_id))
             return
-        self._loop.call(self._run, request.group_id, GroupShard.join_group, (request, caller), answer, answers.join_error)
+        self._loop.hand(self._run, request.group_id, GroupShard.join_group, (request, caller), answer, answers.join_error)
 
     def sync_group(self, request: SyncGroupRequest, answer: Answer) -> None:
         self._submit(request.group_id, GroupShard.sync_group, (request,), answer, answers.sync_error)
@@ -136,7 +136,7 @@ class GroupCoordinator:
 
     def commit_offsets(self, request: OffsetCommitRequest, version: int, answer: Answer) -> None:
         refuse = partial(answers.commit_error, request)
-        self._loop.call(self._run, request.group_id, GroupShard.commit_offsets, (request, version), answer, refuse)
+        self._loop.hand(self._run, request.group_id, GroupShard.commit_offsets, (request, version), answer, refuse)
 
     def delete_offsets(self, request: OffsetDeleteRequest, answer: Answer) -> None:
         self._submit(request.group_id, GroupShard.delete_offsets, (request,), answer, answers.offset_delete_error)
@@ -145,7 +145,7 @@ class GroupCoordinator:
         if not group_id:
             answer(refuse(Error.INVALID_GROUP_ID))
             return
-        self._loop.call(self._run, group_id, call, arguments, answer, refuse)
+        self._loop.hand(self._run, group_id, call, arguments, answer, refuse)
 
     def _run(self, group_id: str, call: Callable[..., None], arguments: tuple[Any, ...], answer: Answer, refuse: Callable[[Error], Any]) -> None:
         hosted = self._shards.get(partition_for(group_id, self._partition_count()))
@@ -171,7 +171,7 @@ class GroupCoordinator:
         answer: Callable[[list[OffsetFetchResponse.Group]], None],
     ) -> None:
         """One answer a group, in the order of the request."""
-        self._loop.call(self._fetch_offsets, groups, require_stable, version, answer)
+        self._loop.hand(self._fetch_offsets, groups, require_stable, version, answer)
 
     def _fetch_offsets(
         self,

@@ -58,6 +58,7 @@ class HostedShard:
     def _load_step(self, shard: GroupShard) -> None:
         if self.state != LOADING or self.shard is not shard:
             return  # the leadership has gone meanwhile, or another load has begun
+        self._loop.wake_others()
         try:
             moved = False
             for after, batch in self.log.read(self._position):
