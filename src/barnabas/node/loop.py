@@ -23,8 +23,6 @@ _LONGEST_WAIT_S = 86_400.0  # epoll takes no more than 2^31 ms; a timer may be d
 _SWEEP_AT = 256  # cancelled timers are swept out once they outnumber half of this many
 
 
-
-
 class _This(threading.local):
     """This thread's loop, while it runs one."""
 

@@ -71,7 +71,7 @@ class Offsets:
         if record.offset is None:
             self._forget(group, (topic, partition))
             return
-        offset = Offset(*record.offset[:6], record_offset)
+        offset = Offset._make((*record.offset[:6], record_offset))
         if producer_id == NO_PRODUCER_ID:
             self._put(group, (topic, partition), offset)
             return

@@ -5,18 +5,25 @@ The hash is Java's String.hashCode: int32 over UTF-16 code units, so a character
 
 from __future__ import annotations
 
+from operator import mul
+
 MINIMUM_INT32 = -(1 << 31)
+_POWERS = tuple([pow(31, exponent, 1 << 32) for exponent in range(63, -1, -1)])
 
 
 def java_hash(text: str) -> int:
     """Java's String.hashCode, signed."""
-    value = 0
     if text.isascii():
         units: bytes | memoryview = text.encode("ascii")
     else:
         units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
-    for unit in units:
-        value = (value * 31 + unit) & 0xFFFFFFFF
+    count = len(units)
+    if 0 < count <= len(_POWERS):
+        value = sum(map(mul, units, _POWERS[-count:])) & 0xFFFFFFFF
+    else:
+        value = 0
+        for unit in units:
+            value = (value * 31 + unit) & 0xFFFFFFFF
     return value - (1 << 32) if value & 0x80000000 else value
 
 

@@ -31,6 +31,7 @@ _SHORT = Struct(">h")
 _INT = Struct(">i")
 _OFFSET_AND_EPOCH = Struct(">hqi")
 _OFFSET = Struct(">hq")
+_WITHOUT_METADATA = Struct(">hqibq")
 _LONG = Struct(">q")
 _TWO_LONGS = Struct(">qq")
 _TOPIC_ID_TAG = b"\x01\x00\x10"  # one tagged field, number 0, 16 bytes
@@ -62,7 +63,8 @@ class OffsetRecord:
         self.offset = offset
 
     def encode(self) -> tuple[bytes, bytes | None]:
-        key = b"\x00\x01" + _string(self.group) + _string(self.topic) + _INT.pack(self.partition)
+        group, topic = self.group.encode(), self.topic.encode()
+        key = b"".join((b"\x00\x01", _SHORT.pack(len(group)), group, _SHORT.pack(len(topic)), topic, _INT.pack(self.partition)))
         return key, None if self.offset is None else _offset_value(self.offset)
 
 
@@ -194,6 +196,8 @@ def _offset_value(offset: Offset) -> bytes:
         times = _TWO_LONGS.pack(offset.commit_timestamp_ms, offset.expire_timestamp_ms)
         return _OFFSET.pack(1, offset.committed_offset) + _SHORT.pack(len(metadata)) + metadata + times
     tags = _NO_TAGS if offset.topic_id == ZERO_UUID else _TOPIC_ID_TAG + offset.topic_id
+    if not metadata:
+        return _WITHOUT_METADATA.pack(4, offset.committed_offset, offset.leader_epoch, 1, offset.commit_timestamp_ms) + tags
     return b"".join(
         (
             _OFFSET_AND_EPOCH.pack(4, offset.committed_offset, offset.leader_epoch),

@@ -155,13 +155,11 @@ class Writes:
                 self._finish(write, Error.NONE)
             return
         encoded = [record.encode() for record in write.records]
-        if write.atomic:
-            size = sum(_size(key, value) for key, value in encoded)
-            if self._batch and self._batch_bytes + size > self._max_bytes and (error := self.flush()):
-                self._finish(write, error)
-                return
-        for record, (key, value) in zip(write.records, encoded, strict=True):
-            size = _size(key, value)
+        sizes = [_size(key, value) for key, value in encoded]
+        if write.atomic and self._batch and self._batch_bytes + sum(sizes) > self._max_bytes and (error := self.flush()):
+            self._finish(write, error)
+            return
+        for record, (key, value), size in zip(write.records, encoded, sizes, strict=True):
             if not write.atomic and self._batch and self._batch_bytes + size > self._max_bytes and (error := self.flush()):
                 self._finish(write, error)
                 return

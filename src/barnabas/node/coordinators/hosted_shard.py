@@ -99,9 +99,12 @@ class HostedShard:
 
     def after_step(self) -> None:
         """After each call to the shard: answers go out, records are written when the loop has nothing else in hand, the timer is set."""
-        if self.shard.has_unwritten and not self._flush_due:
+        if self._flush_due:
+            return  # it comes next, and sees to all of this once for many calls
+        if self.shard.has_unwritten:
             self._flush_due = True
             self._loop.call(self._flush)
+            return
         self._deliver()
         self._watch_commit()
         self._set_timer()

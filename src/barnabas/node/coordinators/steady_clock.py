@@ -25,11 +25,12 @@ class SteadyClock:
         self._ahead_ms = _ahead_ms()
 
     def now_ms(self) -> int:
-        drift_ms = _ahead_ms() - self._ahead_ms
+        monotonic_ns = time.monotonic_ns()
+        drift_ms = (time.time_ns() - monotonic_ns) // 1_000_000 - self._ahead_ms
         if not -LARGEST_DRIFT_MS <= drift_ms <= LARGEST_DRIFT_MS:
             self._ahead_ms += drift_ms
             self._on_set(drift_ms)
-        return time.monotonic_ns() // 1_000_000 + self._ahead_ms
+        return monotonic_ns // 1_000_000 + self._ahead_ms
 
 
 def _ahead_ms() -> int:

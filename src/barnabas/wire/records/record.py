@@ -64,11 +64,16 @@ def read_varlong(buffer: Buffer, position: int) -> tuple[int, int]:
             raise DecodeError("a varlong of more than 10 bytes")
 
 
+_ONE_BYTE = tuple([bytes((value,)) for value in range(0x80)])
+
+
 def varint(value: int) -> bytes:
     """`value` (int32 or int64) as a zigzag varint."""
     value = value << 1 if value >= 0 else ~(value << 1)
     if value < 0x80:
-        return bytes((value,))
+        return _ONE_BYTE[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -79,6 +84,9 @@ def varint(value: int) -> bytes:
 
 def encode_record(offset_delta: int, timestamp_delta: int, key: Buffer | None, value: Buffer | None, headers: Headers = ()) -> bytes:
     """One record as it stands in a batch, its own length first."""
+    if not headers and key is not None and value is not None:  # what coordinators write
+        body = b"".join((b"\0", varint(timestamp_delta), varint(offset_delta), varint(len(key)), key, varint(len(value)), value, b"\0"))
+        return varint(len(body)) + body
     parts: list[Buffer] = [b"\x00", varint(timestamp_delta), varint(offset_delta)]
     for part in (key, value):
         if part is None:
