@@ -18,10 +18,10 @@ def java_hash(text: str) -> int:
     else:
         units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
     count = len(units)
+    value: int = 0
     if 0 < count <= len(_POWERS):
         value = sum(map(mul, units, _POWERS[-count:])) & 0xFFFFFFFF
     else:
-        value = 0
         for unit in units:
             value = (value * 31 + unit) & 0xFFFFFFFF
     return value - (1 << 32) if value & 0x80000000 else value
