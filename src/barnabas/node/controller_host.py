@@ -16,6 +16,7 @@ from barnabas.core.controller.controller import Controller, ControllerSettings
 from barnabas.core.controller.registrations import register_controller
 from barnabas.core.controller.result import TOO_LARGE, ApiError, Result
 from barnabas.node.call import steady_ms
+from barnabas.node.controller_duties import ControllerDuties
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import TooManyRecords
 from barnabas.node.metadata_loader import MetadataLoader
@@ -66,6 +67,7 @@ class ControllerHost:
         self._started = False
         self._completes = False
         self._service: QuorumService | None = None
+        self._duties = ControllerDuties(self, config.quorum.broker_session_timeout_ms)
 
     def _new_controller(self) -> Controller:
         config = self._node.config
@@ -186,9 +188,11 @@ class ControllerHost:
         if self.quorum.is_alone and not self._started and "broker" in self._node.config.roles:
             self._append(register_controller(self.controller, self._node.controller_registration.request()))
             self._node.broker.register_here(self.controller, self._append, now_ms)
+        self._duties.begin()
         self.on_leader_change()
 
     def resigned(self, epoch: int) -> None:
+        self._duties.end()
         if self.controller.is_active and not self.controller.deactivate():
             self._replay_again()
         answers, self._answers = self._answers, deque()

@@ -66,6 +66,10 @@ class Heartbeats:
         heard_ms = self._contacts.get((broker_id, broker_epoch))
         return heard_ms is not None and heard_ms + self.session_timeout_ms >= now_ms
 
+    def next_end_ms(self) -> int | None:
+        """When the first session runs out if nothing more is heard; None without sessions."""
+        return min(self._contacts.values()) + self.session_timeout_ms + 1 if self._contacts else None
+
     def take_expired(self, now_ms: int) -> tuple[int, int] | None:
         """One (broker id, epoch) whose session has run out; it won't be returned again."""
         for key, heard_ms in self._contacts.items():
