@@ -67,7 +67,7 @@ class ControllerHost:
         self._started = False
         self._completes = False
         self._service: QuorumService | None = None
-        self._duties = ControllerDuties(self, config.quorum.broker_session_timeout_ms)
+        self._duties = ControllerDuties(self, config.quorum)
 
     def _new_controller(self) -> Controller:
         config = self._node.config

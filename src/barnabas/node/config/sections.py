@@ -71,8 +71,10 @@ class Quorum:
     """The metadata quorum, the metadata log, and what a broker and the active controller owe one another."""
 
     __slots__ = (
+        "auto_leader_rebalance",
         "broker_heartbeat_interval_ms",
         "broker_session_timeout_ms",
+        "leader_imbalance_check_interval_s",
         "max_bytes_between_snapshots",
         "max_idle_interval_ms",
         "max_retention_bytes",
@@ -82,10 +84,14 @@ class Quorum:
         "segment_bytes",
         "segment_ms",
         "snapshot_delete_delay_ms",
+        "unclean_election_interval_ms",
     )
 
     def __init__(self, values: Values) -> None:
         integer = values.integer
+        self.auto_leader_rebalance = values.flag("auto.leader.rebalance.enable")
+        self.leader_imbalance_check_interval_s = integer("leader.imbalance.check.interval.seconds")
+        self.unclean_election_interval_ms = integer("unclean.leader.election.interval.ms")
         self.broker_heartbeat_interval_ms = integer("broker.heartbeat.interval.ms")
         self.broker_session_timeout_ms = integer("broker.session.timeout.ms")
         self.max_bytes_between_snapshots = integer("metadata.log.max.record.bytes.between.snapshots")

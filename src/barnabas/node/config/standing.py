@@ -87,10 +87,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("num.replica", LATER, "several nodes"),
     ("controller.quorum.append.linger", NONE, "records are written at once; those that come while the disk is busy share the next write"),
     ("controller.", LATER, "several nodes"),
-    ("broker.session", LATER, "several nodes"),
     ("initial.broker", LATER, "several nodes"),
-    ("leader.imbalance", LATER, "several nodes"),
+    ("broker.session", LATER, "several nodes"),
     ("auto.leader", LATER, "several nodes"),
+    ("leader.imbalance.check", LATER, "several nodes"),
     ("controlled.shutdown", LATER, "several nodes"),
     ("unclean", LATER, "several nodes"),
     ("socket.connection.setup", LATER, "several nodes"),
@@ -101,7 +101,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 # Read, by parts that are built before they are served (ARCHITECTURE.md) or that do half of what the key says: no claim to act yet.
 BUILT_AHEAD = frozenset(
     {
+        "auto.leader.rebalance.enable",
         "broker.session.timeout.ms",
+        "leader.imbalance.check.interval.seconds",
+        "unclean.leader.election.interval.ms",
         "num.replica.fetchers",
         "replica.fetch.backoff.ms",
         "replica.fetch.max.bytes",
