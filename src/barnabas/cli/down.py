@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import time
 from typing import TYPE_CHECKING
 
+from .fleet import Fleet
+from .fleet_up import tell_deaths
 from .home import Home, HomeError
 from .processes import duration_text
 
@@ -12,6 +18,9 @@ if TYPE_CHECKING:
 
 
 def down(terminal: Terminal, directory: str) -> int:
+    fleet = Fleet(directory)
+    if fleet.exists():
+        return _down_fleet(terminal, fleet)
     home = Home(directory)
     pid = home.pid()
     if pid is None:
@@ -24,4 +33,31 @@ def down(terminal: Terminal, directory: str) -> int:
         return terminal.fail(str(error))
     terminal.done(f"Stopped in {duration_text(took_s)}", f"pid {pid}; the data stays in {home.directory}")
     terminal.result({"stopped": True, "pid": pid, "seconds": round(took_s, 3), "directory": home.directory})
+    return 0
+
+
+def _down_fleet(terminal: Terminal, fleet: Fleet) -> int:
+    """Brokers first, while controllers can still see them off; among combined nodes, all at once."""
+    began = time.monotonic()
+    stopped = []
+    try:
+        members = fleet.members()
+        tell_deaths(terminal, members)
+        for only_broker in (True, False):
+            running = [(member, pid) for member in members if (pid := member.home.pid()) is not None and member.is_controller != only_broker]
+            for _, pid in running:
+                with contextlib.suppress(OSError):  # whose failure `stop` names
+                    os.kill(pid, signal.SIGTERM)
+            for member, pid in running:
+                member.home.stop(pid)
+                stopped.append(member.node_id)
+                terminal.done(f"Node {member.node_id} is stopped", f"pid {pid}")
+    except HomeError as error:
+        return terminal.fail(str(error))
+    took_s = time.monotonic() - began
+    if stopped:
+        terminal.done(f"Stopped in {duration_text(took_s)}", f"the data stays in {fleet.directory}")
+    else:
+        terminal.line(f"No node runs in {fleet.directory}.")
+    terminal.result({"stopped": bool(stopped), "nodes": stopped, "seconds": round(took_s, 3), "directory": fleet.directory})
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .fleet import Fleet
 from .home import Home, HomeError
 from .processes import duration_text, size_text, usage
 
@@ -24,6 +25,14 @@ class Answer(NamedTuple):
 
 
 def status(terminal: Terminal, directory: str) -> int:
+    fleet = Fleet(directory)
+    if fleet.exists():
+        from .fleet_status import fleet_status
+
+        try:
+            return fleet_status(terminal, fleet)
+        except HomeError as error:
+            return terminal.fail(str(error))
     home = Home(directory)
     pid = home.pid()
     if pid is None:

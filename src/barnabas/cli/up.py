@@ -208,7 +208,7 @@ async def _round_trip(address: str) -> float:
 
 def _say_next(terminal: Terminal, home: Home, address: str, directory: str) -> None:
     where = f" --dir {directory}" if os.path.abspath("data") != home.directory else ""
-    scripts = _scripts()
+    scripts = command_prefix()
     terminal.line()
     terminal.line("Next:")
     terminal.command(f"{scripts}kafka-topics --bootstrap-server {address} --create --topic first")
@@ -218,7 +218,7 @@ def _say_next(terminal: Terminal, home: Home, address: str, directory: str) -> N
     terminal.command(f"{scripts}barnabas down{where}", "the data stays")
 
 
-def _scripts() -> str:
+def command_prefix() -> str:
     """What to type before a command's name: nothing where the shell finds it, else the way to this environment's scripts."""
     folder = os.path.dirname(sys.executable)
     if folder in os.environ.get("PATH", "").split(os.pathsep):
