@@ -43,6 +43,8 @@ def _down_fleet(terminal: Terminal, fleet: Fleet) -> int:
     try:
         members = fleet.members()
         tell_deaths(terminal, members)
+        for member in members:
+            member.home.forget_process()
         for only_broker in (True, False):
             running = [(member, pid) for member in members if (pid := member.home.pid()) is not None and member.is_controller != only_broker]
             for _, pid in running:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from barnabas.client.admin.quorum import Quorum
     from barnabas.client.cluster import Cluster
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .fleet import Member
 
 ANSWER_TIMEOUT_MS = 5_000
+LAG_TIMEOUT_S = 2.0
 
 Key = tuple[str, int]
 
@@ -45,9 +46,11 @@ def bootstrap_of(members: Iterable[Member]) -> str:
     return ",".join(member.where for member in running or brokers)
 
 
-async def look(cluster: Cluster, *, lags: bool = True) -> Health:
+async def look(cluster: Cluster, lags_of: Iterable[int] = ()) -> Health:
     """Raises KafkaError."""
-    from barnabas.client.admin import log_dirs, quorum
+    import asyncio
+
+    from barnabas.client.admin import quorum
 
     await cluster.refresh()
     leaders = dict.fromkeys(cluster.brokers, 0)
@@ -64,26 +67,41 @@ async def look(cluster: Cluster, *, lags: bool = True) -> Health:
                 replicas[broker] = replicas.get(broker, 0) + 1
             if len(place.isr) < len(place.replicas):
                 behind.append((name, number))
-    found: dict[int, int] = {}
-    if lags:
-        for broker, directories in (await log_dirs.describe(cluster, list(cluster.brokers))).items():
-            found[broker] = sum(replica.offset_lag for directory in directories for replica in directory.replicas.values() if not replica.future)
+    asked = [broker for broker in lags_of if broker in cluster.brokers]
+    lags = await asyncio.gather(*(_lag(cluster, broker) for broker in asked))
+    found = {broker: lag for broker, lag in zip(asked, lags, strict=True) if lag is not None}
     voters = await quorum.describe(cluster)
     return Health(
         cluster.cluster_id or "?", sorted(cluster.brokers), len(cluster.topics), leaders, replicas, sorted(behind), sorted(offline), voters, found
     )
 
 
-def ask(members: Iterable[Member], *, timeout_ms: int = ANSWER_TIMEOUT_MS, lags: bool = True) -> tuple[Health | None, str]:
-    """The answer, or why there is none."""
+async def _lag(cluster: Cluster, broker: int) -> int | None:
+    """None if it doesn't answer soon."""
+    import asyncio
+
+    from barnabas.client.admin import log_dirs
+    from barnabas.client.errors import KafkaError
+
+    try:
+        directories = (await asyncio.wait_for(log_dirs.describe(cluster, [broker]), LAG_TIMEOUT_S))[broker]
+    except (TimeoutError, KafkaError):
+        return None
+    return sum(replica.offset_lag for directory in directories for replica in directory.replicas.values() if not replica.future)
+
+
+def ask(members: Sequence[Member], *, timeout_ms: int = ANSWER_TIMEOUT_MS, lags: bool = False) -> tuple[Health | None, str]:
+    """The answer, or why there is none. `lags`: how far the replicas of each broker that runs are behind, too."""
     import asyncio
 
     from barnabas.client.cluster import Cluster, Settings
     from barnabas.client.errors import KafkaError
 
+    asked = [member.node_id for member in members if lags and member.is_broker and member.home.pid() is not None]
+
     async def work() -> Health:
         async with Cluster(bootstrap_of(members), Settings(client_id="barnabas", api_timeout_ms=timeout_ms)) as cluster:
-            return await look(cluster, lags=lags)
+            return await look(cluster, asked)
 
     try:
         return asyncio.run(asyncio.wait_for(work(), timeout_ms / 1000 + 1)), ""

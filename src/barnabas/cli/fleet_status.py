@@ -1,4 +1,7 @@
-"""barnabas status of a cluster: its nodes, the quorum, who leads what, what is behind. Status 0: all serve; 3: none runs; 1: something is wrong, and it is said what."""
+"""barnabas status of a cluster: its nodes, the quorum, who leads what, what is behind.
+
+Status 0: all serve; 3: none runs; 1: something is wrong, and it is said what.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def fleet_status(terminal: Terminal, fleet: Fleet) -> int:
     """Raises HomeError."""
     members = fleet.members()
     running = [member for member in members if member.home.pid() is not None]
-    health, failure = ask(members) if running else (None, "")
+    health, failure = ask(members, lags=True) if running else (None, "")
     states = {member.node_id: _state(member, health) for member in members}
     well = health is not None and not health.under_replicated and all(state == "serves" for state in states.values())
     if not running:

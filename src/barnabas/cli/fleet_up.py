@@ -99,7 +99,8 @@ def _check_ports(member: Member) -> None:
     for used in (member.address and member.address[1], member.controller_port):
         if used is not None and not is_free(used):
             raise HomeError(
-                f"Port {used}, which {member.home.properties_path} gives node {member.node_id}, is taken by another process. Stop that one, or change the port there."
+                f"Port {used}, which {member.home.properties_path} gives node {member.node_id}, is taken by another process. "
+                "Stop that one, or change the port there."
             )
 
 
@@ -122,7 +123,7 @@ def wait_until(members: list[Member], what: str, holds: object, timeout_s: float
     assert callable(holds)
     deadline_s = time.monotonic() + timeout_s
     while True:
-        health, failure = ask(members, lags=False)
+        health, failure = ask(members)
         if health is not None and holds(health):
             return
         if time.monotonic() > deadline_s:

@@ -74,11 +74,17 @@ class Home:
             return file.read() == self._text(port, controller_port)
 
     def _text(self, port: int, controller_port: int, overrides: Mapping[str, str] | None = None) -> bytes:
-        from barnabas.storage.properties_file import format_properties
-
-        overrides = overrides or {}
-        lines = [line for line in _properties_lines(port, controller_port, self.default_log_dir) if line.partition("=")[0] not in overrides]
-        return _ascii("".join(f"{line}\n" for line in lines) + format_properties(overrides.items()))
+        left = dict(overrides or {})
+        several = left.get("default.replication.factor", "1") != "1"
+        lines = []
+        for line in _properties_lines(port, controller_port, self.default_log_dir):
+            key = line.partition("=")[0]
+            if key in left:
+                line = _property(key, left.pop(key))
+            if not (several and line == _ONE_NODE):
+                lines.append(line)
+        lines += [_property(key, value) for key, value in left.items()]
+        return _ascii("".join(f"{line}\n" for line in lines))
 
     @staticmethod
     def address(settings: Mapping[str, str]) -> tuple[str, int]:
@@ -147,9 +153,13 @@ class Home:
                     f"Process {pid} still runs {STOP_TIMEOUT_S:.0f} s after SIGTERM. See {self.output_path}; `kill -9 {pid}` ends it, and the next start recovers."
                 )
             time.sleep(POLL_S)
-        if os.path.exists(self.pid_path):
-            os.remove(self.pid_path)
+        self.forget_process()
         return time.monotonic() - began
+
+    def forget_process(self) -> None:
+        """Of a process that is gone."""
+        if self.pid() is None and os.path.exists(self.pid_path):
+            os.remove(self.pid_path)
 
     def output_tail(self, lines: int = 15) -> str:
         try:
@@ -166,6 +176,17 @@ def _ascii(text: str) -> bytes:
     return b"".join(b"%c" % unit if unit < 0x7F else b"\\u%04x" % unit for unit in units)
 
 
+_ONE_NODE = "# One node: one replica of everything."
+
+
+def _property(key: str, value: str) -> str:
+    """A line of a properties file; what would be read otherwise is escaped."""
+    from barnabas.storage.properties_file import format_properties
+
+    plain = value.isascii() and value.isprintable() and "\\" not in value and not value.startswith(" ")
+    return f"{key}={value}" if plain else format_properties([(key, value)]).rstrip("\n")
+
+
 def _properties_lines(port: int, controller_port: int, log_dir: str) -> list[str]:
     return [
         "# An ordinary server.properties of Apache Kafka 4.3: either engine starts on it. Written once by `barnabas up`; yours to edit.",
@@ -178,7 +199,7 @@ def _properties_lines(port: int, controller_port: int, log_dir: str) -> list[str
         "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         f"controller.quorum.bootstrap.servers={HOST}:{controller_port}",
         "log.dirs=" + log_dir.replace("\\", "\\\\"),
-        "# One node: one replica of everything.",
+        _ONE_NODE,
         "default.replication.factor=1",
         "offsets.topic.replication.factor=1",
         "transaction.state.log.replication.factor=1",

@@ -67,6 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     terminal = Terminal(as_json=arguments.json)
     try:
         return _run(arguments, terminal)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nothing to tell anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130

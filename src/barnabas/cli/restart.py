@@ -25,7 +25,8 @@ def restart(terminal: Terminal, directory: str) -> int:
     fleet = Fleet(directory)
     began = time.monotonic()
     try:
-        members = fleet.members() if fleet.exists() else [Member(Home(directory))]
+        single = Home(directory)
+        members = fleet.members() if fleet.exists() else [Member(single)] if single.exists() else []
         if not any(member.home.pid() is not None for member in members):
             terminal.line(f"No node runs in {fleet.directory}: `barnabas up` starts it.")
             terminal.result({"restarted": [], "directory": fleet.directory})
@@ -51,7 +52,7 @@ def _check_running(members: list[Member]) -> None:
 
 def _order(members: list[Member]) -> list[Member]:
     """The active controller last: each change of it makes everybody wait a little."""
-    health, failure = ask(members, lags=False)
+    health, failure = ask(members)
     if health is None:
         raise HomeError(f"The cluster doesn't answer, so nothing was restarted: {failure}")
     if health.under_replicated:
