@@ -17,11 +17,18 @@ $(STAMP): requirements.lock pyproject.toml setup.py src/barnabas/wire/records/_n
 	@$(BIN)/python -m compileall -q src/barnabas
 	@touch $@
 
+# A cluster of NODES at the first time; then what is there.
+NODES ?= 3
+DATA = $${BARNABAS_DATA:-data}
 up: setup
-	@$(BIN)/barnabas up
+	@if test -e $(DATA)/server.properties || test -e $(DATA)/node-1; then $(BIN)/barnabas up; else $(BIN)/barnabas up --nodes $(NODES); fi
 
 down: setup
 	@$(BIN)/barnabas down
+
+.PHONY: restart
+restart: setup
+	@$(BIN)/barnabas restart
 
 status: setup
 	@$(BIN)/barnabas status

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
 from .fleet import Fleet
+from .fleet_health import ask
 from .fleet_up import tell_deaths
 from .home import Home, HomeError
 from .processes import duration_text
 
 if TYPE_CHECKING:
     from .terminal import Terminal
+
+ANSWER_TIMEOUT_MS = 1_000
 
 
 def down(terminal: Terminal, directory: str) -> int:
@@ -37,7 +37,7 @@ def down(terminal: Terminal, directory: str) -> int:
 
 
 def _down_fleet(terminal: Terminal, fleet: Fleet) -> int:
-    """Brokers first, while controllers can still see them off; among combined nodes, all at once."""
+    """One after the other, so that each can be seen off: brokers first, the active controller last."""
     began = time.monotonic()
     stopped = []
     try:
@@ -45,15 +45,14 @@ def _down_fleet(terminal: Terminal, fleet: Fleet) -> int:
         tell_deaths(terminal, members)
         for member in members:
             member.home.forget_process()
-        for only_broker in (True, False):
-            running = [(member, pid) for member in members if (pid := member.home.pid()) is not None and member.is_controller != only_broker]
-            for _, pid in running:
-                with contextlib.suppress(OSError):  # whose failure `stop` names
-                    os.kill(pid, signal.SIGTERM)
-            for member, pid in running:
-                member.home.stop(pid)
+        running = [member for member in members if member.home.pid() is not None]
+        health, _ = ask(running, timeout_ms=ANSWER_TIMEOUT_MS) if running else (None, "")
+        active = health.quorum.leader_id if health is not None else None
+        for member in sorted(running, key=lambda member: (member.node_id == active, member.is_controller, member.node_id)):
+            pid = member.home.pid()
+            if pid is not None:
+                terminal.done(f"Node {member.node_id} is stopped", f"pid {pid}, {duration_text(member.home.stop(pid))}")
                 stopped.append(member.node_id)
-                terminal.done(f"Node {member.node_id} is stopped", f"pid {pid}")
     except HomeError as error:
         return terminal.fail(str(error))
     took_s = time.monotonic() - began
