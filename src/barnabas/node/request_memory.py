@@ -20,10 +20,14 @@ _SHARE = 8
 _LEAST_REQUESTS = 4
 
 
+def memory_share() -> int:
+    """What one use of memory that clients decide may take: an eighth of the machine's."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _SHARE
+
+
 def default_limit(largest_request: int) -> int:
     """An eighth of the machine's memory, but room for some requests of the largest size."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(memory // _SHARE, largest_request * _LEAST_REQUESTS)
+    return max(memory_share(), largest_request * _LEAST_REQUESTS)
 
 
 class RequestMemory:

@@ -16,6 +16,7 @@ from barnabas.wire.types import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from barnabas.core.groups.member_memory import Charge
     from barnabas.core.groups.writes import Waiter
 
 EMPTY = "Empty"
@@ -46,6 +47,7 @@ class Member:
         "assignment",
         "awaiting_join",
         "awaiting_sync",
+        "charge",
         "client_host",
         "client_id",
         "instance_id",
@@ -77,6 +79,7 @@ class Member:
         self.assignment = assignment
         self.awaiting_join: Waiter | None = None
         self.awaiting_sync: Waiter | None = None
+        self.charge: Charge | None = None  # None: it came from the log
         self.is_new = False
 
     def metadata(self, protocol_name: str | None) -> bytes:
@@ -126,7 +129,7 @@ class ClassicGroup:
         self.leader_id: str | None = None
         self.members: dict[str, Member] = {}
         self.static_members: dict[str, str] = {}  # instance id -> member id
-        self.pending_join: set[str] = set()  # ids handed out, not joined yet (KIP-394)
+        self.pending_join: dict[str, Charge] = {}  # ids handed out, not joined yet (KIP-394)
         self.pending_sync: set[str] = set()  # joined this generation, not synced yet
         self.awaiting_join_count = 0
         self.supported_protocols: dict[str, int] = {}  # name -> how many members support it
@@ -175,7 +178,7 @@ class ClassicGroup:
         member.awaiting_join = waiter
         if waiter is not None:
             self.awaiting_join_count += 1
-        self.pending_join.discard(member.member_id)
+        self.pending_join.pop(member.member_id, None)
 
     def remove(self, member_id: str) -> None:
         """Forget a member or a pending one. A leader is followed by the oldest member."""
@@ -188,7 +191,7 @@ class ClassicGroup:
                 self.static_members.pop(member.instance_id, None)
         if self.leader_id == member_id:
             self.leader_id = next(iter(self.members), None)
-        self.pending_join.discard(member_id)
+        self.pending_join.pop(member_id, None)
         self.pending_sync.discard(member_id)
 
     def rename(self, member: Member, new_id: str) -> Member:
@@ -198,6 +201,7 @@ class ClassicGroup:
         old_id = member.member_id
         limits = (member.rebalance_timeout_ms, member.session_timeout_ms)
         successor = Member(new_id, member.instance_id, member.client_id, member.client_host, *limits, member.protocols, member.assignment)
+        successor.charge = member.charge
         del self.members[old_id]
         self.members[new_id] = successor
         assert member.instance_id is not None

@@ -15,6 +15,7 @@ from barnabas.core.timeline import SnapshotRegistry, TimelineDict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from barnabas.core.groups.member_memory import MemberMemory
     from barnabas.core.groups.records import GroupLogRecord
     from barnabas.core.groups.settings import GroupSettings
     from barnabas.core.groups.writes import CoordinatorLog
@@ -44,12 +45,18 @@ class Refused(Exception):
 class Context:
     """The inside of one shard. `now_ms` is the time of the step that is being taken."""
 
-    __slots__ = ("deadlines", "groups", "new_id", "now_ms", "offsets", "replies", "settings", "snapshots", "writes")
+    __slots__ = ("deadlines", "groups", "member_memory", "new_id", "now_ms", "offsets", "replies", "settings", "snapshots", "writes")
 
     def __init__(
-        self, settings: GroupSettings, log: CoordinatorLog, new_id: Callable[[], str], replay: Callable[[Context, GroupLogRecord, int], None]
+        self,
+        settings: GroupSettings,
+        log: CoordinatorLog,
+        new_id: Callable[[], str],
+        replay: Callable[[Context, GroupLogRecord, int], None],
+        member_memory: MemberMemory,
     ) -> None:
         self.settings = settings
+        self.member_memory = member_memory
         self.new_id = new_id  # a random UUID as text
         self.now_ms = 0
         self.snapshots = SnapshotRegistry()

@@ -8,6 +8,7 @@ from barnabas.core.groups import rebalancing
 from barnabas.core.groups.answers import join_error, sync_error
 from barnabas.core.groups.classic_group import COMPLETING_REBALANCE, DEAD, EMPTY, PREPARING_REBALANCE, STABLE, ClassicGroup, Member, protocols_of
 from barnabas.core.groups.context import Refused
+from barnabas.core.groups.member_memory import OVERHEAD_BYTES
 from barnabas.core.groups.modern_group import SHARE, ModernGroup
 from barnabas.core.groups.records import GroupRecord
 from barnabas.core.groups.settings import NEW_MEMBER_JOIN_TIMEOUT_MS
@@ -16,7 +17,7 @@ from barnabas.core.groups.writes import Waiter, Write, client_error
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
-    from barnabas.core.groups.context import Caller, Context
+    from barnabas.core.groups.context import Caller, Context, Group
     from barnabas.core.groups.records import KeptRecord
     from barnabas.core.groups.settings import GroupSettings
     from barnabas.wire.messages.join_group import JoinGroupRequest
@@ -34,6 +35,9 @@ def join_group(context: Context, request: JoinGroupRequest, caller: Caller, wait
         _refuse(context, waiter, error, request.member_id)
         return
     group = context.groups.current.get(request.group_id)
+    if not _has_memory(context, group, request, caller):
+        _refuse(context, waiter, Error.COORDINATOR_NOT_AVAILABLE, request.member_id)
+        return
     tombstones: list[KeptRecord] = []
     if isinstance(group, ModernGroup):
         if not group.is_empty or group.kind == SHARE:
@@ -93,8 +97,21 @@ def _join(context: Context, group: ClassicGroup, request: JoinGroupRequest, call
         else:
             return _add_member(context, group, request, caller, request.member_id, waiter)
     else:
-        return _join_again(context, group, request, waiter)
+        return _join_again(context, group, request, caller, waiter)
     return []
+
+
+def _size(request: JoinGroupRequest, caller: Caller) -> int:
+    """Bytes of memory that a member takes after this request."""
+    texts = 2 * len(caller.client_id) + len(caller.client_host) + 2 * len(request.group_instance_id or "")  # the member's id begins with one of them
+    return OVERHEAD_BYTES + texts + sum([len(protocol.name) + len(protocol.metadata) for protocol in request.protocols])
+
+
+def _has_memory(context: Context, group: Group | None, request: JoinGroupRequest, caller: Caller) -> bool:
+    """Who is a member already may always come again with as much as before."""
+    size = _size(request, caller)
+    member = group.members.get(request.member_id) if isinstance(group, ClassicGroup) else None
+    return context.member_memory.has_room(size) or (member is not None and member.charge is not None and size <= member.charge.size)
 
 
 def _has_room(context: Context, group: ClassicGroup, member_id: str) -> bool:
@@ -116,7 +133,7 @@ def _join_without_id(context: Context, group: ClassicGroup, request: JoinGroupRe
         if old_id is not None:
             return _replace_static_member(context, group, request, caller, group.members[old_id], member_id, waiter)
     elif caller.version >= MEMBER_ID_REQUIRED_SINCE:
-        group.pending_join.add(member_id)
+        group.pending_join[member_id] = context.member_memory.charge(OVERHEAD_BYTES + len(member_id))
         at_ms = context.now_ms + request.session_timeout_ms
         key = rebalancing.heartbeat_key(group.group_id, member_id)
         context.deadlines.arm(key, at_ms, rebalancing.expire_heartbeat, context, group.group_id, member_id)
@@ -130,6 +147,7 @@ def _add_member(
 ) -> list[GroupRecord]:
     limits = (request.rebalance_timeout_ms, request.session_timeout_ms)
     member = Member(member_id, request.group_instance_id, caller.client_id, caller.client_host, *limits, protocols_of(request))
+    member.charge = context.member_memory.charge(_size(request, caller))
     member.is_new = True
     if group.state == PREPARING_REBALANCE and group.previous_state == EMPTY:
         group.new_member_added = True
@@ -140,7 +158,7 @@ def _add_member(
     return rebalancing.rebalance_or_complete(context, group)
 
 
-def _join_again(context: Context, group: ClassicGroup, request: JoinGroupRequest, waiter: Waiter) -> list[GroupRecord]:
+def _join_again(context: Context, group: ClassicGroup, request: JoinGroupRequest, caller: Caller, waiter: Waiter) -> list[GroupRecord]:
     try:
         check_member(group, request.member_id, request.group_instance_id)
     except Refused as refused:
@@ -156,6 +174,7 @@ def _join_again(context: Context, group: ClassicGroup, request: JoinGroupRequest
     if group.state == PREPARING_REBALANCE or changed or (group.state == STABLE and leads):
         parked = member.awaiting_join
         group.update(member, protocols, request.rebalance_timeout_ms, request.session_timeout_ms, waiter)
+        member.charge = context.member_memory.charge(_size(request, caller))
         if parked is not None:  # the client has given that one up and asks again
             _refuse(context, parked, Error.REBALANCE_IN_PROGRESS, member.member_id)
         return rebalancing.rebalance_or_complete(context, group)
@@ -173,6 +192,7 @@ def _replace_static_member(
     member = group.rename(old, new_id)
     rebalancing.expect_heartbeat(context, group, member)
     group.update(member, protocols_of(request), request.rebalance_timeout_ms, request.session_timeout_ms, waiter)
+    member.charge = context.member_memory.charge(_size(request, caller))
     if group.state == COMPLETING_REBALANCE:
         return rebalancing.prepare_rebalance(context, group)  # the leader may have assigned to the old id already
     if group.state != STABLE:
@@ -212,6 +232,7 @@ def _store_replacement(
 
 def _undo_replacement(context: Context, group: ClassicGroup, old: Member, member: Member) -> None:
     group.update(member, old.protocols, old.rebalance_timeout_ms, old.session_timeout_ms, None)
+    member.charge = old.charge
     restored = group.rename(member, old.member_id)
     rebalancing.expect_heartbeat(context, group, restored)
 

@@ -16,6 +16,7 @@ from barnabas.core.groups import administering, committing, expiring, fetching, 
 from barnabas.core.groups.answers import join_error, sync_error
 from barnabas.core.groups.classic_group import DEAD, ClassicGroup
 from barnabas.core.groups.context import Context
+from barnabas.core.groups.member_memory import MemberMemory
 from barnabas.core.groups.writes import Waiter
 from barnabas.wire.errors import Error
 
@@ -38,12 +39,12 @@ if TYPE_CHECKING:
 
 
 class GroupShard:
-    """The groups of one partition. `new_id` makes a random UUID as text."""
+    """The groups of one partition. `new_id` makes a random UUID as text; `member_memory` is shared with the other shards."""
 
     __slots__ = ("context",)
 
-    def __init__(self, settings: GroupSettings, log: CoordinatorLog, new_id: Callable[[], str]) -> None:
-        self.context = Context(settings, log, new_id, loading.replay)
+    def __init__(self, settings: GroupSettings, log: CoordinatorLog, new_id: Callable[[], str], member_memory: MemberMemory | None = None) -> None:
+        self.context = Context(settings, log, new_id, loading.replay, member_memory or MemberMemory())
 
     # Life
 

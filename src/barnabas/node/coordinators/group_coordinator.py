@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from barnabas.core.groups import answers
 from barnabas.core.groups.joining import join_request_error
+from barnabas.core.groups.member_memory import DEFAULT_MAX_BYTES, MemberMemory
 from barnabas.core.groups.partitioning import partition_for
 from barnabas.core.groups.shard import GroupShard
 from barnabas.node.coordinators.gathering import Gathering, Once
 from barnabas.node.coordinators.hosted_shard import ACTIVE, LOADING, HostedShard
 from barnabas.node.coordinators.partition_log import PartitionLog
 from barnabas.node.coordinators.steady_clock import SteadyClock
+from barnabas.node.request_memory import memory_share
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_groups import DeleteGroupsResponse
 from barnabas.wire.messages.list_groups import ListGroupsResponse
@@ -64,6 +66,7 @@ class GroupCoordinator:
         self._warn = warn
         self._clock = SteadyClock(self._clock_set)
         self._shards: dict[int, HostedShard] = {}
+        self._member_memory = MemberMemory(min(DEFAULT_MAX_BYTES, memory_share()))
 
     # Leadership
 
@@ -94,7 +97,7 @@ class GroupCoordinator:
             hosted.close()
         log = PartitionLog(partition, base_sequence=0, codec=self._codec)
         host = (self._loop, self._clock.now_ms, _new_id, self._warn)
-        hosted = self._shards[partition.index] = HostedShard(partition.index, leader_epoch, log, self._settings(), host)
+        hosted = self._shards[partition.index] = HostedShard(partition.index, leader_epoch, log, self._settings(), host, self._member_memory)
         hosted.load()
 
     def _resign(self, index: int, leader_epoch: int | None) -> None:

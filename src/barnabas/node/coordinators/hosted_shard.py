@@ -14,6 +14,7 @@ from barnabas.wire.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from barnabas.core.groups.member_memory import MemberMemory
     from barnabas.core.groups.settings import GroupSettings
     from barnabas.node.coordinators.partition_log import PartitionLog
     from barnabas.node.loop import Loop, Timer
@@ -29,13 +30,14 @@ LONGEST_TIMER_MS = 60_000
 class HostedShard:
     """A partition of __consumer_offsets that this node leads. `epoch` is the leader epoch that it was loaded in."""
 
-    def __init__(self, index: int, epoch: int, log: PartitionLog, settings: GroupSettings, host: Host) -> None:
+    def __init__(self, index: int, epoch: int, log: PartitionLog, settings: GroupSettings, host: Host, member_memory: MemberMemory) -> None:
         self.index = index
         self.epoch = epoch
         self.log = log
         self.state = LOADING
         self.shard: GroupShard
         self._settings = settings
+        self._member_memory = member_memory
         self._loop, self._now_ms, self._new_id, self._warn = host
         self._timer: Timer | None = None
         self._timer_ms = 0
@@ -50,7 +52,7 @@ class HostedShard:
     def load(self) -> None:
         """Begin to load. The end, or the failure, shows in `state`."""
         self.state = LOADING
-        self.shard = GroupShard(self._settings, self.log, self._new_id)
+        self.shard = GroupShard(self._settings, self.log, self._new_id, self._member_memory)
         self._position = self.log.start_offset
         self._started_ms = self._now_ms()
         self._load_step(self.shard)
