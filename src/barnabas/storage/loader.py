@@ -154,7 +154,12 @@ class Loader:
             if number >= len(unflushed) - 2 and segment.base_offset > start_offset:
                 self._snapshot(segment.base_offset)
             # What is behind a cut goes before the cut is made: after a crash in between, nothing would tell that something is missing.
-            end_offset = recover_segment(segment, self.producers, self.epochs, start_offset, partial(self._drop, unflushed[number + 1 :]))
+            behind = unflushed[number + 1 :]
+            end_offset = recover_segment(segment, self.producers, self.epochs, start_offset, partial(self._drop, behind))
+            # A whole batch at a segment's end proves nothing: a loss of power may keep the names of later segments and lose the bytes of this one.
+            # Only a cleaner takes records away there; a replica with such a hole would be taken for in sync.
+            if not self.config.compact and self.segments[-1] is not segment and end_offset < behind[0].base_offset:
+                self._drop(behind)
             if self.segments[-1] is segment:
                 break
         return end_offset

@@ -654,6 +654,33 @@ def test_segments_below_the_recovery_point_are_trusted(tmp_path: Path) -> None:
     assert Replica(tmp_path, clean=False, recovery_point=0).log.end_offset < 2
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_lost_end_before_other_segments_takes_them_along(tmp_path: Path, left: int) -> None:
+    """After a loss of power: the names of later segments may have come to the disk before the bytes of earlier ones. No follower would fill the hole."""
+    replica = Replica(tmp_path)
+    replica.fill(60)
+    first, second = replica.log.segments[:2]
+    size = left and next(header for header in replica.headers() if header.base_offset == 0).size
+    replica.log.close_without_sync()
+    with open(first.path(".log"), "r+b") as file:
+        file.truncate(size)
+    again = Replica(tmp_path, clean=False)
+    assert again.log.end_offset == left
+    assert again.offsets() == list(range(left))
+    assert not os.path.exists(second.path(".log"))
+
+
+def test_a_gap_behind_a_compacted_segment_stays(tmp_path: Path) -> None:
+    """A cleaner may have taken the last records of a segment away."""
+    replica = Replica(tmp_path)
+    replica.fill(60)
+    first, end_offset = replica.log.segments[0], replica.log.end_offset
+    replica.log.close_without_sync()
+    with open(first.path(".log"), "r+b") as file:
+        file.truncate(0)
+    assert Replica(tmp_path, SMALL._replace(compact=True), clean=False).log.end_offset == end_offset
+
+
 def test_a_zero_tail_is_cut(tmp_path: Path) -> None:
     Replica(tmp_path).fill(5)
     with open(tmp_path / f"{0:020d}.log", "ab") as file:
