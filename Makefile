@@ -84,13 +84,14 @@ SECONDS ?= 3600
 soak: setup tools
 	@INPUTS=$(INPUTS) KILLS=$(KILLS) SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/soak --timeout 36000 -s
 
-# Simulated clusters in which everything goes wrong: SEEDS=17, SEEDS=0-999, or new ones until it is interrupted. And whether it finds planted bugs.
+# Simulated clusters in which everything goes wrong: the quorum alone and whole clusters, until it is interrupted or for MINUTES=10; or SEEDS=17 of the quorum,
+# CLUSTERS=0-999 of whole clusters; WITHOUT and UNTIL as a failure says. And whether planted bugs are found.
 .PHONY: simulate simulate-mutants
 simulate: setup
-	@$(BIN)/python -m tests.simulation.quorum $(SEEDS)
+	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CLUSTERS),--clusters $(CLUSTERS)) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(UNTIL),--until $(UNTIL)) $(if $(MINUTES),--minutes $(MINUTES))
 
 simulate-mutants: setup
-	@$(BIN)/python -m pytest tests/simulation -k finds
+	@$(BIN)/python -m pytest tests/simulation/quorum/test_quorum.py tests/simulation/cluster/check_mutants.py -k finds
 
 clean:
 	rm -rf $(VENV) build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
