@@ -7,6 +7,12 @@ NODE = "tests/system/test_config_node.py"
 DEFAULTS = "tests/unit/node/config/test_topic_defaults.py"
 
 EFFECTS: dict[str, tuple[str, ...]] = {
+    "tests/differential/test_following.py::test_follows_alike": (
+        "replica.fetch.max.bytes",
+        "replica.fetch.min.bytes",
+        "replica.fetch.response.max.bytes",
+        "replica.fetch.wait.max.ms",
+    ),
     f"{NODE}::test_config_providers": ("config.providers",),
     f"{TOPICS}::test_new_topics": ("num.partitions", "default.replication.factor", "auto.create.topics.enable", "delete.topic.enable"),
     f"{TOPICS}::test_retention_and_files": (

@@ -209,7 +209,9 @@ class Fetcher:
         self._failures = 0
         response = FetchResponse.decode(*answer)
         if response.error_code:
-            self._session_id, self._session_epoch = (0 if response.error_code in _SESSION_ERRORS else self._session_id), 0
+            self._session_epoch = 0
+            if response.error_code == Error.FETCH_SESSION_ID_NOT_FOUND:
+                self._session_id = 0  # else the next request names the old one, and so ends it
             if response.error_code not in _SESSION_ERRORS:
                 self._retry_later()
                 return

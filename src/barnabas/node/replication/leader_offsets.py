@@ -21,7 +21,8 @@ LATEST, EARLIEST = -1, -2
 def ask_offsets(
     connection: Outbound, replica_id: int, partition: Partition, leader_epoch: int, on_outcome: Callable[[tuple[int, int] | Error], object]
 ) -> None:
-    """`on_outcome((latest, earliest))`, or why they aren't known."""
+    """`on_outcome((latest, earliest))`, or why they aren't known. Where the log ends behind the leader's, nobody needs the earliest: it isn't asked for."""
+    end_offset = partition.log.end_offset
 
     def earliest_answered(latest: int, answer: Message | Failure) -> None:
         earliest = _offset(answer)
@@ -31,6 +32,8 @@ def ask_offsets(
         latest = _offset(answer)
         if isinstance(latest, Error):
             on_outcome(latest)
+        elif latest < end_offset:
+            on_outcome((latest, latest))
         else:
             connection.ask(_request(replica_id, partition, leader_epoch, EARLIEST), lambda answer: earliest_answered(latest, answer))
 
