@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pprint
 import queue
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,17 +107,22 @@ def shown(asked: Asked) -> dict[str, Any]:
     }
 
 
+def create(node: Node, *, partitions: int) -> bytes:
+    """A topic that the played broker leads; its id."""
+    of = CreateTopicsRequest.CreatableTopic
+    assignments = [of.CreatableReplicaAssignment(partition_index=n, broker_ids=[2, 1]) for n in range(partitions)]
+    topic = of(name=TOPIC, num_partitions=-1, replication_factor=-1, assignments=assignments)
+    with closing(Client(node.port)) as client:
+        (made,) = client.call(CreateTopicsRequest(topics=[topic], timeout_ms=5000), 7).topics
+    assert made.error_code == 0, made
+    topic_id: bytes = made.topic_id
+    return topic_id
+
+
 def follow(node: Node) -> list[tuple[str, Any]]:
     leader, noted = Leader(), []
     with PlayedBroker(node, 2, leader.answer):
-        client = Client(node.port)
-        of = CreateTopicsRequest.CreatableTopic
-        assignments = [of.CreatableReplicaAssignment(partition_index=n, broker_ids=[2, 1]) for n in (0, 1)]
-        made = client.call(
-            CreateTopicsRequest(topics=[of(name=TOPIC, num_partitions=-1, replication_factor=-1, assignments=assignments)], timeout_ms=5000), 7
-        )
-        assert made.topics[0].error_code == 0, made
-        leader.topic_id = made.topics[0].topic_id
+        leader.topic_id = create(node, partitions=2)
 
         def step(title: str, *rows: Row, **told: Any) -> Asked:
             """Tell the follower something; what it asks next."""
@@ -151,7 +157,6 @@ def follow(node: Node) -> list[tuple[str, Any]]:
             ("far behind", [(p.partition, p.fetch_offset, p.last_fetched_epoch, p.log_start_offset) for t in again.topics for p in t.partitions])
         )
         leader.answers.put(FetchResponse(session_id=79))
-        client.close()
     return noted
 
 
@@ -185,3 +190,35 @@ def _asked_offsets(asked: Asked) -> tuple[Any, ...]:
 def test_follows_alike(apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
     theirs, ours = follow(apache_nodes(SETTINGS)), follow(barnabas_nodes(SETTINGS))
     assert pprint.pformat(ours, width=150) == pprint.pformat(theirs, width=150)
+
+
+@pytest.mark.timeout(60)
+def test_fetchers_pauses_and_patience(barnabas_nodes: NodeFactory) -> None:
+    """num.replica.fetchers connections to a leader; pauses that grow to replica.fetch.backoff.ms, and new connections after replica.socket.timeout.ms."""
+    settings = {
+        "num.replica.fetchers": "2",
+        "replica.fetch.backoff.ms": "200",
+        "replica.socket.timeout.ms": "700",
+        "broker.session.timeout.ms": "60000",
+    }
+    leader, times = Leader(), []
+    with PlayedBroker(node := barnabas_nodes(settings), 2, leader.answer):
+        leader.topic_id = create(node, partitions=1)
+        for _ in range(8):
+            times.append(leader.next())
+            leader.tell(row(0, error=Error.UNKNOWN_LEADER_EPOCH), session_id=0)
+        assert times[-1].at_s - times[-2].at_s > 0.19
+        unanswered = leader.next()
+        again = leader.next()
+        assert again.connection != unanswered.connection
+        assert again.at_s - unanswered.at_s > 0.69
+        leader.tell(session_id=0)
+        leader.tell(session_id=0)
+    leader = Leader()
+    with PlayedBroker(node := barnabas_nodes(settings), 2, leader.answer):
+        leader.topic_id = create(node, partitions=4)
+        clients = set()
+        while len(clients) < 2:
+            clients.add(leader.next().client_id)
+            leader.tell(session_id=0)
+        assert clients == {"broker-1-fetcher-0", "broker-1-fetcher-1"}

@@ -7,6 +7,13 @@ NODE = "tests/system/test_config_node.py"
 DEFAULTS = "tests/unit/node/config/test_topic_defaults.py"
 
 EFFECTS: dict[str, tuple[str, ...]] = {
+    "tests/differential/test_following.py::test_fetchers_pauses_and_patience": (
+        "num.replica.fetchers",
+        "replica.fetch.backoff.ms",
+        "replica.socket.timeout.ms",
+    ),
+    "tests/system/test_replication.py::test_a_follower_hangs": ("replica.lag.time.max.ms",),
+    "tests/system/test_replication.py::test_consumers_read_nearby": ("replica.selector.class",),
     "tests/differential/test_following.py::test_follows_alike": (
         "replica.fetch.max.bytes",
         "replica.fetch.min.bytes",

@@ -25,11 +25,11 @@ leader.imbalance.check.interval.seconds
 num.replica.alter.log.dirs.threads
     Threads that move partitions between this broker's directories; as many as there are directories when not given.
 num.replica.fetchers
-    Threads that fetch from each other broker. Raise it when followers fall behind though network and disks have room.
+    Connections by which replicas are fetched from each other broker. Raise it when followers fall behind though network and disks have room.
 producer.purgatory.purge.interval.requests
     After how many finished requests the waiting room of produce requests is tidied.
 replica.fetch.backoff.ms
-    Milliseconds that a follower waits after a fetch of a partition failed.
+    The most milliseconds that a follower waits after a fetch of a partition failed; the first times it waits less.
 replica.fetch.max.bytes
     Bytes that a follower asks for of each partition; a single larger batch is still sent. Best not below the largest message.max.bytes.
 replica.fetch.min.bytes
@@ -43,7 +43,8 @@ replica.high.watermark.checkpoint.interval.ms
 replica.lag.time.max.ms
     Milliseconds that a follower may be behind its leader's end before it leaves the in-sync replicas. Lower lets acks=all go on sooner without a slow follower.
 replica.selector.class
-    A Java class that says which replica a consumer should read from.
+    What says which replica a consumer should read from: org.apache.kafka.common.replica.RackAwareReplicaSelector, one in its own rack. Without a value the
+    leader. Other classes are refused at the start: no Java classes are loaded.
 replica.socket.receive.buffer.bytes
     The receive buffer in bytes of a follower's connection to a leader.
 replica.socket.timeout.ms
