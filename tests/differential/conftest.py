@@ -35,12 +35,31 @@ def node(request: pytest.FixtureRequest) -> nodes.Node:
 
 
 @pytest.fixture(scope="session")
-def three_apache(apache_libs: Path) -> Iterator[trio.Trio]:
+def three_apache(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[trio.Trio]:
     """Three Apache nodes in one cluster, for the comparisons of tools: who changes what others see brings it back."""
+    yield from _three(trio.APACHE, request)
+
+
+@pytest.fixture(scope="session")
+def three_barnabas(request: pytest.FixtureRequest) -> Iterator[trio.Trio]:
+    """As `three_apache`, of Barnabas nodes."""
+    yield from _three(trio.APACHE if conftest.SUBJECT is nodes.APACHE else nodes.BARNABAS, request)
+
+
+@pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])
+def three(request: pytest.FixtureRequest) -> trio.Trio:
+    """Each of the two clusters in turn."""
+    found: trio.Trio = request.getfixturevalue(f"three_{request.param}")
+    return found
+
+
+def _three(engine: nodes.Engine, request: pytest.FixtureRequest) -> Iterator[trio.Trio]:
     folder = conftest.scratch()
-    made = trio.make(folder)
+    made = trio.make(folder, engine)
     try:
         yield made.start()
     finally:
+        if getattr(request.session, "testsfailed", 0):
+            print("\n".join(f"--- {node.properties_file}, end of its output\n{node.tail(3000)}" for node in made.nodes))
         made.kill()
         shutil.rmtree(folder, ignore_errors=True)

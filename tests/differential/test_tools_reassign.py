@@ -1,4 +1,4 @@
-"""kafka-reassign-partitions on a cluster of three Apache nodes, by Apache Kafka's tool and by ours: same output, same complaints, same exit status."""
+"""kafka-reassign-partitions on a cluster of three nodes, by Apache Kafka's tool and by ours: same output, same complaints, same exit status."""
 
 from __future__ import annotations
 
@@ -46,8 +46,12 @@ def same(three_apache: Trio, *arguments: str) -> Outcome:
 @pytest.fixture(scope="module")
 def prefix(three_apache: Trio) -> str:
     """`PREFIX-one` with three partitions of two replicas; `-a` to `-d` with one partition on brokers 1 and 2, with 3 MB in it."""
+    return _prefixed(three_apache)
+
+
+def _prefixed(three: Trio) -> str:
     name = f"move-{uuid.uuid4().hex[:6]}"
-    asyncio.run(_furnish(three_apache.bootstrap, name))
+    asyncio.run(asyncio.wait_for(_furnish(three.bootstrap, name), PATIENCE_S))
     return name
 
 
@@ -350,3 +354,22 @@ def test_directories(three_apache: Trio, prefix: str, tmp_path: Path) -> None:
     _agree(ours, theirs)
     assert any("Reassignment of replica T-0-1 is still in progress." in outcome.output for outcome in ours)
     assert any("Reassignment of replica T-0-3 completed successfully." in outcome.output for outcome in ours)
+
+
+@pytest.mark.node
+def test_moves_on_barnabas(three_barnabas: Trio, tmp_path: Path) -> None:
+    """Without throttles, which it doesn't obey yet, a move is soon over."""
+    name = _prefixed(three_barnabas)
+    said = [_simple_move(run, three_barnabas, f"{name}-{end}", tmp_path) for run, end in zip(BOTH, "ab", strict=True)]
+    _agree(said[1], said[0])
+    assert all(outcome.status == 0 for outcome in said[1])
+
+
+def _simple_move(run: Run, three: Trio, topic: str, folder: Path) -> list[Outcome]:
+    path = folder / f"{topic}.json"
+    path.write_text(plan((topic, 0, [3, 1])))
+    words = ("--bootstrap-server", three.bootstrap, "--reassignment-json-file", str(path))
+    said = [run(TOOL, *words, "--execute", "--throttle", "100000000"), _limits(three, topic)]
+    _until(lambda: _lies_on(three, topic, [3, 1]))
+    said += [run(TOOL, *words, "--verify"), _limits(three, topic), run(TOOL, *words, "--cancel")]
+    return [outcome._replace(output=_plain(outcome.output, topic)) for outcome in map(told, said)]

@@ -1,4 +1,4 @@
-"""Three Apache Kafka nodes as one cluster, in racks, with two log directories each: what administrators' tools are compared on.
+"""Three nodes of either engine as one cluster, in racks, with two log directories each: what administrators' tools are compared on.
 
 Owns: such nodes' properties, their formatting for one dynamic quorum (by our `kafka-storage`, which test_format.py compares), start and end.
 """
@@ -15,7 +15,7 @@ from tests import nodes
 from tests.apache import release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
 SIZE = 3
@@ -77,7 +77,7 @@ def _listed(node: nodes.Node) -> set[int]:
     return asyncio.run(ask())
 
 
-def make(directory: Path, overrides: Mapping[str, str] | None = None, engine: nodes.Engine = APACHE) -> Trio:
+def make(directory: Path, engine: nodes.Engine = APACHE) -> Trio:
     """Formatted, not started."""
     files = [directory / f"{node_id}.properties" for node_id in range(1, SIZE + 1)]
     every = [nodes.combined_properties(directory) for _ in files]
@@ -91,7 +91,6 @@ def make(directory: Path, overrides: Mapping[str, str] | None = None, engine: no
                 "log.dirs": ",".join(str(directory / f"{index + 1}{end}") for end in "xy"),
                 "offsets.topic.replication.factor": "3",
                 "log.index.size.max.bytes": "65536",
-                **(overrides or {}),
             }
         )
         nodes.write_properties(path, properties)

@@ -104,7 +104,7 @@ def _add(member: Member, key: int, message: AddRaftVoterRequest, now_ms: int) ->
 def _ask_versions(member: Member, peer: Peer, now_ms: int) -> None:
     from barnabas.wire.messages.api_versions import ApiVersionsRequest
 
-    member.send(peer, ApiVersionsRequest(), now_ms)
+    member.send(peer, ApiVersionsRequest(client_software_name="barnabas", client_software_version="quorum"), now_ms)
 
 
 def take_versions(member: Member, event: Response, now_ms: int) -> bool:
