@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from barnabas.client.group import GroupSettings
 from barnabas.client.producer import Producer
 from tests.differential import trio
 from tests.differential.tools import Outcome, by_apache, in_this_process, quickly_by_both
+from tests.seeds import commands, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tests.differential.trio import Trio
 
 pytestmark = pytest.mark.apache
+PATIENCE_S = 60.0
 
 _MOVING = (
     (re.compile(r"\b1[67]\d{11}\b"), "TIME"),
@@ -51,7 +54,7 @@ def still(outcome: Outcome) -> Outcome:
 def prefix(three: Trio) -> str:
     """Topics `-all` (three replicas each, min.insync.replicas=3), `-two` (two), `-one` (one), and a group on `-all`."""
     name = f"views-{uuid.uuid4().hex[:6]}"
-    asyncio.run(asyncio.wait_for(_furnish(three.bootstrap, name), 60))
+    asyncio.run(asyncio.wait_for(_furnish(three.bootstrap, name), PATIENCE_S))
     return name
 
 
@@ -213,3 +216,22 @@ def test_what_only_the_stopped_one_knows(words: Words, tmp_path: Path, view: str
 
 def _without_reason(outcome: Outcome) -> Outcome:
     return outcome._replace(complaints=tuple(re.sub(r"(due to error: ).*", r"\1...", line) for line in outcome.complaints))
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("row_id", ["topics-create-rf3", "topics-create-high-throughput", "topics-create-compacted"])
+def test_the_documents_topics(three_barnabas: Trio, row_id: str) -> None:
+    """Each replica of a partition lies on a broker of its own, so in a rack of its own."""
+    row = rows.rows()[row_id]
+    place = commands.Place(three_barnabas.nodes[0].bootstrap, "", "", 0)
+    done = commands.run(row["run"], place)
+    assert (done.status, done.complaint) == (0, "")
+    name = row["run"].split("--topic ")[1].split()[0]
+    assert done.output == f"Created topic {name}.\n"
+    wanted = int(row["run"].split("--partitions ")[1].split()[0])
+    described: list[str] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while len(described) != wanted:  # each broker learns of a new topic by itself
+        assert time.monotonic() < deadline, described
+        described = commands.run(f"kafka-topics.sh --bootstrap-server localhost:9092 --describe --topic {name}", place).output.splitlines()[1:]
+    assert all(sorted(line.split("Replicas: ")[1].split("\t")[0].split(",")) == ["1", "2", "3"] for line in described)
