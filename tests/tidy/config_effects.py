@@ -125,4 +125,13 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     f"{NODE}::test_producers_are_forgotten": ("producer.id.expiration.ms", "producer.id.expiration.check.interval.ms"),
     "tests/system/test_hostile.py::test_limits_of_connections": ("max.connections.per.ip", "max.connections.per.ip.overrides"),
     "tests/differential/test_connection_limits.py::test_limits": ("max.connections", "max.connection.creation.rate"),
+    "tests/system/test_cluster_settings.py::test_leaderships_go_back_to_preferred_replicas": ("leader.imbalance.check.interval.seconds",),
+    "tests/system/test_cluster_settings.py::test_leaderships_stay_where_nobody_moves_them": ("auto.leader.rebalance.enable",),
+    "tests/system/test_cluster_settings.py::test_a_leaderless_partition_gets_any_leader_if_that_is_allowed": ("unclean.leader.election.interval.ms",),
+    "tests/system/test_cluster_settings.py::test_an_active_controller_that_hangs_is_replaced_after_a_while": (
+        "controller.quorum.election.timeout.ms",
+        "controller.quorum.fetch.timeout.ms",
+        "controller.quorum.request.timeout.ms",
+    ),
+    "tests/system/test_cluster_settings.py::test_a_controller_joins_by_itself": ("controller.quorum.auto.join.enable",),
 }

@@ -11,6 +11,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from barnabas import SOFTWARE_NAME, __version__
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from barnabas.wire.messages.header import RequestHeader, ResponseHeader
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Message")
 
 MAX_IN_FLIGHT = 10_000
-SOFTWARE_NAME = "barnabas"
-SOFTWARE_VERSION = "0.1.0"
 _API_VERSIONS = ApiVersionsRequest.api_key
 
 
@@ -166,7 +165,7 @@ class Connection:
     async def _learn_versions(self) -> None:
         version = 4
         while True:
-            request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=SOFTWARE_VERSION)
+            request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=__version__)
             reply: ApiVersionsResponse = await self.call(request, version=version)
             if reply.error_code != Error.UNSUPPORTED_VERSION or version == 0:
                 break

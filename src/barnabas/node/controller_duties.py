@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class ControllerDuties:
-    def __init__(self, host: ControllerHost, settings: Quorum) -> None:
+    def __init__(self, host: ControllerHost, quorum: Quorum) -> None:
         self._host = host
-        self._settings = settings
+        self._quorum = quorum
         self._timers: dict[object, Timer] = {}
 
     def begin(self) -> None:
         """This node has become the active controller."""
         self.end()
         self._look_later()
-        if self._settings.auto_leader_rebalance:
-            self._elect_later(self._settings.leader_imbalance_check_interval_s * 1000, _elect_preferred)
-        self._elect_later(self._settings.unclean_election_interval_ms, _elect_unclean)
+        if self._quorum.auto_leader_rebalance:
+            self._elect_later(self._quorum.leader_imbalance_check_interval_s * 1000, _elect_preferred)
+        self._elect_later(self._quorum.unclean_election_interval_ms, _elect_unclean)
 
     def end(self) -> None:
         """Another one is."""
@@ -43,7 +43,7 @@ class ControllerDuties:
     def _look_later(self) -> None:
         """When the first session can end; heartbeats only put that off."""
         ends_ms = self._host.controller.heartbeats.next_end_ms()
-        delay_ms = self._settings.broker_session_timeout_ms if ends_ms is None else max(ends_ms - steady_ms(), 0)
+        delay_ms = self._quorum.broker_session_timeout_ms if ends_ms is None else max(ends_ms - steady_ms(), 0)
         self._timers[fence_stale_broker] = self._host.loop.call_later(delay_ms + 1, self._fence)
 
     def _fence(self) -> None:

@@ -13,6 +13,7 @@ from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from barnabas import SOFTWARE_NAME, __version__
 from barnabas.node.loop import READ, WRITE
 from barnabas.wire.apis import API_VERSIONS, APIS
 from barnabas.wire.errors import Error
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _SIZE = Struct(">i")
 _FIRST_BUFFER = 16 * 1024
 _KEEP_BUFFER = 1 << 20
-SOFTWARE = ("barnabas", "0.1.0")
 
 
 class Failure(NamedTuple):
@@ -201,8 +201,7 @@ class Outbound:
                 self._fail(self._failure(code))
                 return
             self._is_connected = True
-            name, software_version = SOFTWARE
-            request = ApiVersionsRequest(client_software_name=name, client_software_version=software_version)
+            request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=__version__)
             self._write(APIS[API_VERSIONS], 4, request, self._learn_versions, is_raw=False)
         elif mask & WRITE:
             self._flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from barnabas.client.connection import SOFTWARE_NAME, SOFTWARE_VERSION
+from barnabas import SOFTWARE_NAME, __version__
 from barnabas.client.errors import KafkaError, check, error_of
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.api_versions import ApiVersionsRequest
@@ -37,7 +37,7 @@ async def describe(cluster: Cluster, *, node_id: int | None = None) -> Features:
         node_id = cluster.controller_id if node_id is None else node_id
     elif node_id is not None:
         await cluster.locate(node_id)
-    request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=SOFTWARE_VERSION)
+    request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=__version__)
     reply: ApiVersionsResponse = await cluster.call(request, name="describeFeatures", node_id=node_id)
     check(reply.error_code)
     return Features(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from barnabas import SOFTWARE_NAME, __version__
 from barnabas.core.quorum.leader import Leader
 from barnabas.core.quorum.leading import drain
 from barnabas.core.quorum.messages import endpoints_of, update_voter_response
@@ -104,7 +105,7 @@ def _add(member: Member, key: int, message: AddRaftVoterRequest, now_ms: int) ->
 def _ask_versions(member: Member, peer: Peer, now_ms: int) -> None:
     from barnabas.wire.messages.api_versions import ApiVersionsRequest
 
-    member.send(peer, ApiVersionsRequest(client_software_name="barnabas", client_software_version="quorum"), now_ms)
+    member.send(peer, ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=__version__), now_ms)
 
 
 def take_versions(member: Member, event: Response, now_ms: int) -> bool:

@@ -127,7 +127,7 @@ def _used_in(text: str) -> Iterator[tuple[str, str]]:
     """Each `section.attribute`, the section under its own name also where it has another (`config = node.config.network`)."""
     names = dict(re.findall(r"\b(\w+) = [\w.]*\bconfig(?:\(\))?\.(\w+)$", text, re.MULTILINE))
     for section, attribute in re.findall(r"(\w+)(?:\([^()]*\))?(?=\.(\w+))", text):
-        yield section, attribute
+        yield section.lstrip("_"), attribute
         if section in names:
             yield names[section], attribute
 

@@ -88,10 +88,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("controller.", LATER, "several nodes"),
     ("initial.broker", LATER, "several nodes"),
     ("broker.session", LATER, "several nodes"),
-    ("auto.leader", LATER, "several nodes"),
-    ("leader.imbalance.check", LATER, "several nodes"),
     ("controlled.shutdown", LATER, "several nodes"),
-    ("unclean", LATER, "several nodes"),
     ("socket.connection.setup", LATER, "several nodes"),
     ("request.timeout", LATER, "several nodes"),
 )
@@ -100,17 +97,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 # Read, by parts that are built before they are served (ARCHITECTURE.md) or that do half of what the key says: no claim to act yet.
 BUILT_AHEAD = frozenset(
     {
-        "auto.leader.rebalance.enable",
         "broker.session.timeout.ms",
-        "leader.imbalance.check.interval.seconds",
-        "unclean.leader.election.interval.ms",
-        "controller.quorum.auto.join.enable",
         "controller.quorum.election.backoff.max.ms",
-        "controller.quorum.election.timeout.ms",
         "controller.quorum.fetch.max.bytes",
         "controller.quorum.fetch.snapshot.max.bytes",
-        "controller.quorum.fetch.timeout.ms",
-        "controller.quorum.request.timeout.ms",
         "controller.quorum.retry.backoff.ms",
         "offsets.commit.timeout.ms",
         "cleanup.policy",

@@ -1,0 +1,111 @@
+"""What the settings of a quorum and of its controllers do, each on a cluster of its own (C7, Q16, Q52)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import nodes
+from tests.cluster.cluster import Cluster, Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cluster.cluster import Member
+
+pytestmark = pytest.mark.node
+
+LONG_S = 3.0
+"""So long a thing that must not happen is given the chance to."""
+
+
+def cluster(tmp_path: Path, count: int = 3, **plan: object) -> Cluster:
+    return Cluster(Plan([nodes.BARNABAS] * count, **plan), tmp_path / "cluster")  # type: ignore[arg-type]
+
+
+def move_lead(found: Cluster, topic: str) -> Member:
+    """Stop the preferred leader for a while; it is back in sync, and leads no more."""
+    preferred = found.leader(topic)
+    preferred.stop()
+    others = found.others(preferred)
+    found.wait_for("another leader", lambda: found.partitions(topic, others[0])[0].leader_id not in (-1, preferred.node_id))
+    found.start([preferred])
+    found.wait_for_full_isr(topic)
+    return preferred
+
+
+def test_leaderships_go_back_to_preferred_replicas(tmp_path: Path) -> None:
+    """leader.imbalance.check.interval.seconds"""
+    with cluster(tmp_path, overrides={"leader.imbalance.check.interval.seconds": "1"}) as found:
+        found.start()
+        found.create_topic("t")
+        preferred = move_lead(found, "t")
+        found.wait_for("the preferred leader", lambda: found.leader("t") is preferred, 20)
+
+
+def test_leaderships_stay_where_nobody_moves_them(tmp_path: Path) -> None:
+    """auto.leader.rebalance.enable"""
+    with cluster(tmp_path, overrides={"leader.imbalance.check.interval.seconds": "1", "auto.leader.rebalance.enable": "false"}) as found:
+        found.start()
+        found.create_topic("t")
+        preferred = move_lead(found, "t")
+        time.sleep(LONG_S)
+        assert found.leader("t") is not preferred
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_leaderless_partition_gets_any_leader_if_that_is_allowed(tmp_path: Path, allowed: bool) -> None:
+    """unclean.leader.election.interval.ms"""
+    with cluster(tmp_path, overrides={"unclean.leader.election.interval.ms": "500"}) as found:
+        found.start()
+        found.create_topic("t", 1, 2, **{"unclean.leader.election.enable": str(allowed).lower(), "min.insync.replicas": "1"})
+        row = found.partitions("t")[0]
+        first, second = (found.members[n] for n in row.replica_nodes)
+        third = next(member for member in found.brokers if member not in (first, second))
+        second.kill()
+        found.wait_for("one left in sync", lambda: [row.isr_nodes for row in found.partitions("t", third)] == [[first.node_id]], 30)
+        first.kill()
+        second.spawn()
+        leaders = lambda: [row.leader_id for row in found.partitions("t", second)]  # noqa: E731
+        found.wait_for("no leader of those in sync", lambda: leaders() not in ([], [first.node_id]), 30)
+        if allowed:
+            found.wait_for("an unclean leader", lambda: leaders() == [second.node_id], 30)
+        else:
+            time.sleep(LONG_S)
+            assert leaders() == [-1]
+
+
+@pytest.mark.parametrize(("timeout_ms", "is_replaced"), [(500, True), (600_000, False)])
+def test_an_active_controller_that_hangs_is_replaced_after_a_while(tmp_path: Path, timeout_ms: int, is_replaced: bool) -> None:
+    """controller.quorum.fetch.timeout.ms, controller.quorum.election.timeout.ms, controller.quorum.request.timeout.ms"""
+    timeouts = {f"controller.quorum.{what}.timeout.ms": str(timeout_ms) for what in ("fetch", "election", "request")}
+    with cluster(tmp_path, static=True, overrides=timeouts if is_replaced else {"controller.quorum.fetch.timeout.ms": "600000"}) as found:
+        found.start()
+        before = found.active_controller()
+        others = found.others(before)
+        before.freeze()
+        try:
+            if is_replaced:
+                found.wait_for("another active controller", lambda: _leader_told_by(others[0]) not in (-1, before.node_id), 30)
+            else:
+                time.sleep(LONG_S)
+                assert _leader_told_by(others[0]) == before.node_id
+        finally:
+            before.thaw()
+
+
+def _leader_told_by(member: Member) -> int:
+    """Whom a controller takes for the quorum's leader, by what it has written down."""
+    from barnabas.storage.quorum_state import read_quorum_state
+
+    stored = read_quorum_state(f"{member.properties['log.dirs']}/__cluster_metadata-0")
+    return -1 if stored is None else stored.leader_id
+
+
+def test_a_controller_joins_by_itself(tmp_path: Path) -> None:
+    """controller.quorum.auto.join.enable"""
+    with cluster(tmp_path, 4, voters=[1, 2, 3], own={4: {"controller.quorum.auto.join.enable": "true"}}) as found:
+        found.start()
+        found.wait_for("four voters", lambda: {voter.replica_id for voter in found.quorum().voters} == {1, 2, 3, 4}, 30)
