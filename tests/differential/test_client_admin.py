@@ -7,15 +7,30 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import confluent_kafka
 import pytest
 
-from barnabas.client.admin import group_descriptions, groups, log_dirs, producers, reassignments, topics, transactions
+from barnabas.client.admin import (
+    group_descriptions,
+    groups,
+    log_dirs,
+    producers,
+    reassignments,
+    share_groups,
+    streams_groups,
+    telemetry,
+    topics,
+    transactions,
+)
 from barnabas.client.cluster import Cluster, Settings
 from barnabas.client.consumer import Consumer, ConsumerSettings
 from barnabas.client.errors import KafkaError
 from barnabas.client.group import GroupSettings
 from barnabas.client.producer import Producer
 from barnabas.wire.errors import Error
+from barnabas.wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequest
+from barnabas.wire.messages.streams_group_heartbeat import StreamsGroupHeartbeatRequest
+from barnabas.wire.types import uuid_text
 from tests import conftest, nodes
 
 if TYPE_CHECKING:
@@ -171,3 +186,111 @@ def test_transactions(apache_node: Node, name: str) -> None:
         assert await transactions.find(cluster, pattern=f"{name}.*", states=["Ongoing"]) == []
 
     on(apache_node, work)
+
+
+def test_a_transaction_that_hangs(apache_node: Node, name: str) -> None:
+    """Of Apache Kafka alone: this node serves none yet."""
+
+    async def work(cluster: Cluster) -> None:
+        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        hanging = confluent_kafka.Producer({"bootstrap.servers": apache_node.bootstrap, "transactional.id": name})
+        hanging.init_transactions()
+        hanging.begin_transaction()
+        hanging.produce(name, b"uncommitted")
+        hanging.flush()
+        states = (await producers.describe(cluster, [(name, 0)]))[(name, 0)]
+        assert isinstance(states, list)
+        assert states[0].transaction_start == 0
+        await transactions.abort(cluster, (name, 0), states[0])
+        after = (await producers.describe(cluster, [(name, 0)]))[(name, 0)]
+        assert isinstance(after, list)
+        assert after[0].transaction_start is None
+
+    on(apache_node, work)
+
+
+def test_share_groups(apache_node: Node, name: str) -> None:
+    """Of Apache Kafka alone: this node serves none yet."""
+
+    async def work(cluster: Cluster) -> None:
+        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        with pytest.raises(KafkaError) as absent:
+            await share_groups.describe(cluster, name)
+        assert absent.value.error is Error.GROUP_ID_NOT_FOUND
+        member = uuid_text(uuid.uuid4().bytes)
+
+        def heartbeat(epoch: int) -> Awaitable[Any]:
+            request = ShareGroupHeartbeatRequest(group_id=name, member_id=member, member_epoch=epoch, subscribed_topic_names=[name])
+            return groups.ask_coordinator(cluster, name, request, lambda reply, _: reply, call="shareGroupHeartbeat")
+
+        joined = await heartbeat(0)
+        assert joined.error_code == 0
+        described = await share_groups.describe(cluster, name)
+        assert described.state == "Stable"
+        assert [(m.member_id, m.topics, m.epoch) for m in described.members] == [(member, (name,), described.epoch)]
+        await heartbeat(-1)
+        assert (await share_groups.describe(cluster, name)).state == "Empty"
+        assert await share_groups.alter_offsets(cluster, name, {(name, 0): 0}) == {(name, 0): None}
+        found = await share_groups.offsets(cluster, name)
+        start = found[(name, 0)]
+        assert isinstance(start, share_groups.Start)
+        assert start.offset == 0
+        assert await share_groups.delete_offsets(cluster, name, [name]) == {name: None}
+        assert await share_groups.offsets(cluster, name, {name: [0]}) == {}
+
+    on(apache_node, work)
+
+
+def test_streams_groups(apache_node: Node, name: str) -> None:
+    """Of Apache Kafka alone: this node serves none yet."""
+
+    async def work(cluster: Cluster) -> None:
+        await topics.create(cluster, [topics.NewTopic(name, 2, 1)])
+        with pytest.raises(KafkaError) as absent:
+            await streams_groups.describe(cluster, name)
+        assert absent.value.error is Error.GROUP_ID_NOT_FOUND
+        Topology = StreamsGroupHeartbeatRequest.Topology
+        part = Topology.Subtopology(
+            subtopology_id="0",
+            source_topics=[name],
+            source_topic_regex=[],
+            state_changelog_topics=[],
+            repartition_sink_topics=[],
+            repartition_source_topics=[],
+            copartition_groups=[],
+        )
+        member = uuid_text(uuid.uuid4().bytes)
+        request = StreamsGroupHeartbeatRequest(
+            group_id=name,
+            member_id=member,
+            member_epoch=0,
+            endpoint_information_epoch=0,
+            rebalance_timeout_ms=60_000,
+            topology=Topology(epoch=1, subtopologies=[part]),
+            active_tasks=[],
+            standby_tasks=[],
+            warmup_tasks=[],
+            process_id="process",
+            user_endpoint=StreamsGroupHeartbeatRequest.Endpoint(host="here", port=7),
+            client_tags=[],
+            shutdown_application=False,
+        )
+        reply = await groups.ask_coordinator(cluster, name, request, lambda reply, _: reply, call="streamsGroupHeartbeat")
+        assert reply.error_code == 0, reply
+        described = await streams_groups.describe(cluster, name)
+        assert described.topology_epoch == 1
+        assert described.subtopologies == (streams_groups.Subtopology("0", (name,), (), (), ()),)
+        only = described.members[0]
+        assert (only.member_id, only.process_id, only.endpoint, only.is_classic) == (member, "process", ("here", 7), False)
+        assert await groups.committed(cluster, name) == {}
+
+    on(apache_node, work)
+
+
+def test_telemetry_that_nobody_collects(node: Node) -> None:
+    async def work(cluster: Cluster) -> None:
+        with pytest.raises(KafkaError) as refused:
+            await telemetry.subscription(cluster)
+        assert refused.value.error is Error.UNSUPPORTED_VERSION
+
+    on(node, work)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from barnabas.client.admin import acls
+from barnabas.cli.kafka.session import open_cluster
+from barnabas.client.admin import acls, tokens
 from barnabas.client.admin.acls import Operation, PatternType, Permission, ResourceType
 from barnabas.client.cluster import Cluster
 from barnabas.client.errors import KafkaError
+from barnabas.wire.errors import Error
 from tests import nodes
 from tests.differential.tools import Outcome, by_apache, by_barnabas
 
@@ -67,6 +70,7 @@ def secured(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             "listener.name.sasl.plain.sasl.jaas.config": PLAIN_USERS,
             "listener.name.sasl.scram-sha-256.sasl.jaas.config": SCRAM,
             "listener.name.sasl.scram-sha-512.sasl.jaas.config": SCRAM,
+            "delegation.token.secret.key": "a secret of the cluster",
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
             "allow.everyone.if.no.acl.found": "true",
@@ -167,3 +171,36 @@ def test_the_wrong_protocol(secured: Secured, tmp_path: Path, port: str, protoco
     assert done.status == (0 if "consumer" in command else 1)  # which Apache's console consumer, too, ends with
     assert f"{getattr(secured, port)}" in "".join((done.output, *done.complaints))
     assert said in "".join((done.output, *done.complaints))
+
+
+def test_delegation_tokens(secured: Secured) -> None:
+    """Of the client's own calls: there is no tool for them yet. The token's bearer is who asked for it."""
+
+    async def work() -> None:
+        ann = {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.jaas.config": jaas("plain.PlainLoginModule", "ann", "plain secret"),
+        }
+        async with Cluster(secured.plaintext) as anybody:
+            with pytest.raises(KafkaError) as plain:
+                await tokens.create(anybody)
+            assert plain.value.error is Error.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED
+        async with open_cluster({**ann, "bootstrap.servers": secured.sasl}) as cluster:
+            made = await tokens.create(cluster, renewers=[("User", "bob")], max_lifetime_ms=3_600_000)
+            assert (made.owner, made.requester, made.renewers) == (("User", "ann"), ("User", "ann"), (("User", "bob"),))
+            assert made.ends_ms - made.issued_ms == 3_600_000
+            deadline = time.monotonic() + 30
+            while not (found := await tokens.describe(cluster)):  # a broker hears of it a moment later
+                assert time.monotonic() < deadline
+            assert found == [made]
+            assert await tokens.describe(cluster, [("User", "nobody")]) == []
+            assert await tokens.renew(cluster, made.hmac, 60_000) <= made.ends_ms
+            with pytest.raises(KafkaError) as unknown:
+                await tokens.renew(cluster, b"unknown")
+            assert unknown.value.error is Error.DELEGATION_TOKEN_NOT_FOUND
+            await tokens.expire(cluster, made.hmac)
+            while await tokens.describe(cluster):
+                assert time.monotonic() < deadline
+
+    asyncio.run(work())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from barnabas.client.errors import KafkaError, check, error_of
 from barnabas.wire.errors import Error
@@ -15,11 +15,13 @@ from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from barnabas.client.cluster import Cluster
+    from barnabas.client.cluster import Broker, Cluster
     from barnabas.client.connection import Connection
+    from barnabas.wire.schema import Message
 
+T = TypeVar("T")
 GROUP = 0
 TRANSACTION = 1
 SHARE = 2
@@ -64,6 +66,19 @@ async def coordinators(cluster: Cluster, keys: Sequence[str], key_type: int = GR
         if not cluster.brokers.keys() >= set(found.values()):
             await cluster.refresh([])
         return found
+
+    return await cluster.retrying(call, attempt)
+
+
+async def ask_coordinator(
+    cluster: Cluster, group_id: str, request: Message, take: Callable[[Any, Broker], T], *, call: str, key_type: int = GROUP
+) -> T:
+    """What `take` makes of the answer of the node that keeps the group, which it is given too; its retriable errors are tried again."""
+
+    async def attempt() -> T:
+        node_id = await coordinator(cluster, group_id, key_type, call=f"{call}(api=FIND_COORDINATOR)")
+        connection = await cluster.connection(node_id)
+        return take(await connection.call(request), cluster.brokers[node_id])
 
     return await cluster.retrying(call, attempt)
 

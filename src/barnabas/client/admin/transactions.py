@@ -1,25 +1,33 @@
-"""Transactions as their coordinators have them: list, describe, and fencing the producers of transactional ids (KIP-664, KIP-588, KIP-994, KIP-1152)."""
+"""Transactions as their coordinators have them: list, describe, fence the producers of transactional ids, abort what hangs (KIP-664, 588, 994, 1152)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.client.errors import KafkaError, check, error_of
+from barnabas.wire.errors import Error
 from barnabas.wire.messages.describe_transactions import DescribeTransactionsRequest
 from barnabas.wire.messages.init_producer_id import InitProducerIdRequest
 from barnabas.wire.messages.list_transactions import ListTransactionsRequest
+from barnabas.wire.messages.write_txn_markers import WriteTxnMarkersRequest
 
 from .groups import TRANSACTION, coordinator
+from .leaders import ask_leaders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from barnabas.client.cluster import Cluster
+    from barnabas.client.connection import Connection
     from barnabas.wire.messages.describe_transactions import DescribeTransactionsResponse
     from barnabas.wire.messages.init_producer_id import InitProducerIdResponse
     from barnabas.wire.messages.list_transactions import ListTransactionsResponse
+    from barnabas.wire.messages.write_txn_markers import WriteTxnMarkersResponse
+
+    from .producers import ProducerState
 
 FENCING_TIMEOUT_MS = 1
+_NO_LEADER = (Error.REPLICA_NOT_AVAILABLE, Error.BROKER_NOT_AVAILABLE, Error.UNKNOWN_TOPIC_OR_PARTITION)
 
 
 class Listing(NamedTuple):
@@ -101,3 +109,27 @@ async def fence(cluster: Cluster, transactional_id: str) -> tuple[int, int]:
         return reply.producer_id, reply.producer_epoch
 
     return await cluster.retrying("fenceProducer", attempt)
+
+
+async def abort(cluster: Cluster, partition: tuple[str, int], producer: ProducerState) -> None:
+    """Ends a transaction that hangs in this partition, whose coordinator has forgotten it; `producer` as `producers.describe` shows it. Raises KafkaError."""
+    Marker = WriteTxnMarkersRequest.WritableTxnMarker
+
+    async def ask(leader: Connection, topics: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], KafkaError | None]:
+        marker = Marker(
+            producer_id=producer.producer_id,
+            producer_epoch=producer.epoch,
+            transaction_result=False,
+            topics=[Marker.WritableTxnMarkerTopic(name=name, partition_indexes=list(indexes)) for name, indexes in topics.items()],
+            coordinator_epoch=producer.coordinator_epoch or 0,
+        )
+        reply: WriteTxnMarkersResponse = await leader.call(WriteTxnMarkersRequest(markers=[marker]))
+        return {
+            (topic.name, p.partition_index): KafkaError(error_of(p.error_code)) if p.error_code else None
+            for topic in reply.markers[0].topics
+            for p in topic.partitions
+        }
+
+    failure = (await ask_leaders(cluster, "abortTransaction", [partition], ask, once_more=_NO_LEADER))[partition]
+    if failure is not None:
+        raise failure
