@@ -66,6 +66,7 @@ class Loader:
         names = finish_swaps(self.directory, self.config, self.now_ms)
         damaged = self._find_segments(names)
         epochs_known = load_epochs(self.directory, self.epochs)
+        stored = self.epochs.entries if epochs_known else ()
         scanned_from = 0 if clean else self._floor(recovery_point)
         for segment in damaged:
             if clean or segment.base_offset < scanned_from:
@@ -87,13 +88,13 @@ class Loader:
             self.segments = [Segment.create(self.directory, log_start_offset, self.config, self.now_ms)]
             end_offset = log_start_offset
         start_offset = max(log_start_offset, self.segments[0].base_offset)
-        epochs_changed = self._settle_epochs(epochs_known, start_offset, log_start_offset, end_offset)
+        self._settle_epochs(epochs_known, start_offset, log_start_offset, end_offset)
+        is_cut = stored != self.epochs.entries == limited(stored, log_start_offset, end_offset)
         self._settle_producers(start_offset, end_offset, clean=clean, is_scanned=is_scanned)
         self.segments[-1].restart_roll_time()
         point = end_offset if clean else min(recovery_point, end_offset)
-        return Loaded(
-            self.segments, start_offset, end_offset, point, self.snapshots, epochs_known and epochs_changed, epochs_changed and not epochs_known
-        )
+        is_rebuilt = not is_cut and self.epochs.entries != stored
+        return Loaded(self.segments, start_offset, end_offset, point, self.snapshots, is_cut, is_rebuilt)
 
     def _find_segments(self, names: set[str]) -> list[Segment]:
         """The segments in order; returns those whose indexes can't be used."""
@@ -150,6 +151,10 @@ class Loader:
             self.directory, self.segments[:first], self.snapshots_up_to(scanned_from), start_offset, scanned_from, self.producers, self.now_ms
         )
         end_offset = scanned_from
+        stored = self.epochs.entries
+        # The checkpoint is durable at once, batches are not: after a truncation it may tell of what came to its file behind the cut, while the platter
+        # still has what was there before. A follower that took the one for the other's epoch would never find out that it differs from its leader.
+        self.epochs.truncate_end(scanned_from)
         for number, segment in enumerate(unflushed):
             if number >= len(unflushed) - 2 and segment.base_offset > start_offset:
                 self._snapshot(segment.base_offset)
@@ -162,7 +167,15 @@ class Loader:
                 self._drop(behind)
             if self.segments[-1] is segment:
                 break
+        if self.config.compact:
+            self._restore_epochs(stored)
         return end_offset
+
+    def _restore_epochs(self, stored: tuple[tuple[int, int], ...]) -> None:
+        """A cleaner may have taken the batches that began an epoch: the checkpoint knows better, as long as the log has that epoch or a later one."""
+        latest = self.epochs.latest
+        believed = {epoch: start_offset for epoch, start_offset in stored if epoch <= latest}
+        self.epochs.load(sorted({**dict(self.epochs.entries), **believed}.items()))
 
     def snapshots_up_to(self, offset: int) -> list[int]:
         """Later ones are of no use, nor to be trusted, once what they tell of is scanned anyway."""
@@ -183,14 +196,12 @@ class Loader:
                 self.snapshots.remove(segment.base_offset)
                 remove_snapshot(self.directory, segment.base_offset)
 
-    def _settle_epochs(self, known: bool, start_offset: int, log_start_offset: int, end_offset: int) -> bool:
-        before = self.epochs.entries if known else ()
+    def _settle_epochs(self, known: bool, start_offset: int, log_start_offset: int, end_offset: int) -> None:
         if not known and end_offset > start_offset:
             rebuild_epochs(self.segments, start_offset, self.epochs)
         if known:
             self.epochs.truncate_end(end_offset)
         self.epochs.truncate_start(log_start_offset)
-        return self.epochs.entries != before
 
     def _settle_producers(self, start_offset: int, end_offset: int, *, clean: bool, is_scanned: bool) -> None:
         if is_scanned:
@@ -210,6 +221,13 @@ class Loader:
         if offset > max(self.snapshots[-1] if self.snapshots else 0, at_least):
             write_snapshot(self.directory, offset, self.producers.entries(), sync=True)
             self.snapshots.append(offset)
+
+
+def limited(entries: tuple[tuple[int, int], ...], start_offset: int, end_offset: int) -> tuple[tuple[int, int], ...]:
+    """The leader epochs of a log with these limits, as every loading cuts them."""
+    kept = [entry for entry in entries if entry[1] < end_offset]
+    gone = sum(entry[1] <= start_offset for entry in kept)
+    return ((kept[gone - 1][0], start_offset), *kept[gone:]) if gone else tuple(kept)
 
 
 def finish_swaps(directory: str, config: LogConfig, now_ms: int) -> set[str]:

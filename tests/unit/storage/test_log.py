@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from barnabas.storage.checkpoint_file import read_leader_epochs
+from barnabas.storage.checkpoint_file import read_leader_epochs, write_leader_epochs
 from barnabas.storage.errors import OffsetOutOfRange, StorageError
 from barnabas.storage.log_config import MAX_INT32, LogConfig
 from barnabas.storage.partition_metadata import read_topic_id
@@ -17,6 +17,7 @@ from barnabas.storage.producer_snapshot import CorruptSnapshot, decode_snapshot,
 from tests.logs import NOW_MS, SMALL, Replica, batch, content, marker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 TOPIC_ID = bytes(range(16))
@@ -668,6 +669,38 @@ def test_a_lost_end_before_other_segments_takes_them_along(tmp_path: Path, left:
     assert again.log.end_offset == left
     assert again.offsets() == list(range(left))
     assert not os.path.exists(second.path(".log"))
+
+
+def test_epochs_of_what_is_not_on_the_disk_are_forgotten(tmp_path: Path) -> None:
+    """A follower truncated, wrote other batches there and lost power: the disk has the old bytes, and a checkpoint that tells of the new ones."""
+    replica = Replica(tmp_path)
+    replica.fill(8, epoch=0)
+    replica.log.flush()
+    old = (tmp_path / f"{0:020d}.log").read_bytes()
+    replica.log.truncate_to(5)
+    replica.fill(4, epoch=1)
+    assert read_leader_epochs(str(tmp_path / "leader-epoch-checkpoint")) == [(0, 0), (1, 5)]
+    replica.log.close_without_sync()
+    (tmp_path / f"{0:020d}.log").write_bytes(old)
+    for _ in range(2):
+        again = Replica(tmp_path, clean=False, recovery_point=5)
+        assert again.log.end_offset == 8
+        assert again.epochs.entries == ((0, 0),)
+        assert read_leader_epochs(str(tmp_path / "leader-epoch-checkpoint")) == [(0, 0)]  # written, as a later start won't scan this again
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"), [(range(10), ((0, 0), (1, 3), (2, 6))), ((0, 1, 7, 9), ((0, 0), (1, 3), (2, 6))), ((0, 4, 5), ((0, 0), (1, 3)))]
+)
+def test_epochs_of_a_compacted_log_begin_where_the_checkpoint_says(
+    tmp_path: Path, left: Sequence[int], expected: tuple[tuple[int, int], ...]
+) -> None:
+    replica = Replica(tmp_path, SMALL._replace(compact=True))
+    for offset in left:
+        replica.write(batch(offset, epoch=offset // 3 if offset < 9 else 2))
+    replica.log.close_without_sync()
+    write_leader_epochs(str(tmp_path / "leader-epoch-checkpoint"), [(0, 0), (1, 3), (2, 6)])
+    assert Replica(tmp_path, SMALL._replace(compact=True), clean=False).epochs.entries == expected
 
 
 def test_a_gap_behind_a_compacted_segment_stays(tmp_path: Path) -> None:
