@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from barnabas.core.controller.broker_life import HeartbeatReply, process_broker_heartbeat
+from barnabas.core.controller.broker_life import HeartbeatReply, assign_replicas_to_dirs, process_broker_heartbeat
 from barnabas.core.controller.isr_changes import alter_partition
 from barnabas.core.controller.registrations import register_broker
 from barnabas.core.metadata.features import SUPPORTED
@@ -16,6 +16,7 @@ from barnabas.storage.log_directory import LogDirectory
 from barnabas.storage.partition_metadata import read_topic_id
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.alter_partition import AlterPartitionRequest
+from barnabas.wire.messages.assign_replicas_to_dirs import AssignReplicasToDirsRequest
 from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatRequest
 from barnabas.wire.messages.broker_registration import BrokerRegistrationRequest
 
@@ -38,6 +39,7 @@ RETRY_MS = 100
 REQUEST_TIMEOUT_MS = 1200
 FETCH_WAIT_MS = 250
 CHECKPOINT_MS = 1500
+DELETE_MS = 1000
 GROUPS = "__consumer_offsets"
 
 
@@ -67,6 +69,7 @@ class Broker:
         self.incarnation_id = node.cluster.random.randbytes(16)
         self.epoch = -1
         self.is_fenced = True
+        self.is_serving = False
         self.is_stopping = False
         self.replicas: dict[Key, Replica] = {}
         self.groups: dict[int, GroupHost] = {}
@@ -104,7 +107,9 @@ class Broker:
         self.files.begin_loading()
         for entry in found:
             topic_id = read_topic_id(entry.path)
-            if topic_id is not None:
+            if entry.suffix:
+                self.files.remove_later(entry.path, self.now_ms, DELETE_MS)
+            elif topic_id is not None:
                 self._open(entry.topic, topic_id, entry.partition, entry.path, clean=clean)
         self.invariants.loaded(self)
         self._register()
@@ -159,6 +164,8 @@ class Broker:
                 return
             if reply is not None:
                 self.is_fenced = reply.is_fenced
+                if not reply.is_fenced and not self.is_serving:
+                    self._begin_to_serve()
                 if reply.should_shut_down and self.is_stopping:
                     self._stop()
                     return
@@ -166,11 +173,18 @@ class Broker:
 
         self.ask_controller(lambda controller, now_ms: process_broker_heartbeat(controller, request, now_ms), answered)
 
+    def _begin_to_serve(self) -> None:
+        self.is_serving = True
+        for replica in self.replicas.values():
+            if replica.leading is not None:
+                self.invariants.leads(replica, replica.leading.leader_epoch)
+                replica.advance()
+
     def _stop(self) -> None:
         """A clean stop: everything synced and promised (D84)."""
         for replica in self.replicas.values():
             replica.log.close()
-        self._write_checkpoints()
+        self.write_checkpoints()
         self.files.close(self.epoch)
         self.node.cluster.stopped(self.node)
 
@@ -199,11 +213,19 @@ class Broker:
     # --- the metadata
 
     def follow(self, image: MetadataImage) -> None:
-        """Nothing that is older than this registration counts: it was meant for an earlier life, which had another log perhaps."""
+        """What is older than this registration was meant for an earlier life, which had another log perhaps. A host may wait for the registration, or follow
+        what it finds at once, as long as nobody is served before it is unfenced.
+        """
         registered = image.cluster.brokers.get(self.node.id)
-        if self.is_stopping or self.epoch < 0 or registered is None or registered.epoch != self.epoch:
+        is_mine = registered is not None and registered.epoch == self.epoch
+        if self.is_stopping or not (is_mine or self.node.cluster.follows_early):
             return
         self.image = image
+        for key, replica in list(self.replicas.items()):
+            topic = image.topics.by_id.get(key[0])
+            if topic is not None and self.node.id not in topic.partitions[key[1]].replicas:
+                self._delete(replica)
+        misplaced = []
         for topic in image.topics.by_id.values():
             for index, partition in topic.partitions.items():
                 if self.node.id in partition.replicas:
@@ -211,11 +233,36 @@ class Broker:
                     if replica is None:
                         path = self.files.create_partition(topic.name, index)
                         replica = self._open(topic.name, topic.id, index, path, clean=True)
+                    if partition.directory_of(self.node.id) != self.node.directory_id:
+                        misplaced.append((topic.id, index))
                     replica.follow_metadata(partition)
+        if misplaced:
+            self._assign_directory(misplaced)
         self._fetch_all()
 
-    def led(self, replica: Replica) -> None:
-        """In a new epoch."""
+    def _delete(self, replica: Replica) -> None:
+        """It was reassigned to another broker."""
+        del self.replicas[replica.key]
+        replica.retire()
+        replica.log.rename_for_deletion(self.files, replica.topic, replica.index, self.now_ms, DELETE_MS)
+
+    def _assign_directory(self, keys: list[Key]) -> None:
+        """Tell the controller that these replicas are in this node's directory, which it doesn't know (C26)."""
+        data = AssignReplicasToDirsRequest.DirectoryData
+        topics = [data.TopicData(topic_id=topic_id, partitions=[data.TopicData.PartitionData(partition_index=index)]) for topic_id, index in keys]
+        directories = [data(id=self.node.directory_id, topics=topics)]
+        request = AssignReplicasToDirsRequest(broker_id=self.node.id, broker_epoch=self.epoch, directories=directories)
+        self.ask_controller(lambda controller, now_ms: assign_replicas_to_dirs(controller, request), self._directories_assigned)
+
+    def _directories_assigned(self, error: Error, response: Any) -> None:
+        """If it failed, the next image says so still."""
+        if error is not Error.NONE and self.image is not None:
+            self.node.after(RETRY_MS, lambda: self.follow(self.node.metadata.image))
+
+    def led(self, replica: Replica, epoch: int) -> None:
+        """From a new epoch on."""
+        if self.is_serving:
+            self.invariants.leads(replica, epoch)
         if replica.topic == GROUPS:
             if replica.index in self.groups:
                 self.groups.pop(replica.index).close()
@@ -236,10 +283,11 @@ class Broker:
         for replica in self.replicas.values():
             if replica.log.needs_flush(self.now_ms):
                 replica.log.flush_in_background(nullcontext())
-        self._write_checkpoints()
+        self.write_checkpoints()
+        self.files.remove_due(self.now_ms)
         self.node.after(CHECKPOINT_MS, self._checkpoint)
 
-    def _write_checkpoints(self) -> None:
+    def write_checkpoints(self) -> None:
         replicas = self.replicas.values()
         self.files.write_recovery_points({(replica.topic, replica.index): replica.log.recovery_point for replica in replicas})
         self.files.write_high_watermarks({(replica.topic, replica.index): replica.high_watermark for replica in replicas})
@@ -300,8 +348,8 @@ class Broker:
 
         def answered(answers: list[Answer]) -> None:
             for one, answer in zip(wanted, answers, strict=True):
-                replica = self.replicas[one.key]
-                if replica.leader == leader_id:
+                replica = self.replicas.get(one.key)
+                if replica is not None and replica.leader == leader_id:
                     replica.receive(one.position, answer)
             self._fetch_again(leader_id)
 
@@ -329,7 +377,7 @@ class Broker:
 
     def _answer(self, follower_id: int, epoch: int, one: Wanted) -> Answer:
         replica = self.replicas.get(one.key)
-        if replica is None:
+        if replica is None or not self.is_serving:
             return Answer(Error.UNKNOWN_TOPIC_ID)
         return replica.fetched(follower_id, one.position, one.start_offset, epoch)
 
@@ -367,7 +415,7 @@ class Broker:
         """ListOffsets, latest and earliest."""
 
         def serve(peer: Node, reply: Callable[[tuple[Error, int, int]], None]) -> None:
-            found = None if peer.broker is None else peer.broker.replicas.get(replica.key)
+            found = None if peer.broker is None or not peer.broker.is_serving else peer.broker.replicas.get(replica.key)
             if found is None or found.leading is None or found.leading.leader_epoch != leader_epoch:
                 reply((Error.NOT_LEADER_OR_FOLLOWER, -1, -1))
             else:
@@ -393,7 +441,7 @@ class Broker:
     def partition_of(self, topic: str, index: int) -> Replica | None:
         """For data and groups; None while this broker serves nobody."""
         for replica in self.replicas.values():
-            if (replica.topic, replica.index) == (topic, index):
+            if (replica.topic, replica.index) == (topic, index) and self.is_serving:
                 return replica
         return None
 

@@ -60,7 +60,7 @@ class Client:
         brokers = [node.id for node in self.cluster.nodes.values() if node.is_broker]
 
         def serve(peer: Node, reply: Callable[[list[tuple[str, int, int, int]]], None]) -> None:
-            image = None if peer.broker is None else peer.broker.image
+            image = None if peer.broker is None or not peer.broker.is_serving else peer.broker.image
             topics = [] if image is None else image.topics.by_id.values()
             reply([(topic.name, index, found.leader, found.leader_epoch) for topic in topics for index, found in topic.partitions.items()])
 
@@ -339,7 +339,7 @@ class Member(Client):
         life = self._life
 
         def serve(peer: Node, reply: Callable[[Any], None]) -> None:
-            host = None if peer.broker is None else peer.broker.groups.get(0)
+            host = None if peer.broker is None or not peer.broker.is_serving else peer.broker.groups.get(0)
             if host is None:
                 reply(None)
             else:

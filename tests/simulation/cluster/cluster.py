@@ -5,19 +5,23 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Collection
+from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from barnabas.core.controller.reassignments import alter_partition_reassignments
 from barnabas.core.quorum import events as ev
 from barnabas.core.quorum import peer_events as pe
 from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
+from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
 from tests.simulation.quorum.invariants import Violation
 from tests.simulation.quorum.network import Network
 from tests.simulation.quorum.node import LISTENER
 
-from .clients import CarelessProducer, Consumer, Member, Operator, Producer
+from .broker import GROUPS
+from .clients import TOPIC, CarelessProducer, Consumer, Member, Operator, Producer
 from .disk import Disks
 from .invariants import Invariants
 from .metadata import format_directory
@@ -75,6 +79,7 @@ class Cluster:
         self.syncs_each_batch = random.random() < 0.2
         self.padding = random.choice((0, 200))
         self.in_flight = random.choice((1, 5))
+        self.follows_early = random.random() < 0.5
         self.hears_of_deaths = random.random() < 0.5
         is_dynamic = random.random() < 0.5
         self.bootstrap = [pe.Peer(-2 - place if is_dynamic else node_id, f"node{node_id}", 9000) for place, node_id in enumerate(self.voter_ids)]
@@ -316,6 +321,31 @@ class Cluster:
         network.slowest_ms = self.misfortune.choice((3, 50, 300))
         self.faults.append(f"{self.now_ms} ms: {network.loss:.0%} lost, {network.doubling:.0%} doubled, up to {network.slowest_ms} ms")
 
+    def _replace_disk(self) -> None:
+        """A broker's disk fails for good; an empty one takes its place. A controller's vote must not be forgotten like that."""
+        node = self.misfortune.choice(list(self.nodes.values()))
+        if node.is_up and not node.is_controller and not self.syncs_each_batch and self.may_be_lost(node, loses_power=True):
+            self.died(node, loses_power=True)
+            self.faults.append(f"{self.now_ms} ms: {node} has an empty disk now")
+            node.disk.wipe()
+            node.directory_id = self.random.randbytes(16)
+
+    def _reassign(self) -> None:
+        """An operator moves a partition to other brokers."""
+        brokers = [node.id for node in self.nodes.values() if node.is_broker]
+        replicas = self.misfortune.sample(brokers, self.replication_factor)
+        name = self.misfortune.choice((TOPIC, GROUPS))
+        index = self.misfortune.randrange(self.partitions) if name == TOPIC else 0
+        topic = AlterPartitionReassignmentsRequest.ReassignableTopic
+        rows = [topic(name=name, partitions=[topic.ReassignablePartition(partition_index=index, replicas=replicas)])]
+        request = AlterPartitionReassignmentsRequest(timeout_ms=1000, topics=rows)
+        hosts = [node.controller for node in self._up() if node.controller is not None and not node.is_paused]
+        active = next((host for host in hosts if host.controller.is_active), None)
+        if active is not None:
+            self.faults.append(f"{self.now_ms} ms: {name}-{index} is to move to {replicas}")
+            move = partial(alter_partition_reassignments, request=request)
+            active.node.run(lambda: active.run(lambda controller, now_ms: move(controller), lambda error, answer: None))
+
     def _snapshot(self) -> None:
         node = self.misfortune.choice(list(self.nodes.values()))
         if node.is_up and not node.is_paused:
@@ -381,7 +411,7 @@ class Cluster:
                 return f"{producer.name} waits for an acknowledgement"
         for topic in image.topics.by_id.values():
             for index, partition in topic.partitions.items():
-                if len(partition.isr) < self.replication_factor or partition.leader < 0:
+                if len(partition.isr) < self.replication_factor or partition.leader < 0 or partition.is_reassigning:
                     return f"{topic.name}-{index} has the leader {partition.leader} and the in-sync set {partition.isr}"
                 truth = self.invariants.truths.get((topic.id, index))
                 found = [self.nodes[member].broker.replicas.get((topic.id, index)) for member in partition.replicas]  # type: ignore[union-attr]
@@ -406,6 +436,8 @@ MISFORTUNES: tuple[tuple[Callable[[Cluster], None], int], ...] = (
     (Cluster._heal, 3),
     (Cluster._degrade, 1),
     (Cluster._snapshot, 2),
+    (Cluster._reassign, 2),
+    (Cluster._replace_disk, 1),
 )
 """What goes wrong, or gets well again, and how often beside the others."""
 

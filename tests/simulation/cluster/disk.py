@@ -15,7 +15,7 @@ import importlib
 import os
 import pkgutil
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -290,8 +290,10 @@ class Disks:
 
 
 def _content(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
+    """Empty if it has been removed together with its directory."""
+    with suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:
         return file.read()
+    return b""
 
 
 def _common(one: bytes, other: bytes) -> int:

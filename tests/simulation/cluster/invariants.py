@@ -216,7 +216,7 @@ class Invariants:
         if replica.high_watermark < before:
             self.fail(f"{replica}: the high watermark goes back from {before} to {replica.high_watermark}")
         truth = self.truths.setdefault(replica.key, Truth())
-        if replica.high_watermark <= truth.end_offset:
+        if replica.high_watermark <= truth.end_offset or not replica.broker.is_serving:
             return
         start = truth.end_offset
         for header, data in _batches(replica, start):
@@ -240,11 +240,11 @@ class Invariants:
             self.fail(f"{replica}: producer, epoch and sequence {sequence} stand at {truth.sequences[sequence]} and at {offset}")
 
     def _enough_have_it(self, replica: Replica, truth: Truth) -> None:
-        """min.insync.replicas have it. Whoever lost power since may have had it."""
+        """min.insync.replicas have it. Whoever died since may have had it."""
         holders = 0
         for node in self._cluster.nodes.values():
             other = None if node.broker is None else node.broker.replicas.get(replica.key)
-            holders += other is not None and (other.log.end_offset >= truth.end_offset or node.id in self.lost_power)
+            holders += node.id in self.unclean or (other is not None and other.log.end_offset >= truth.end_offset)
         if holders < min(self._cluster.min_isr, self._cluster.replication_factor):
             self.fail(f"{replica} commits up to {truth.end_offset}, which {holders} replicas have; min.insync.replicas is {self._cluster.min_isr}")
 
@@ -286,7 +286,7 @@ class Invariants:
         Kafka. No other reason may there be, so some replica must have the records.
         """
         nodes = [node for node in self._cluster.nodes.values() if node.is_up and node.broker is not None]
-        replicas = [replica for node in nodes if (replica := node.broker.partition_of(topic, index)) is not None]  # type: ignore[union-attr]
+        replicas = [replica for node in nodes for replica in node.broker.replicas.values() if (replica.topic, replica.index) == (topic, index)]  # type: ignore[union-attr]
         written = (record.value for replica in replicas for _, data in _batches(replica, 0) for record in decode_records(data))
         if self._cluster.in_flight == 1 or values[0] not in written:
             self.fail(f"{producer} did nothing wrong, and is told {error.name}")

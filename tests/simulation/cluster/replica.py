@@ -101,8 +101,7 @@ class Replica:
             self.leading = Leadership(self.leader, self.broker.min_isr, LAG_MS)
         if self.leading.lead(found, self.log.end_offset, self.broker.now_ms):
             self.log.flush_epochs(self.epochs.assign(found.leader_epoch, self.log.end_offset))
-            self.broker.invariants.leads(self, found.leader_epoch)
-            self.broker.led(self)
+            self.broker.led(self, found.leader_epoch)
         self.advance()
 
     def _follow(self, found: Partition) -> None:
@@ -117,6 +116,14 @@ class Replica:
             if effect is not None:
                 self._cut(effect.offset)
                 following.truncated(self.end)
+
+    def retire(self) -> None:
+        """It isn't a replica any more."""
+        if self.leading is not None:
+            self.leading = None
+            self._refuse_writes()
+            self.broker.leads_no_longer(self)
+        self.following = None
 
     def _refuse_writes(self) -> None:
         writes, self._writes = self._writes, []
@@ -326,9 +333,11 @@ class Replica:
         else:
             self.log.truncate_fully(effect.offset, self.broker.now_ms)
             self.high_watermark = effect.offset
+            self.broker.write_checkpoints()
         following.truncated(self.end)
 
     def _cut(self, offset: int) -> None:
         self.broker.invariants.truncates(self, offset)
         self.log.truncate_to(offset, self.broker.now_ms)
         self.high_watermark = min(self.high_watermark, self.log.end_offset)
+        self.broker.write_checkpoints()  # before anything is written where the old recovery point says that all is synced (D79)
