@@ -401,7 +401,7 @@ def test_stopped_under_load(barnabas_nodes: NodeFactory) -> None:
     """SIGTERM: a clean stop within half a second, again and again; SIGSTOP and SIGCONT: as if nothing had been."""
     node = barnabas_nodes()
     create_topics(node.port, crash.TOPIC, partitions=crash.PARTITIONS)
-    load = crash.Load(node.bootstrap)
+    load = crash.Load(node.bootstrap, crash.TOPIC, crash.PARTITIONS)
     try:
         for _ in range(3):
             load.wait_for_more(300)

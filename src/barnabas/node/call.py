@@ -84,9 +84,9 @@ class Call:
     def now_ms(self) -> int:
         return clock_ms()
 
-    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError) -> None:
+    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError, *, at_commit: bool = False) -> None:
         """Have this node's controller run `operation`, as `ControllerHost.submit` does."""
-        self.node.controller.submit(operation, on_reply, on_error)
+        self.node.controller.submit(operation, on_reply, on_error, at_commit=at_commit)
 
     def reply(self, response: Message) -> None:
         """Answer now; for handlers that returned None. From any thread."""
@@ -137,14 +137,14 @@ class InnerCall(Call):
     def client_host(self) -> str:
         return self._client_host
 
-    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError) -> None:
+    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError, *, at_commit: bool = False) -> None:
         def failed(error: Error, message: str | None) -> None:
             if error == Error.NOT_CONTROLLER:
                 self._on_failure(error)
             else:
                 on_error(error, message)
 
-        self._node.controller.submit(operation, on_reply, failed)
+        self._node.controller.submit(operation, on_reply, failed, at_commit=at_commit)
 
     def reply(self, response: Message) -> None:
         self._on_answer(response)

@@ -48,12 +48,12 @@ class ControllerDuties:
 
     def _fence(self) -> None:
         self._look_later()
-        self._host.submit(fence_stale_broker, self._fenced, _refused)
+        self._host.submit(fence_stale_broker, self._fenced, _refused, at_commit=True)
 
     def _fenced(self, found: bool) -> None:
         """One broker after the other: what becomes of its partitions is known before the next is looked at."""
         if found and self._timers:
-            self._host.submit(fence_stale_broker, self._fenced, _refused)
+            self._host.submit(fence_stale_broker, self._fenced, _refused, at_commit=True)
 
     def _elect_later(self, interval_ms: int, elect: Operation) -> None:
         self._timers[elect] = self._host.loop.call_later(interval_ms, self._elect, interval_ms, elect)
@@ -61,10 +61,10 @@ class ControllerDuties:
     def _elect(self, interval_ms: int, elect: Operation) -> None:
         def done(there_is_more: bool) -> None:
             if there_is_more and self._timers:
-                self._host.submit(elect, done, _refused)
+                self._host.submit(elect, done, _refused, at_commit=True)
 
         self._elect_later(interval_ms, elect)
-        self._host.submit(elect, done, _refused)
+        self._host.submit(elect, done, _refused, at_commit=True)
 
 
 def _elect_preferred(controller: Controller, now_ms: int) -> Result:

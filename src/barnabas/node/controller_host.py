@@ -17,6 +17,7 @@ from barnabas.core.controller.registrations import register_controller
 from barnabas.core.controller.result import TOO_LARGE, ApiError, Result
 from barnabas.node.call import steady_ms
 from barnabas.node.controller_duties import ControllerDuties
+from barnabas.node.image_publisher import ImagePublisher
 from barnabas.node.loop import Loop
 from barnabas.node.metadata_batches import TooManyRecords
 from barnabas.node.metadata_loader import MetadataLoader
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from barnabas.core.metadata.image import MetadataImage
     from barnabas.node.metadata_batches import MetadataBatch
     from barnabas.node.metadata_log import MetadataLog
-    from barnabas.node.partition import Partition
     from barnabas.node.quorum_service import QuorumService
     from barnabas.node.server import Node
     from barnabas.wire.schema import Message
@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     Operation = Callable[[Controller, int], Result]
     OnReply = Callable[[Any], object]
     OnError = Callable[[Error, str | None], object]
+    Answers = deque[tuple[int, OnReply, OnError, Any]]
+    """Those that wait for an offset, which comes first."""
 
-_COMPLETE_MS = 1_000
 _RESIGN_POLL_MS = 5
 
 
@@ -63,9 +64,11 @@ class ControllerHost:
         self.on_leader_change: Callable[[], object] = lambda: None
         """May be set: another node is the active controller, or this one, or none that is known (`leader_id`)."""
         self._committed_offset = -1
-        self._answers: deque[tuple[int, OnReply, OnError, Any]] = deque()
+        self._published_offset = -1
+        self._at_commit: Answers = deque()
+        self._at_publication: Answers = deque()
         self._started = False
-        self._completes = False
+        self.publisher = ImagePublisher(node, self.loop, self._published)
         self._service: QuorumService | None = None
         self._duties = ControllerDuties(self, config.quorum)
 
@@ -93,12 +96,12 @@ class ControllerHost:
 
     # Operations
 
-    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError) -> None:
-        """Run `operation(controller, now in ms)`; `on_reply(response)` when its records are committed and published, or `on_error`. From any thread;
-        the answer comes on the control thread."""
-        self.loop.call(self._run, operation, on_reply, on_error)
+    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError, *, at_commit: bool = False) -> None:
+        """Run `operation(controller, now in ms)`; `on_reply(response)` when its records are committed, and unless that is enough (`at_commit`) in force
+        here too; or `on_error`. From any thread; the answer comes on the control thread."""
+        self.loop.call(self._run, operation, on_reply, on_error, at_commit)
 
-    def _run(self, operation: Operation, on_reply: OnReply, on_error: OnError) -> None:
+    def _run(self, operation: Operation, on_reply: OnReply, on_error: OnError, at_commit: bool) -> None:
         if not self.controller.is_active:
             on_error(Error.NOT_CONTROLLER, None)
             return
@@ -117,10 +120,11 @@ class ControllerHost:
             self._node.warn_seldom(self._metadata_directory, f"{error}. The metadata can't be changed until there is room again.")
             on_error(Error.KAFKA_STORAGE_ERROR, None)
             return
-        if offset <= self._committed_offset:
+        at_commit = at_commit or not result.records or not self._started
+        if offset <= (self._committed_offset if at_commit else self._published_offset):
             on_reply(result.response)
         else:
-            self._answers.append((offset, on_reply, on_error, result.response))
+            (self._at_commit if at_commit else self._at_publication).append((offset, on_reply, on_error, result.response))
 
     def _append(self, result: Result) -> int:
         """Append a result's records; the offset that its answer waits for."""
@@ -169,13 +173,10 @@ class ControllerHost:
         published = self.loader.publish()
         if published is not None:
             if self._started:
-                self._publish(*published)
+                self.publisher.publish(*published)
             if not self.loader.in_transaction:
                 self.quorum.maybe_snapshot(published[1])
-        answers = self._answers
-        while answers and answers[0][0] <= last_offset:
-            _, on_reply, _, response = answers.popleft()
-            on_reply(response)
+        _answer(self._at_commit, last_offset)
         if self.on_caught_up is not None and self.quorum.quorum.is_caught_up:
             on_caught_up, self.on_caught_up = self.on_caught_up, None
             on_caught_up()
@@ -195,7 +196,10 @@ class ControllerHost:
         self._duties.end()
         if self.controller.is_active and not self.controller.deactivate():
             self._replay_again()
-        answers, self._answers = self._answers, deque()
+        answers = [*self._at_commit, *(answer for answer in self._at_publication if answer[0] > self._committed_offset)]
+        self._at_commit.clear()
+        while self._at_publication and self._at_publication[-1][0] > self._committed_offset:
+            self._at_publication.pop()
         for _, _, on_error, _ in answers:
             on_error(Error.NOT_CONTROLLER, None)
 
@@ -218,41 +222,21 @@ class ControllerHost:
     def begin(self) -> None:
         """The node is up to the log: from here on what is committed is published as it comes."""
         self._started = True
+        self._published_offset = self.loader.image.offset
 
     def go_live(self, done: Callable[[], object]) -> None:
-        """Bring the node up to the image, which went on while its logs were loaded, and `begin`; then `done`. From any thread; on the control thread."""
+        """Bring the node up to the image, which went on while its logs were loaded, and `begin`; then `done`. From any thread."""
         self.loop.call(self._go_live, done)
 
     def _go_live(self, done: Callable[[], object]) -> None:
-        node = self._node
-        node.adopt(self.loader.image)
         self.begin()
-        self._report_places(node.replicas.catch_up(node.image, node.broker.id))
-        node.groups.catch_up(node.image, node.broker.id)
-        done()
+        self.publisher.go_live(self.loader.image, done)
 
-    def _publish(self, delta: MetadataDelta, image: MetadataImage) -> None:
-        self._report_places(self._node.publish(delta, image, self._node.broker.id))
+    def _published(self, delta: MetadataDelta, image: MetadataImage) -> None:
+        self._published_offset = image.offset
         self._node.broker.applied(delta, image)
         self._node.controller_registration.applied(delta, image)
-        self._complete_later()
-
-    def _report_places(self, unassigned: list[Partition]) -> None:
-        if unassigned:
-            self._node.directory_reports.report([(p.topic_id, p.index, p.directory_id) for p in unassigned])
-
-    def _complete_later(self) -> None:
-        """Replicas that a full disk had no room for are tried again, until they are there."""
-        if self._node.replicas.is_incomplete and not self._completes:
-            self._completes = True
-            self.loop.call_later(_COMPLETE_MS, self._complete)
-
-    def _complete(self) -> None:
-        self._completes = False
-        broker_id = self._node.broker.id
-        self._report_places(self._node.replicas.catch_up(self._node.image, broker_id))
-        self._node.groups.catch_up(self._node.image, broker_id)
-        self._complete_later()
+        _answer(self._at_publication, image.offset)
 
     # The quorum's own requests
 
@@ -270,15 +254,15 @@ class ControllerHost:
     def run(self) -> None:
         """Start the thread, syncing and no-ops."""
         self.quorum.run()
+        self.publisher.start()
         self.loop.start()
         if self._node.config.quorum.max_idle_interval_ms > 0:
             self.loop.call(self._write_no_ops, self._node.config.quorum.max_idle_interval_ms)
-        self.loop.call(self._complete_later)
 
     def _write_no_ops(self, interval_ms: int) -> None:
         """Something to be committed every so often, so that lag can be measured (Q38)."""
         if self.controller.is_active:
-            self._run(lambda controller, now_ms: Result([NoOpRecord()], None), lambda response: None, lambda error, message: None)
+            self._run(lambda controller, now_ms: Result([NoOpRecord()], None), lambda response: None, lambda error, message: None, True)
         self.loop.call_later(interval_ms, self._write_no_ops, interval_ms)
 
     def resign(self, done: Callable[[], object]) -> None:
@@ -293,6 +277,7 @@ class ControllerHost:
 
     def stop(self) -> None:
         """Close the log and end the thread. On the main thread. Raises OSError, StorageError."""
+        self.publisher.stop()
         failures: list[OSError | StorageError] = []
         self.loop.call(self._close_log, failures)
         self.loop.stop()
@@ -305,3 +290,9 @@ class ControllerHost:
             self.quorum.stop()
         except (StorageError, OSError) as error:
             failures.append(error)
+
+
+def _answer(answers: Answers, offset: int) -> None:
+    while answers and answers[0][0] <= offset:
+        _, on_reply, _, response = answers.popleft()
+        on_reply(response)

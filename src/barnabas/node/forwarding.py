@@ -97,7 +97,7 @@ class _Refused(InnerCall):
         super().__init__(node, api, version, on_answer, lambda failure: client.close(), client)
         self._error = error
 
-    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError) -> None:
+    def submit(self, operation: Operation, on_reply: OnReply, on_error: OnError, *, at_commit: bool = False) -> None:
         from barnabas.wire.error_messages import MESSAGES
 
         on_error(self._error, MESSAGES[self._error])

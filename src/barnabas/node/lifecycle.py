@@ -270,7 +270,7 @@ class _Starting:
         node.groups.catch_up(node.image, self.config.node_id)
         node.disk.start()
         node.network.start()
-        host.loop.call(node.fetchers.start)
+        host.publisher.loop.call(node.fetchers.start)
         node.in_sync.start()
         self._listen(self.listeners)
         self._say_started()
@@ -306,11 +306,10 @@ class _Starting:
             self._load_replicas()
         live, unfenced = threading.Event(), threading.Event()
         host.go_live(live.set)
-        self._wait(live, "the control thread")
+        self._wait(live, "its replicas to be there")
         if "controller" in self.config.roles:
             node.controller_registration.start()
         if self.is_broker:
-            host.loop.call(node.fetchers.start)
             node.in_sync.start()
             self.running.is_broker = True
             node.broker.on_running = unfenced.set

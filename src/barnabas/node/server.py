@@ -164,7 +164,8 @@ class Node:
         self._settings = {}
 
     def publish(self, delta: MetadataDelta, image: MetadataImage, broker_id: int) -> list[Partition]:
-        """The metadata changed: settings, then replicas, then what clients see of it, then coordinators. On the control thread.
+        """The metadata changed: settings, then replicas, then what clients see of it, then coordinators. On the publisher's thread; where nothing of all that
+        changed, on the control thread.
 
         So whoever is told that this broker leads a partition finds it led; Apache Kafka tells before it does (C63). Returns replicas whose directory the
         metadata doesn't know.

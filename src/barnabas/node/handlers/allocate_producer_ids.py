@@ -24,4 +24,4 @@ def handle(request: AllocateProducerIdsRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(AllocateProducerIdsResponse(throttle_time_ms=0, error_code=error, producer_id_start=0, producer_id_len=0))
 
-    call.submit(allocate, answer, refuse)
+    call.submit(allocate, answer, refuse, at_commit=True)

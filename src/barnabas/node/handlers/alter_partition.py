@@ -25,4 +25,4 @@ def handle(request: AlterPartitionRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(AlterPartitionResponse(throttle_time_ms=0, error_code=error, topics=[]))
 
-    call.submit(alter, call.reply, refuse)
+    call.submit(alter, call.reply, refuse, at_commit=True)

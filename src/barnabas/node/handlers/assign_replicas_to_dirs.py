@@ -22,4 +22,4 @@ def handle(request: AssignReplicasToDirsRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(AssignReplicasToDirsResponse(throttle_time_ms=0, error_code=error, directories=[]))
 
-    call.submit(assign, call.reply, refuse)
+    call.submit(assign, call.reply, refuse, at_commit=True)

@@ -36,4 +36,4 @@ def handle(request: BrokerHeartbeatRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(BrokerHeartbeatResponse(throttle_time_ms=0, error_code=error, is_caught_up=False, should_shut_down=False))
 
-    call.submit(beat, answer, refuse)
+    call.submit(beat, answer, refuse, at_commit=True)

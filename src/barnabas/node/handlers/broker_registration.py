@@ -28,4 +28,4 @@ def handle(request: BrokerRegistrationRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(BrokerRegistrationResponse(throttle_time_ms=0, error_code=error))
 
-    call.submit(register, answer, refuse)
+    call.submit(register, answer, refuse, at_commit=True)

@@ -25,4 +25,4 @@ def handle(request: ControllerRegistrationRequest, call: Call) -> None:
     def refuse(error: Error, message: str | None) -> None:
         call.reply(ControllerRegistrationResponse(throttle_time_ms=0, error_code=error, error_message=message))
 
-    call.submit(register, answer, refuse)
+    call.submit(register, answer, refuse, at_commit=True)

@@ -1,6 +1,6 @@
 """Which replicas of this node follow whom: a Fetcher for each leader, or num.replica.fetchers of them.
 
-Owns the table; told by `replicas` on the control thread, before the network threads run too. Source: AbstractFetcherManager of 4.3.1; R1.
+Owns the table; told by `replicas` on the publisher's thread, before that and the network threads run too. Source: AbstractFetcherManager of 4.3.1; R1.
 """
 
 from __future__ import annotations
