@@ -421,5 +421,5 @@ def test_stopped_under_load(barnabas_nodes: NodeFactory) -> None:
     for rows in found.values():
         assert [number for _, number in rows] == sorted({number for _, number in rows})
     there = {(partition, offset): number for partition, rows in found.items() for offset, number in rows}
-    assert all(there.get((partition, offset)) == number for partition, offset, number in load.acknowledged)
+    assert all(there.get((row.partition, row.offset)) == row.number for row in load.acknowledged)
     assert "Traceback" not in node.tail(1 << 20)
