@@ -6,7 +6,7 @@ used by one connection at a time; the table of sessions is shared, and its calle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barnabas.wire.errors import Error
 
@@ -73,13 +73,14 @@ class FetchPartition:
 class FetchSession:
     """`epoch` is the one that the next request must carry."""
 
-    __slots__ = ("by_id", "epoch", "id", "is_privileged", "partitions", "used_ms")
+    __slots__ = ("by_id", "epoch", "id", "is_privileged", "partitions", "used_ms", "watch")
 
     def __init__(self, session_id: int, partitions: Iterable[FetchPartition], by_id: bool, now_ms: int, *, is_privileged: bool) -> None:
         self.id = session_id
         self.epoch = 1
         self.by_id = by_id
         self.is_privileged = is_privileged
+        self.watch: Any = None  # the host's: what may be news for a follower; told by `is_closed` when the session ends
         self.used_ms = now_ms
         self.partitions = {partition.key: partition for partition in partitions}
 
@@ -157,3 +158,5 @@ class SessionCache:
         gone = self.sessions.pop(session_id, None)
         if gone is not None:
             self.partitions -= len(gone.partitions)
+            if gone.watch is not None:
+                gone.watch.is_closed = True

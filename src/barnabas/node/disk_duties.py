@@ -65,7 +65,15 @@ class DiskDuties:
 
     def _apply_retention(self) -> None:
         now_ms = clock_ms()
-        self._on_each(lambda partition: partition.log.delete_old_segments(now_ms, partition.high_watermark))
+        moved: list[Partition] = []
+
+        def delete(partition: Partition) -> None:
+            if partition.log.delete_old_segments(now_ms, partition.high_watermark):
+                moved.append(partition)
+
+        self._on_each(delete)
+        for partition in moved:
+            partition.start_moved()
 
     def _expire_producers(self) -> None:
         now_ms = clock_ms()

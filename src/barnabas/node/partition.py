@@ -24,10 +24,12 @@ from barnabas.wire.records.validation import InvalidBatch, validate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from barnabas.core.fetch_sessions import PartitionKey
     from barnabas.core.metadata.partition import Partition as Registration
     from barnabas.core.partition.epochs import LeaderEpochs
     from barnabas.core.partition.leadership import Outcome, Proposal
     from barnabas.core.partition.producers import ProducerStates
+    from barnabas.node.replication.follower_fetch import FollowerWatch
     from barnabas.node.replication.leading import Cluster, Commit, Leading
     from barnabas.storage.log import Log, Slice
     from barnabas.storage.segment import Appended
@@ -313,13 +315,23 @@ class Partition:
         leading = self.leading
         return leading is not None and replica in leading.state.followers
 
-    def fetched_by(self, replica: int, broker_epoch: int, offset: int, start_offset: int) -> bool:
-        """A follower asks for records from `offset` on, and has those before. Whether it is one."""
+    def fetched_by(
+        self,
+        replica: int,
+        broker_epoch: int,
+        offset: int,
+        start_offset: int,
+        watch: FollowerWatch | None = None,
+        key: PartitionKey = ("", -1),
+    ) -> bool:
+        """A follower asks for records from `offset` on, and has those before. Whether it is one. What is new from here on is noted as `key` in `watch`."""
         leading = self.leading
         if leading is None:
             return False
         with self.lock:
             known, woken = leading.fetched(replica, broker_epoch, offset, start_offset)
+            if known and watch is not None:
+                leading.watches[replica] = (watch, key)
         _call(woken)
         return known
 
@@ -331,6 +343,12 @@ class Partition:
             else:
                 woken = self.leading.await_low_watermark(offset, call)
         _call(woken)
+
+    def start_moved(self) -> None:
+        """The log begins later now: followers are to learn of it."""
+        with self.lock:
+            if self.leading is not None:
+                self.leading.note_records()
 
     def is_proposing(self, proposal: Proposal) -> bool:
         leading = self.leading

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from barnabas.core.fetch_sessions import TopicKey
     from barnabas.node.call import Call
     from barnabas.node.loop import Timer
+    from barnabas.node.replication.follower_fetch import FollowerWatch
     from barnabas.wire.messages.fetch import FetchRequest
 
 _TOPIC_IDS = 13
@@ -70,10 +71,22 @@ def handle(request: FetchRequest, call: Call) -> None:
             node.fetch_sessions.update(used, wanted, forgotten)
             if used.partitions:
                 session = used
-                wanted = list(used.partitions.values())
+                if session.watch is None:
+                    wanted = list(used.partitions.values())
             else:
                 full = True
-    Fetch(request, call, session, wanted, incremental=not full).start()
+    if session is not None and session.is_privileged:
+        _start_follower(request, call, session, wanted, full)
+    else:
+        Fetch(request, call, session, wanted, incremental=not full).start()
+
+
+def _start_follower(request: FetchRequest, call: Call, session: FetchSession, wanted: list[FetchPartition], full: bool) -> None:
+    from barnabas.node.replication.follower_fetch import FollowerFetch, FollowerWatch
+
+    if session.watch is None:
+        session.watch = FollowerWatch()
+    FollowerFetch(request, call, session, wanted, incremental=not full).start()
 
 
 def _replica_of(request: FetchRequest) -> tuple[int, int]:
@@ -95,6 +108,7 @@ class Fetch:
         "any_replica",
         "call",
         "committed",
+        "expects_news",
         "incremental",
         "is_awake",
         "is_done",
@@ -110,6 +124,7 @@ class Fetch:
         "session",
         "timer",
         "wanted",
+        "watch",
     )
 
     def __init__(self, request: FetchRequest, call: Call, session: FetchSession | None, wanted: list[FetchPartition], *, incremental: bool) -> None:
@@ -129,7 +144,9 @@ class Fetch:
         self.timer: Timer | None = None
         self.news_timer: Timer | None = None
         self.is_awake = False
+        self.expects_news = False
         self.is_done = False
+        self.watch: FollowerWatch | None = None  # where partitions note that they have news, for a follower's session
         self.is_noted = False  # what a follower acknowledges by its offsets
 
     def start(self) -> None:
@@ -157,9 +174,12 @@ class Fetch:
 
     def wake_for_news(self) -> None:
         """A follower is to learn of the high watermark, with the next data if there are any soon. From any thread."""
-        self.call.connection.network.call(self._expect_news)
+        if not self.expects_news:
+            self.expects_news = True
+            self.call.connection.network.call(self._expect_news)
 
     def _expect_news(self) -> None:
+        self.expects_news = True
         if self.news_timer is None and not self.is_done:
             self.news_timer = self.call.connection.network.call_later(_NEWS_MS, self._give_up)
 
@@ -259,7 +279,7 @@ class Fetch:
         if offset < log.start_offset or (diverging is None and offset > log.end_offset):
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE)
         is_acknowledged = replica >= 0 and diverging is None and not self.is_noted
-        if is_acknowledged and not partition.fetched_by(replica, self.replica_epoch, offset, wanted.start_offset):
+        if is_acknowledged and not partition.fetched_by(replica, self.replica_epoch, offset, wanted.start_offset, self.watch, wanted.key):
             return self._error(wanted, Error.NOT_LEADER_OR_FOLLOWER)
         place = PartitionData(
             wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=[] if committed else None

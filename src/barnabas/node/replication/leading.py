@@ -17,10 +17,12 @@ from barnabas.wire.errors import Error
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from barnabas.core.fetch_sessions import PartitionKey
     from barnabas.core.metadata.partition import Partition as Registration
     from barnabas.core.metadata.registration import Broker
     from barnabas.core.partition.leadership import Outcome, Proposal
     from barnabas.node.partition import Partition
+    from barnabas.node.replication.follower_fetch import FollowerWatch
 
     Wake = Callable[[], object]
 
@@ -53,7 +55,7 @@ class Commit(Protocol):
 
 
 class Leading:
-    __slots__ = ("_cluster", "_commits", "_lows", "_partition", "end_waiters", "state")
+    __slots__ = ("_cluster", "_commits", "_end_offset", "_lows", "_partition", "end_waiters", "state", "watches")
 
     def __init__(self, partition: Partition, cluster: Cluster, min_isr: int) -> None:
         self._partition = partition
@@ -61,18 +63,30 @@ class Leading:
         self.state = Leadership(cluster.broker_id, min_isr, cluster.max_lag_ms)
         self._commits: deque[tuple[int, Commit]] = deque()  # by where their records end
         self._lows: list[tuple[int, Callable[[int, Error], object]]] = []
-        self.end_waiters: dict[object, Wake] = {}
+        self.end_waiters: dict[object, Wake] = {}  # followers without a session
+        self.watches: dict[int, tuple[FollowerWatch, PartitionKey]] = {}  # by follower: where to note that there is news for it
+        self._end_offset = partition.log.end_offset  # before the latest write
 
     def lead(self, registration: Registration) -> tuple[bool, list[Wake]]:
         """The metadata says that this node leads, by `registration`. Whether a new leader epoch begins; then the waiters that it concerns."""
         self.state.max_lag_ms = self._cluster.max_lag_ms
         is_new = self.state.lead(registration, self._partition.log.end_offset, steady_ms())
+        if is_new:
+            self.note_records()
         return is_new, self.advance()
 
     # What happens to the log
 
     def written(self) -> list[Wake]:
-        """The log has grown."""
+        """The log has grown. Whoever had all of it until now was caught up until now: it isn't asked for what it has again and again."""
+        now_ms, before = steady_ms(), self._end_offset
+        for follower in self.state.followers.values():
+            if follower.end_offset >= before:
+                follower.caught_up_ms = max(follower.caught_up_ms, now_ms)
+        self._end_offset = self._partition.log.end_offset
+        self.note_records()
+        if not self.end_waiters:
+            return self.advance()
         waiters, self.end_waiters = self.end_waiters, {}
         return [*waiters.values(), *self.advance()]
 
@@ -107,6 +121,14 @@ class Leading:
         again = self.state.answered(proposal, outcome)
         return again, self.advance()
 
+    def note_records(self) -> None:
+        """There is something that followers are to learn of at once."""
+        for replica, (watch, key) in list(self.watches.items()):
+            if watch.is_closed:
+                del self.watches[replica]
+            else:
+                watch.note_records(key)
+
     def advance(self) -> list[Wake]:
         """Move the high watermark as far as it goes; the waiters for that."""
         partition, state = self._partition, self.state
@@ -115,6 +137,8 @@ class Leading:
         if after == before:
             return []
         partition.high_watermark = after
+        for watch, key in self.watches.values():
+            watch.note_high_watermark(key)
         waiters, partition.waiters = partition.waiters, {}
         woken: list[Wake] = []
         commits = self._commits
@@ -158,6 +182,7 @@ class Leading:
 
     def await_low_watermark(self, offset: int, call: Callable[[int, Error], object]) -> list[Wake]:
         """Call `call(low watermark, NONE)` once every live replica's log starts at `offset` or behind."""
+        self.note_records()
         self._lows.append((offset, call))
         return self._lows_reached()
 
@@ -195,6 +220,8 @@ class Leading:
         woken: list[Wake] = [_settling(commit, Error.NOT_LEADER_OR_FOLLOWER) for _, commit in self._commits]
         woken += [_reaching(call, -1, Error.NOT_LEADER_OR_FOLLOWER) for _, call in self._lows]
         woken += self.end_waiters.values()
+        self.note_records()
+        self.watches.clear()
         self._commits.clear()
         self._lows, self.end_waiters = [], {}
         return woken
