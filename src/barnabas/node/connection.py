@@ -136,6 +136,7 @@ class Connection:
         if mask & READ and self.events & READ:
             pieces = 1
             while self.receive() and pieces < _MOST_PIECES:
+                self.network.write_groups()  # batches that were taken in lie where the next piece may come to lie
                 pieces += 1
         elif mask & ~(READ | WRITE):  # hung up or broken while nothing is awaited
             self.close()
