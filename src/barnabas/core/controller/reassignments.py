@@ -101,12 +101,12 @@ def _reassign(controller: Controller, name: str, partition_id: int, target: Sequ
             raise ApiError(Error.INVALID_REPLICATION_FACTOR, f"The replication factor is changed from {present} to {len(target)}")
     removing = sorted(set(partition.replicas) - set(target))
     adding = sorted(set(target) - set(partition.replicas))
+    # A move that takes another's place: what of that one isn't wanted any more is forgotten, or this one would wait for replicas that it removes itself.
+    adding += [replica for replica in partition.adding_replicas if replica in target]
     change = begin_change(controller, topic, partition)
     change.replicas = [*target, *removing]
-    if removing:
-        change.removing = removing
-    if adding:
-        change.adding = adding
+    change.removing = removing
+    change.adding = sorted(adding)
     record = change.build(topic.id, partition_id)
     return [] if record is None else [record]
 

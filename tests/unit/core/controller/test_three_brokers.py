@@ -214,6 +214,18 @@ def test_a_move_can_be_taken_back() -> None:
     assert (t(cluster).replicas, t(cluster).isr, t(cluster).is_reassigning) == ((1, 2), (1, 2), False)
 
 
+@pytest.mark.parametrize("target", [(2,), (1, 2), (2, 3)], ids=str)
+def test_a_move_takes_another_ones_place_and_ends(target: tuple[int, ...]) -> None:
+    """Apache Kafka keeps what the first move adds or removes, where the second one adds or removes nothing: it may wait for ever, or end elsewhere."""
+    cluster = three(replicas=(1, 2))
+    reassign(cluster, [3, 1])
+    assert reassign(cluster, list(target)) == Error.NONE
+    if t(cluster).is_reassigning:
+        assert not set(t(cluster).adding_replicas) & set(t(cluster).removing_replicas)
+        ask(cluster, list(t(cluster).replicas))
+    assert (t(cluster).replicas, t(cluster).isr, t(cluster).is_reassigning) == (target, target, False)
+
+
 def test_a_move_may_be_forbidden_to_change_the_number_of_replicas_c57() -> None:
     cluster = three(replicas=(1, 2))
     assert reassign(cluster, [3], allow_replication_factor_change=False) == Error.INVALID_REPLICATION_FACTOR
