@@ -177,7 +177,7 @@ class Broker:
         self.is_serving = True
         for replica in self.replicas.values():
             if replica.leading is not None:
-                self.invariants.leads(replica, replica.leading.leader_epoch)
+                self.led(replica, replica.leading.leader_epoch)
                 replica.advance()
 
     def _stop(self) -> None:
@@ -214,7 +214,7 @@ class Broker:
 
     def follow(self, image: MetadataImage) -> None:
         """What is older than this registration was meant for an earlier life, which had another log perhaps. A host may wait for the registration, or follow
-        what it finds at once, as long as nobody is served before it is unfenced.
+        what it finds at once, as long as nobody is served and nothing written before it is unfenced, its own coordinators' records neither.
         """
         registered = image.cluster.brokers.get(self.node.id)
         is_mine = registered is not None and registered.epoch == self.epoch
@@ -260,9 +260,10 @@ class Broker:
             self.node.after(RETRY_MS, lambda: self.follow(self.node.metadata.image))
 
     def led(self, replica: Replica, epoch: int) -> None:
-        """From a new epoch on."""
-        if self.is_serving:
-            self.invariants.leads(replica, epoch)
+        """From a new epoch on. What this broker leads by an earlier life's registration it must not write to: its log may have lost what others have."""
+        if not self.is_serving:
+            return
+        self.invariants.leads(replica, epoch)
         if replica.topic == GROUPS:
             if replica.index in self.groups:
                 self.groups.pop(replica.index).close()
