@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.core.partition.producers import ProducerError
 from barnabas.node.call import clock_ms
+from barnabas.node.write_group import WriteGroup
 from barnabas.storage.errors import StorageError
 from barnabas.wire.errors import Error
 from barnabas.wire.records.batch import STAMP
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from barnabas.node.replication.follower_fetch import FollowerWatch
     from barnabas.node.replication.leading import Cluster, Commit, Leading
     from barnabas.storage.log import Log, Slice
-    from barnabas.storage.segment import Appended
     from barnabas.wire.records.validation import AppendRules
 
 READ_COMMITTED = 1
@@ -40,18 +40,6 @@ _LENGTH_BEHIND = 12
 _TRANSACTIONAL = 0x10
 ALL = -1
 """As acks: every replica that is in sync has it."""
-
-
-class WriteGroup:
-    """Batches with offsets that aren't written yet. `error` is set when writing them failed."""
-
-    __slots__ = ("batches", "error", "is_written", "partition")
-
-    def __init__(self, partition: Partition) -> None:
-        self.partition = partition
-        self.batches: list[Appended] = []
-        self.is_written = False
-        self.error: Error | None = None
 
 
 class Partition:
