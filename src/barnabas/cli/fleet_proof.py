@@ -34,7 +34,8 @@ def prove(terminal: Terminal, members: list[Member]) -> dict[str, float]:
     replicas = min(REPLICAS, len(brokers))
     leader, took_s = _run(_first(bootstrap_of(members), replicas))
     found = {"batch_s": took_s}
-    terminal.done(f"{BATCH} records went in, {replicas} times, and came out", duration_text(took_s))
+    copies = f", {replicas} times," if replicas > 1 else ""
+    terminal.done(f"{BATCH} records went in{copies} and came out", duration_text(took_s))
     if replicas == REPLICAS:
         stopped = next(member for member in brokers if member.node_id == leader)
         found |= _without(terminal, members, stopped)
