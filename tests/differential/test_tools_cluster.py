@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from barnabas.client.admin import quorum, topics
-from barnabas.client.cluster import Cluster
+from barnabas.client.admin import quorum, reassignments, topics
+from barnabas.client.cluster import Cluster, Partition
 from barnabas.client.consumer import Consumer, ConsumerSettings
 from barnabas.client.group import GroupSettings
 from barnabas.client.producer import Producer
@@ -175,6 +175,44 @@ def test_a_voter_goes_and_comes_back(three: Trio) -> None:
     theirs, ours = said
     assert ours == theirs
     assert [outcome.status for outcome in ours] == [0, 0, 1, 0, 0, 1]
+
+
+def test_leaders_go_home(three: Trio, tmp_path: Path) -> None:
+    """By each tool, two partitions whose first replica doesn't lead: by name, then by file, where one of them is in place already."""
+    name = f"home-{uuid.uuid4().hex[:6]}"
+    said = []
+    for run, end in ((by_apache, "a"), (in_this_process, "b")):
+        topic = f"{name}-{end}"
+        asyncio.run(asyncio.wait_for(_leaders_away(three, topic), PATIENCE_S))
+        path = tmp_path / f"{end}.json"
+        path.write_text(json.dumps({"partitions": [{"topic": topic, "partition": number} for number in (0, 1)]}))
+        start = ("--bootstrap-server", three.bootstrap, "--election-type", "preferred")
+        done = [
+            run("kafka-leader-election", *start, "--topic", topic, "--partition", "0"),
+            run("kafka-leader-election", *start, "--path-to-json-file", str(path)),
+        ]
+        said.append([outcome._replace(output=outcome.output.replace(topic, "T")) for outcome in done])
+    theirs, ours = said
+    assert ours == theirs
+    assert ours[0] == Outcome(0, "Successfully completed leader election (PREFERRED) for partitions T-0\n", ())
+    assert "Valid replica already elected for partitions T-0" in ours[1].output
+
+
+async def _leaders_away(three: Trio, topic: str) -> None:
+    """A topic of two partitions on brokers 1 and 2, led by 1, whose first replica is then 2."""
+    async with Cluster(three.bootstrap) as cluster:
+        assert await topics.create(cluster, [topics.NewTopic(topic, assignments={0: [1, 2], 1: [1, 2]})]) == {topic: None}
+        keys = [(topic, 0), (topic, 1)]
+        while any((await reassignments.alter(cluster, dict.fromkeys(keys, (2, 1)))).values()):
+            await asyncio.sleep(0.05)
+        while any((place.leader, place.replicas) != (1, (2, 1)) for place in await _partitions(cluster, topic)):
+            await asyncio.sleep(0.05)
+
+
+async def _partitions(cluster: Cluster, topic: str) -> list[Partition]:
+    await cluster.refresh([topic])
+    known = cluster.topics.get(topic)
+    return list(known.partitions.values()) if known else [Partition(0, -1, -1, (), ())]
 
 
 @pytest.fixture(scope="module")
