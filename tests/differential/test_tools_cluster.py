@@ -67,10 +67,9 @@ async def _furnish(bootstrap: str, name: str) -> None:
         ]
         assert not any((await topics.create(cluster, made)).values())
         producer = Producer(cluster)
-        for number in range(30):
-            for end in ("all", "two", "one"):
-                await producer.send(f"{name}-{end}", b"%d" % number, partition=number % 3)
+        sent = [await producer.send(f"{name}-{end}", b"%d" % number, partition=number % 3) for number in range(30) for end in ("all", "two", "one")]
         await producer.close()
+        await asyncio.gather(*sent)
         consumer = Consumer(cluster, ConsumerSettings(group=GroupSettings(f"{name}-group"), auto_offset_reset="earliest"))
         consumer.subscribe(lambda topic: topic == f"{name}-all", names=[f"{name}-all"])
         read = 0

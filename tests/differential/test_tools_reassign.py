@@ -61,10 +61,9 @@ async def _furnish(bootstrap: str, name: str) -> None:
         made.append(topics.NewTopic(f"{name}-one", assignments={0: [1, 2], 1: [2, 3], 2: [3, 1]}))
         assert not any((await topics.create(cluster, made)).values())
         producer = Producer(cluster)
-        for end in "abcd":
-            for _ in range(30):
-                await producer.send(f"{name}-{end}", bytes(100_000), partition=0)
+        sent = [await producer.send(f"{name}-{end}", bytes(100_000), partition=0) for end in "abcd" for _ in range(30)]
         await producer.close()
+        await asyncio.gather(*sent)
 
 
 def plan(*rows: tuple[str, int, list[int]], directories: dict[int, str] | None = None) -> str:

@@ -267,7 +267,9 @@ class Producer:
                 for topic, partition in keys:
                     self._delivered((topic, partition), -1, -1)
                 return
-            self._take(await connection.call(request, version=version, timeout_s=self._settings.request_timeout_ms / 1000), keys)
+            # By the ids as they were sent: by the time of the answer another leader's may have made us forget the topic.
+            names = {self._cluster.topic_id(topic): topic for topic, _ in keys} if version >= 13 else {}
+            self._take(await connection.call(request, version=version, timeout_s=self._settings.request_timeout_ms / 1000), names)
         except (ConnectionLost, TimedOut, KafkaError) as error:
             for key in keys:
                 self._cluster.forget_leader(key[0])
@@ -303,8 +305,7 @@ class Producer:
                 data.append(Topic(name=name, partition_data=partitions))
         return ProduceRequest(acks=self._settings.acks, timeout_ms=self._settings.request_timeout_ms, topic_data=data)
 
-    def _take(self, reply: ProduceResponse, keys: Sequence[tuple[str, int]]) -> None:
-        names = {self._cluster.topics[name].topic_id: name for name, _ in keys if name in self._cluster.topics}
+    def _take(self, reply: ProduceResponse, names: Mapping[bytes, str]) -> None:
         for topic in reply.responses:
             name = topic.name or names.get(topic.topic_id, "")
             for p in topic.partition_responses:
