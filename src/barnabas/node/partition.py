@@ -174,7 +174,7 @@ class Partition:
         changes then.
         """
         if commit is not None and self.leading is not None:
-            self._require_in_sync(self.leading)
+            self.leading.require_in_sync()
         valid = validate(records, self.rules, now_ms)
         buffer, size, attributes, count, _, max_timestamp, producer_id, producer_epoch, base_sequence, append_time_ms = valid
         with self.lock:
@@ -207,13 +207,6 @@ class Partition:
         for settle in leading.await_commit(last_offset + 1, commit):
             settle()  # it only notes that its reply is known
 
-    def _require_in_sync(self, leading: Leading) -> None:
-        state = leading.state
-        if state.is_under_min_isr:
-            raise InvalidBatch(
-                Error.NOT_ENOUGH_REPLICAS, f"{self!r} has {len(state.isr)} replicas in sync; min.insync.replicas asks for {state.effective_min_isr}"
-            )
-
     def append_own(self, batch: bytearray | memoryview, count: int, max_timestamp: int) -> int:
         """Append and write a batch that a coordinator of this node made; its base offset.
 
@@ -221,7 +214,7 @@ class Partition:
         """
         with self.lock:
             if self.leading is not None:
-                self._require_in_sync(self.leading)
+                self.leading.require_in_sync()
             if self.retired or self.leader_epoch < 0:
                 raise InvalidBatch(Error.NOT_LEADER_OR_FOLLOWER, f"{self!r} isn't led here")
             base_offset = self.next_offset

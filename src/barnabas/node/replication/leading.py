@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from barnabas.core.partition.leadership import Leadership
 from barnabas.node.call import steady_ms
 from barnabas.wire.errors import Error
+from barnabas.wire.records.validation import InvalidBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,6 +75,15 @@ class Leading:
         if is_new:
             self.note_records()
         return is_new, self.advance()
+
+    def require_in_sync(self) -> None:
+        """Raise InvalidBatch when a write with acks=all would find too few replicas (R27)."""
+        state = self.state
+        if state.is_under_min_isr:
+            raise InvalidBatch(
+                Error.NOT_ENOUGH_REPLICAS,
+                f"{self._partition!r} has {len(state.isr)} replicas in sync; min.insync.replicas asks for {state.effective_min_isr}",
+            )
 
     # What happens to the log
 
