@@ -27,8 +27,6 @@ _SPARSE_SIZE = _SPARSE.size
 _LOOKUP_BYTES = 8 * 1024
 _SCAN_BYTES = 1024 * 1024
 _SURVEY_BYTES = 4 * 1024 * 1024  # a window's fixed costs are lost in it, and it stays in a CPU's caches
-_MANY_PRODUCERS_BYTES = 32 * 1024 * 1024  # runs end with the window: where many producers share a log, a larger one is better
-_MANY = 500  # batches that must be looked at, in a window
 
 Header = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
 Found = tuple[int, int, int, int]
@@ -132,7 +130,15 @@ class Window(NamedTuple):
     course: Course  # how far it is: `position` is where valid batches end
     entries: bytes  # for the offset index
     times: bytes  # for the time index
-    batches: Iterator[tuple[Header, memoryview]]  # those that `walk` says must be looked at; valid until the survey goes on
+    data: memoryview  # valid until the survey goes on
+    told: bytes  # where in it the batches lie that `walk` says must be looked at
+
+    def batches(self) -> Iterator[tuple[Header, memoryview]]:
+        """Those that must be looked at."""
+        unpack, data = HEADER.unpack_from, self.data
+        for at in memoryview(self.told).cast("i"):
+            header = unpack(data, at)
+            yield header, data[at : at + header[1] + LENGTH_END]
 
 
 def survey(descriptor: int, end: int, course: Course) -> Iterator[Window]:
@@ -148,12 +154,9 @@ def survey(descriptor: int, end: int, course: Course) -> Iterator[Window]:
         course = Course.unpack(packed)
         at = course.position - start
         if at:
-            yield Window(course, entries, times, _batches(view, memoryview(told).cast("i")))
+            yield Window(course, entries, times, view, told)
         if filled < len(view) and start + filled < end:
             return  # the file became shorter
-        if sound and len(told) > 4 * _MANY and len(view) < (most := min(_MANY_PRODUCERS_BYTES, end - course.position)):
-            view = memoryview(bytearray(most))
-            continue
         if sound and filled - at < HEADER_SIZE:
             continue
         size = LENGTH.unpack_from(view, at + LENGTH_END - LENGTH.size)[0] + LENGTH_END
@@ -165,13 +168,6 @@ def survey(descriptor: int, end: int, course: Course) -> Iterator[Window]:
             return
         if size > len(view):
             view = memoryview(bytearray(size))  # bounded: the file has that many
-
-
-def _batches(view: memoryview, positions: memoryview) -> Iterator[tuple[Header, memoryview]]:
-    unpack = HEADER.unpack_from
-    for at in positions:
-        header = unpack(view, at)
-        yield header, view[at : at + header[1] + LENGTH_END]
 
 
 def _fill(descriptor: int, view: memoryview, position: int, end: int) -> int:

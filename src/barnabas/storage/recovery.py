@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from barnabas.wire.records.batch import ATTRIBUTES_POSITION, CONTROL, HEADER, HEADER_SIZE
+from barnabas.wire.records.native import thin
 from barnabas.wire.records.walk import Course
 
 from .batch_scan import OldFormat, Scan, find_batch, survey
@@ -21,8 +23,44 @@ from .segment import Tail
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from .batch_scan import Header, Window
     from .replica_state import Epochs, Producers
     from .segment import Segment
+    from .transaction_index import Aborted
+
+_MOST_HEADERS = 20_000  # to be kept
+_OF_DATA = bytes([attributes for attributes in range(256) if not attributes & CONTROL])
+_NO_RECORDS = memoryview(b"")
+
+
+class _Told:
+    """What `producers` are told of batches, window after window: of a long log of many producers only a few headers are left for them."""
+
+    __slots__ = ("_headers", "_producers")
+
+    def __init__(self, producers: Producers) -> None:
+        self._producers = producers
+        self._headers = b""
+
+    def take(self, window: Window) -> bool:
+        """Keep what matters of a window's batches. Not if there are markers, which have to be read: each of its batches is to be replayed then."""
+        if len(self._headers) > _MOST_HEADERS * HEADER_SIZE:
+            self.tell()
+        headers = thin(window.data, window.told, self._headers)
+        if headers[ATTRIBUTES_POSITION + 1 :: HEADER_SIZE].translate(None, _OF_DATA):
+            return False
+        self._headers = headers
+        return True
+
+    def replay(self, header: Header, batch: memoryview) -> Aborted | None:
+        self.tell()
+        return replay_batch(self._producers, header, batch)
+
+    def tell(self) -> None:
+        """Tell of what was kept."""
+        headers, self._headers = self._headers, b""
+        for header in HEADER.iter_unpack(headers):
+            replay_batch(self._producers, header, _NO_RECORDS)
 
 
 def recover_segment(
@@ -51,18 +89,22 @@ def recover_segment(
         interval_bytes=segment.index_interval_bytes,
         offset_of_max=base_offset,
     )
+    told = _Told(producers)
     try:
         for window in survey(segment.file.fileno(), size, begin):
-            course = window.course
+            is_newer, course = window.course.epoch > course.epoch, window.course
             segment.index.file.extend(window.entries)
             segment.time_index.extend_within(window.times)
-            for header, batch in window.batches:
+            if not is_newer and told.take(window):
+                continue
+            for header, batch in window.batches():
                 if epochs is not None and header[2] > epochs.latest:
                     epochs.assign(header[2], header[0])
                 if header[9] >= 0 and header[0] + header[6] >= first_offset:
-                    aborted = replay_batch(producers, header, batch)
+                    aborted = told.replay(header, batch)
                     if aborted is not None:
                         segment.transactions.append(aborted)
+        told.tell()
     except OldFormat as error:
         raise StorageError(path, str(error), offline=False) from error
     valid = course.position
@@ -156,9 +198,12 @@ def replay(segments: Iterable[Segment], offset: int, end_offset: int, producers:
             continue
         base_offset = segment.base_offset
         course = Course(base_offset, next_offset=base_offset, largest_offset=end_offset - 1, epoch=MAX_INT64, position=found[0])
+        told = _Told(producers)
         for window in survey(segment.file.fileno(), segment.size, course):
-            for header, batch in window.batches:
-                replay_batch(producers, header, batch)
+            if not told.take(window):
+                for header, batch in window.batches():
+                    told.replay(header, batch)
+        told.tell()
 
 
 def rebuild_epochs(segments: Sequence[Segment], start_offset: int, epochs: Epochs) -> None:
@@ -168,7 +213,7 @@ def rebuild_epochs(segments: Sequence[Segment], start_offset: int, epochs: Epoch
         base_offset = segment.base_offset
         course = Course(base_offset, next_offset=base_offset, largest_offset=MAX_INT64 - 1, first_offset=MAX_INT64, epoch=epochs.latest)
         for window in survey(segment.file.fileno(), segment.size, course):
-            for header, _ in window.batches:
+            for header, _ in window.batches():
                 epochs.assign(header[2], max(header[0], start_offset))
 
 

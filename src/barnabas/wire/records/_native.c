@@ -299,6 +299,17 @@ static int skim_records(const uint8_t *data, const uint8_t *end, const Asked *as
 static inline uint64_t big(const uint8_t *p, int size)
 {
     uint64_t value = 0;
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (size == 8) {
+        memcpy(&value, p, 8);
+        return __builtin_bswap64(value);
+    }
+    if (size == 4) {
+        uint32_t word;
+        memcpy(&word, p, 4);
+        return __builtin_bswap32(word);
+    }
+#endif
     while (size--)
         value = value << 8 | *p++;
     return value;
@@ -358,6 +369,21 @@ static void tell(Found *found, const uint8_t *p, int32_t at, int is_kept)
         run->count++;
     run->latest[run->oldest] = row;
     run->oldest = (run->oldest + 1) % REMEMBERED;
+}
+
+/* Put the headers of `before`, back to back, and of the batches at `positions` of `data` through runs; the headers that are left go to `out`. Their number. */
+static Py_ssize_t thin_batches(const uint8_t *before, Py_ssize_t earlier, const uint8_t *data, const int32_t *positions, Py_ssize_t later, Found *found,
+                               uint8_t *out)
+{
+    for (Py_ssize_t i = 0; i < earlier; i++)
+        tell(found, before + i * HEADER_SIZE, (int32_t)i, 0);
+    for (Py_ssize_t i = 0; i < later; i++)
+        tell(found, data + positions[i], (int32_t)(earlier + i), 0);
+    Py_ssize_t kept = 0;
+    for (Py_ssize_t i = 0; i < earlier + later; i++)
+        if (found->told[i] >= 0)
+            memcpy(out + HEADER_SIZE * kept++, i < earlier ? before + i * HEADER_SIZE : data + positions[i - earlier], HEADER_SIZE);
+    return kept;
 }
 
 /* 1 if all that is whole in `data` was valid, 0 if it wasn't. */
@@ -823,6 +849,41 @@ static PyObject *native_walk(PyObject *module, PyObject *const *args, Py_ssize_t
     return answer;
 }
 
+static PyObject *native_thin(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view;
+    char *places, *before;
+    Py_ssize_t places_size, before_size;
+    if (!expects("thin", given, 3, 3) || PyBytes_AsStringAndSize(args[1], &places, &places_size) < 0 ||
+        PyBytes_AsStringAndSize(args[2], &before, &before_size) < 0 || PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    const Py_ssize_t earlier = before_size / HEADER_SIZE, later = places_size / 4, rows = earlier + later;
+    int32_t *positions = malloc((size_t)later * 4 + 1);
+    uint8_t *out = malloc((size_t)rows * HEADER_SIZE + 1);
+    Found found = {NULL, NULL, malloc((size_t)rows * 4 + 1), 0, calloc(RUNS, sizeof(Run))};
+    PyObject *answer = NULL;
+    if (positions == NULL || out == NULL || found.told == NULL || found.runs == NULL) {
+        PyErr_NoMemory();
+    } else {
+        int fits = rows <= INT32_MAX && before_size % HEADER_SIZE == 0 && places_size % 4 == 0;
+        memcpy(positions, places, (size_t)later * 4);
+        for (Py_ssize_t i = 0; i < later; i++)
+            fits &= positions[i] >= 0 && positions[i] <= view.len - HEADER_SIZE;
+        if (fits)
+            answer = PyBytes_FromStringAndSize(
+                (const char *)out,
+                HEADER_SIZE * thin_batches((const uint8_t *)before, earlier, view.buf, positions, later, &found, out));
+        else
+            PyErr_SetString(PyExc_ValueError, "no whole headers are there");
+    }
+    free(positions);
+    free(out);
+    free(found.told);
+    free(found.runs);
+    PyBuffer_Release(&view);
+    return answer;
+}
+
 static PyObject *native_tally(PyObject *module, PyObject *const *args, Py_ssize_t given)
 {
     Py_buffer view;
@@ -863,6 +924,7 @@ static PyMethodDef methods[] = {
     {"read_records", (PyCFunction)(void (*)(void))native_read_records, METH_FASTCALL, "What record.iterate_records yields, as a list, or None."},
     {"tally", (PyCFunction)(void (*)(void))native_tally, METH_FASTCALL, "See tally.tally."},
     {"tally_records", (PyCFunction)(void (*)(void))native_tally_records, METH_FASTCALL, "See tally.tally_records."},
+    {"thin", (PyCFunction)(void (*)(void))native_thin, METH_FASTCALL, "See walk.thin."},
     {"walk", (PyCFunction)(void (*)(void))native_walk, METH_FASTCALL, "See walk.walk."},
     {"returns", native_returns, METH_O, "Name the class of what quick returns."},
     {NULL, NULL, 0, NULL},

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 try:
-    from barnabas.wire.records._native import crc32c, quick, read_records, returns, skim, tally, tally_records, walk
+    from barnabas.wire.records._native import crc32c, quick, read_records, returns, skim, tally, tally_records, thin, walk
 except ImportError:  # no compiler at hand when this was installed, a build older than this file, or BARNABAS_NATIVE=0
     from barnabas.wire.records.skim import crc32c, quick, read_records, returns, skim
     from barnabas.wire.records.tally import tally, tally_records
-    from barnabas.wire.records.walk import walk
+    from barnabas.wire.records.walk import thin, walk
 
     IS_NATIVE = False
 else:
     IS_NATIVE = True
 
-__all__ = ["IS_NATIVE", "crc32c", "quick", "read_records", "returns", "skim", "tally", "tally_records", "walk"]
+__all__ = ["IS_NATIVE", "crc32c", "quick", "read_records", "returns", "skim", "tally", "tally_records", "thin", "walk"]

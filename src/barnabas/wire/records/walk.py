@@ -97,6 +97,24 @@ def walk(data: Buffer, course: bytes, /) -> tuple[int, bytes, bytes, bytes, byte
     return sound, after.pack(), bytes(entries), bytes(times), array("i", [where for where in told if where >= 0]).tobytes()
 
 
+def thin(data: Buffer, positions: bytes, before: bytes, /) -> bytes:
+    """The headers, back to back, of those among the batches of `before`, and then among those at `positions` of `data`, that matter when all are one log.
+
+    `before` is such headers of earlier windows, `positions` what `walk` said of the next one: so runs go on from window to window, and a log of any length
+    is a few batches a producer. ValueError where there are no headers.
+    """
+    view, told, runs = memoryview(data), array("i"), _Runs()
+    places = memoryview(positions).cast("i")
+    if len(before) % HEADER_SIZE or any(not 0 <= at <= len(view) - HEADER_SIZE for at in places):
+        raise ValueError("no whole headers are there")
+    headers = [before[at : at + HEADER_SIZE] for at in range(0, len(before), HEADER_SIZE)]
+    headers += [bytes(view[at : at + HEADER_SIZE]) for at in places]
+    for row, header in enumerate(headers):
+        _, _, _, _, _, attributes, _, _, _, producer_id, producer_epoch, _, _ = HEADER.unpack(header)
+        runs.tell(told, row, producer_id, producer_epoch, attributes, False)
+    return b"".join([headers[row] for row in told if row >= 0])
+
+
 class _Run:
     __slots__ = ("is_open", "key", "latest")
 
