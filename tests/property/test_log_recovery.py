@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from barnabas.storage import batch_scan
 from tests.logs import NOW_MS, Replica, batch, marker
 
 if TYPE_CHECKING:
@@ -98,6 +99,17 @@ def test_cut_anywhere(data: st.DataObject, original: Original) -> None:
     assert replica.state() == twin(source, ends, wanted)
     replica.fill(3)
     assert replica.offsets()[-3:] == [wanted, wanted + 1, wanted + 2]
+
+
+@pytest.mark.parametrize("window", [100, 700, 1500, 4000])
+def test_read_in_windows_of_any_size(window: int, original: Original, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some windows have a marker or a new epoch, some have neither: producers, epochs and indexes come out the same."""
+    source, ends = original
+    copy = fresh(source)
+    for snapshot in copy.glob("*.snapshot"):
+        snapshot.unlink()
+    monkeypatch.setattr(batch_scan, "_SURVEY_BYTES", window)
+    assert Replica(copy, clean=False).state() == twin(source, ends, ends[-1][2])
 
 
 @settings(max_examples=150, deadline=None)

@@ -135,6 +135,37 @@ def test_walks_agree_on_any_bytes(data: bytes, random: Random) -> None:
 
 
 @needs_native
+@settings(max_examples=300, deadline=None)
+@given(seeds, st.integers(0, 300), st.integers(1, 6), st.sampled_from([0.0, 0.03, 0.3]))
+def test_thinnings_agree_and_tell_producers_the_same(random: Random, count: int, of: int, markers: float) -> None:
+    source = Batches(random, 0, producers=of, markers=markers)
+    before, every = b"", b""
+    for _ in range(3):
+        data = b"".join([source.one() for _ in range(count)])
+        course = Course(BASE, next_offset=BASE, largest_offset=FARTHEST, epoch=FARTHEST).pack()
+        positions = walk(data, course)[4]
+        thinned = _native.thin(data, positions, before)
+        assert thinned == twin.thin(data, positions, before)
+        every += b"".join([data[at : at + HEADER_SIZE] for at in memoryview(positions).cast("i")])
+        before = thinned
+    assert told(HEADER.iter_unpack(before)) == told(HEADER.iter_unpack(every))
+
+
+@pytest.mark.parametrize("one", [twin.thin, thin])
+def test_thinning_refuses_what_isnt_headers(one: Any) -> None:
+    whole = bytes(HEADER_SIZE)
+    assert one(whole, bytes(4), b"") == whole
+    for data, positions, before in (
+        (whole, b"\xff\xff\xff\xff", b""),
+        (whole, b"\1\0\0\0", b""),
+        (whole[1:], bytes(4), b""),
+        (whole, b"", whole[1:]),
+    ):
+        with pytest.raises(ValueError, match="no whole headers"):
+            one(data, positions, before)
+
+
+@needs_native
 def test_native_refuses_a_course_of_another_size() -> None:
     for wrong in (b"", bytes(95), bytes(97)):
         with pytest.raises(ValueError, match="a course takes 96 bytes"):
