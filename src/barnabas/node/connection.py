@@ -40,8 +40,6 @@ FEW_REPLIES = _MOST_REPLIES // 2  # so many may wait for other nodes still when 
 _LARGE_REPLY = 16 * 1024
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
 _LARGE_BUFFER = 1 << 20
-_LARGE_PIECE = 32 * 1024  # of a large frame: there will be more in the socket already, since room in it was made
-_MOST_PIECES = 16  # read in one go; others have their turn then
 _LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
 
 
@@ -134,38 +132,36 @@ class Connection:
             if not (self.flush() and self.resume()):
                 return
         if mask & READ and self.events & READ:
-            pieces = 1
-            while self.receive() and pieces < _MOST_PIECES:
-                self.network.write_groups()  # batches that were taken in lie where the next piece may come to lie
-                pieces += 1
+            self.receive()
         elif mask & ~(READ | WRITE):  # hung up or broken while nothing is awaited
             self.close()
 
-    def receive(self) -> bool:
-        """Read once, and serve what is whole then. Whether the rest of a large frame is likely to be there already."""
+    def receive(self) -> None:
+        """Read once, and serve what is whole then. Not twice a turn: batches that were taken in lie in the buffer until their group is written at its end.
+
+        It wouldn't pay either: the kernel would then send for the client, in this process' time, what the client would have sent itself.
+        """
         if self.muted or self.is_paused:
             self.watch(self.events & ~READ)  # what else the client sends stays in its socket
-            return False
+            return
         view = self._room()
         if view is None:
             self.watch(self.events & ~READ)  # until `room_again`
-            return False
+            return
         try:
             received = self.socket.recv_into(view)
         except BlockingIOError:
-            return False
+            return
         except OSError:
             self.close()
-            return False
+            return
         if not received:
             self.close()
-            return False
+            return
         self.end += received
         self.active_s = time.monotonic()
-        if self.large_since_s and received < len(view):  # a large frame that isn't whole yet
-            return received >= _LARGE_PIECE
-        self.process()
-        return received >= _LARGE_PIECE and self.end > self.start and not self.closed
+        if not self.large_since_s or received == len(view):  # else a large frame isn't whole yet
+            self.process()
 
     def _room(self) -> memoryview | None:
         """The free end of the buffer, after moving or growing it for the frame that is arriving; None when there is no memory for that now."""
