@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .fleet import Fleet, Member
-from .fleet_health import ask
+from .fleet_health import ANSWER_TIMEOUT_MS, ask, bootstrap_of
 from .fleet_up import partitions_text, start, tell_deaths, wait_until
 from .home import Home, HomeError
 from .processes import duration_text
@@ -36,11 +36,16 @@ def restart(terminal: Terminal, directory: str) -> int:
         order = _order(members)
         for member in order:
             _roll(terminal, members, member)
+        moved = _leaders_home(members)
+        if moved:
+            terminal.done("Leaders went back to the first replicas of their partitions", f"{moved} of them")
     except HomeError as error:
         return terminal.fail(str(error))
     took_s = time.monotonic() - began
     terminal.done(f"Restarted {len(order)} node{'s' * (len(order) != 1)}, one after the other", duration_text(took_s))
-    terminal.result({"restarted": [member.node_id for member in order], "seconds": round(took_s, 3), "directory": fleet.directory})
+    terminal.result(
+        {"restarted": [member.node_id for member in order], "leaders_moved": moved, "seconds": round(took_s, 3), "directory": fleet.directory}
+    )
     return 0
 
 
@@ -71,3 +76,22 @@ def _roll(terminal: Terminal, members: list[Member], member: Member) -> None:
     start(terminal, members, [member])
     wait_until(members, "all replicas to be in sync again", lambda health: not health.under_replicated, IN_SYNC_TIMEOUT_S)
     terminal.done(f"Node {member.node_id} is in sync again", duration_text(time.monotonic() - began))
+
+
+def _leaders_home(members: list[Member]) -> int:
+    """Whoever was stopped last leads nothing afterwards: how many leaders changed back. Raises HomeError."""
+    import asyncio
+
+    from barnabas.client.admin import elections
+    from barnabas.client.cluster import Cluster, Settings
+    from barnabas.client.errors import KafkaError
+
+    async def work() -> int:
+        async with Cluster(bootstrap_of(members), Settings(client_id="barnabas-restart", api_timeout_ms=ANSWER_TIMEOUT_MS)) as cluster:
+            outcomes = await elections.elect(cluster, elections.PREFERRED, None)
+            return sum(failure is None for failure in outcomes.values())
+
+    try:
+        return asyncio.run(work())
+    except KafkaError as error:
+        raise HomeError(f"All nodes were restarted, but leaders didn't go back to the first replicas of their partitions: {error}") from error

@@ -147,7 +147,11 @@ def test_the_life_of_three(directory: Path) -> None:
 
     pids = {node["node_id"]: node["pid"] for node in seen["nodes"]}
     assert sorted(outcome(directory, "restart")["restarted"]) == [1, 2, 3]
+    deadline = time.monotonic() + PATIENCE_S
     again = outcome(directory, "status")
+    while [node["leads"] for node in again["nodes"]] != [2, 2, 2]:
+        assert time.monotonic() < deadline, again
+        again = outcome(directory, "status")
     assert all(node["pid"] != pids[node["node_id"]] for node in again["nodes"])
 
     killed = next(node for node in again["nodes"] if node["node_id"] != again["quorum"]["leader_id"])
