@@ -81,6 +81,11 @@ def test_operations(home: Path) -> None:
 
 
 @pytest.mark.node
+def test_clusters(home: Path) -> None:
+    assert consoles.run(text("clusters.md"), home, environment(home), 200) == []
+
+
+@pytest.mark.node
 def test_testing(tmp_path: Path) -> None:
     """Each Python block is a file of tests in a project without anything else; the configuration shown is taken."""
     document = (ROOT / "docs" / "testing.md").read_text()
