@@ -65,7 +65,7 @@ class GroupCoordinators:
         for change in changes.followers:
             if change.topic.name == OFFSETS_TOPIC:
                 self._resign(change.partition_id, change.current.leader_epoch)
-        for change in changes.leaders:
+        for change in changes.leaders if self._is_registered_in(self._node.image, broker_id) else ():
             if change.topic.name == OFFSETS_TOPIC:
                 partition = self._node.replicas.by_id.get(change.topic.id, {}).get(change.partition_id)
                 if partition is not None:
@@ -75,11 +75,20 @@ class GroupCoordinators:
 
     def catch_up(self, image: MetadataImage, broker_id: int) -> None:
         """At start: load what is led here."""
+        if not self._is_registered_in(image, broker_id):
+            return
         topic = image.topics.by_name.get(OFFSETS_TOPIC)
         for index, known in () if topic is None else topic.partitions.items():
             partition = self._node.replicas.by_name.get(OFFSETS_TOPIC, {}).get(index)
             if partition is not None and known.leader == broker_id:
                 self._loop.call(self._elect, partition, known.leader_epoch)
+
+    def _is_registered_in(self, image: MetadataImage, broker_id: int) -> bool:
+        """Whether the metadata speaks of this life of the broker. What an earlier one led in an epoch that hasn't ended yet must not be written to: its log
+        may have lost what others have, and two records would stand at one offset of one epoch. The registration ends that epoch (C14).
+        """
+        registered = image.cluster.brokers.get(broker_id)
+        return registered is not None and registered.incarnation_id == self._node.broker.incarnation_id
 
     def lost(self, partitions: Iterable[Partition]) -> None:
         """Their disk has failed."""
