@@ -21,11 +21,13 @@ from tests.simulation.quorum.network import Network
 from tests.simulation.quorum.node import LISTENER
 
 from .broker import GROUPS
-from .clients import TOPIC, CarelessProducer, Consumer, Member, Operator, Producer
+from .clients import TOPIC, Operator
+from .consumers import Consumer, Member
 from .disk import Disks
 from .invariants import Invariants
 from .metadata import format_directory
 from .node import Node
+from .producers import CarelessProducer, Producer
 
 FAULTS_MS = 9_000
 REST_MS = 30_000
