@@ -287,8 +287,26 @@ class Cluster:
         node = self.misfortune.choice(list(self.nodes.values()))
         if node.is_up and not node.is_paused:
             self.faults.append(f"{self.now_ms} ms: {node} hangs")
+            self._hang(node, self.misfortune.randint(10, 4000))
+
+    def _one_after_another(self) -> None:
+        """The replicas of a partition leave its in-sync set one by one, the last but one by a loss of power, and that one is the first to return."""
+        partitions = self.invariants.partitions
+        if not partitions:
+            return
+        replicas = [self.nodes[broker_id] for broker_id in self.misfortune.choice(partitions).replicas]
+        *others, loser, last = self.misfortune.sample(replicas, len(replicas))
+        self.faults.append(f"{self.now_ms} ms: {others} hang, then {loser} loses power, then {last} hangs")
+        for node in others:
+            self._hang(node, 6000)
+        delay_ms = 2600 if others else 0
+        self.call_in(delay_ms, lambda: self.died(loser, loses_power=True) if loser.is_up and self.may_be_lost(loser) else None)
+        self.call_in(delay_ms + 20, lambda: self._hang(last, 6000))
+
+    def _hang(self, node: Node, time_ms: int) -> None:
+        if node.is_up and not node.is_paused:
             node.is_paused = True
-            self.call_in(self.misfortune.randint(10, 4000), node.resume)
+            self.call_in(time_ms, node.resume)
 
     def _cut(self) -> None:
         """Two sides that don't hear each other, or only one the other. Clients are on either."""
@@ -433,6 +451,7 @@ MISFORTUNES: tuple[tuple[Callable[[Cluster], None], int], ...] = (
     (Cluster._fail_disk, 1),
     (Cluster._stop, 1),
     (Cluster._pause, 1),
+    (Cluster._one_after_another, 2),
     (Cluster._cut, 2),
     (Cluster._cut_leader_off, 1),
     (Cluster._heal, 3),

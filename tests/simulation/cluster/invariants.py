@@ -14,6 +14,7 @@ from tests.simulation.quorum.invariants import Violation
 
 if TYPE_CHECKING:
     from barnabas.core.metadata.image import MetadataImage
+    from barnabas.core.metadata.partition import Partition
     from barnabas.wire.messages.vote import VoteRequest
     from barnabas.wire.schema import Message
 
@@ -74,6 +75,11 @@ class Invariants:
 
     def fail(self, text: str) -> None:
         raise Violation(f"{text} (at {self._cluster.now_ms} ms)")
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """As the newest image has them."""
+        return [] if self._newest is None else [partition for topic in self._newest.topics.by_id.values() for partition in topic.partitions.values()]
 
     # --- the metadata quorum
 
@@ -320,8 +326,7 @@ class Invariants:
         registered = self._newest.cluster.brokers.get(node.id)
         if registered is None or registered.epoch != node.broker.epoch or registered.fenced:
             return
-        partitions = [partition for topic in self._newest.topics.by_id.values() for partition in topic.partitions.values()]
-        if all(node.id in partition.isr for partition in partitions if node.id in partition.replicas):
+        if all(node.id in partition.isr for partition in self.partitions if node.id in partition.replicas):
             self.unclean.discard(node.id)
             self.lost_power.discard(node.id)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from barnabas.core.controller import registrations
 from barnabas.core.controller.controller import Controller
 from barnabas.core.controller.partition_change import PartitionChange
 from barnabas.core.groups.writes import Writes
@@ -92,12 +91,6 @@ def keep_what_was_not_committed() -> Mutant:
     return Controller, "deactivate", deactivate
 
 
-def trust_who_died() -> Mutant:
-    """A broker that didn't stop cleanly stays eligible to lead (KIP-966)."""
-    whole = registrations._leave_everything
-    return registrations, "_leave_everything", lambda controller, broker_id, was_clean: whole(controller, broker_id, True)
-
-
 def let_anybody_lead() -> Mutant:
     return PartitionChange, "_may_lead", lambda change, replica: change._acceptable(replica)
 
@@ -171,7 +164,6 @@ MUTANTS: tuple[Callable[[], Mutant], ...] = (
     shrink_the_isr_before_the_controller_agrees,
     forget_to_truncate,
     keep_what_was_not_committed,
-    trust_who_died,
     let_anybody_lead,
     answer_before_the_commit,
     append_a_retry_again,
