@@ -5,6 +5,7 @@ Owns the table; told by `replicas` on the publisher's thread, before that and th
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,36 +22,41 @@ class Fetchers:
         self._of: dict[Partition, tuple[Loop, Fetcher]] = {}
         self._early: dict[Partition, tuple[int, int]] = {}  # before there is a thread for it
         self._is_started = False
+        self._lock = RLock()
 
     def start(self) -> None:
         """The network threads run, and the node's image is what it was told."""
-        self._is_started = True
-        early, self._early = self._early, {}
-        for partition, (leader_id, leader_epoch) in early.items():
-            self.follow(partition, leader_id, leader_epoch)
+        with self._lock:
+            self._is_started = True
+            early, self._early = self._early, {}
+            for partition, (leader_id, leader_epoch) in early.items():
+                self.follow(partition, leader_id, leader_epoch)
 
     def follow(self, partition: Partition, leader_id: int, leader_epoch: int) -> None:
         """Have a replica follow `leader_id`, instead of whom it followed before."""
-        if not self._is_started:
-            self._early[partition] = (leader_id, leader_epoch)
-            return
-        self.leave(partition)
-        loop, fetcher = self._of[partition] = self._fetcher(leader_id, partition.index)
-        loop.call(fetcher.follow, partition, leader_epoch)
+        with self._lock:
+            if not self._is_started:
+                self._early[partition] = (leader_id, leader_epoch)
+                return
+            self.leave(partition)
+            loop, fetcher = self._of[partition] = self._fetcher(leader_id, partition.index)
+            loop.call(fetcher.follow, partition, leader_epoch)
 
     def leave(self, partition: Partition) -> None:
         """It follows nobody: it leads, is gone, or has no leader."""
-        self._early.pop(partition, None)
-        found = self._of.pop(partition, None)
-        if found is not None:
-            loop, fetcher = found
-            loop.call(fetcher.leave, (partition.topic_id, partition.index), partition)
+        with self._lock:
+            self._early.pop(partition, None)
+            found = self._of.pop(partition, None)
+            if found is not None:
+                loop, fetcher = found
+                loop.call(fetcher.leave, (partition.topic_id, partition.index), partition)
 
     def brokers_changed(self, brokers: set[int]) -> None:
         """Brokers registered anew, or were fenced or unfenced: the image says so already."""
-        for (leader_id, _), (loop, fetcher) in self._fetchers.items():
-            if leader_id in brokers:
-                loop.call(fetcher.leader_changed)
+        with self._lock:
+            for (leader_id, _), (loop, fetcher) in self._fetchers.items():
+                if leader_id in brokers:
+                    loop.call(fetcher.leader_changed)
 
     def _fetcher(self, leader_id: int, index: int) -> tuple[Loop, Fetcher]:
         number = index % max(self._node.config.replication.fetchers, 1)
