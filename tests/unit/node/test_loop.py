@@ -107,3 +107,58 @@ def test_what_raises_is_reported_and_the_loop_goes_on(loop: Loop, errors: list[B
     run(loop, lambda: loop.unregister(reader))
     os.close(reader)
     os.close(writer)
+
+
+@pytest.fixture
+def gathering(errors: list[BaseException]) -> Iterator[Loop]:
+    made = Loop("gathering", errors.append, gathers=True)
+    made.start()
+    yield made
+    made.stop()
+    assert made.join(5)
+
+
+def asleep(loop: Loop) -> Loop:
+    deadline = time.monotonic() + 5
+    while not loop._asleep:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return loop
+
+
+def test_what_a_gathering_loop_hands_over_is_found_when_its_turn_ends(gathering: Loop, loop: Loop) -> None:
+    found, seen = threading.Event(), []
+
+    def turn() -> None:
+        asleep(loop).hand(found.set)
+        seen.append(found.wait(0.05))
+
+    run(gathering, turn)
+    assert found.wait(5)
+    assert seen == [False]
+
+
+def test_who_waits_is_woken_before_something_that_takes_long(gathering: Loop, loop: Loop) -> None:
+    found, seen = threading.Event(), []
+
+    def turn() -> None:
+        asleep(loop).hand(found.set)
+        gathering.wake_others()
+        seen.append(found.wait(5))
+
+    run(gathering, turn)
+    assert seen == [True]
+
+
+def test_others_hand_over_at_once(gathering: Loop, loop: Loop) -> None:
+    for found in (threading.Event(), threading.Event()):
+        asleep(gathering).hand(found.set)
+        assert found.wait(5)
+    found, seen = threading.Event(), []
+
+    def turn() -> None:
+        asleep(gathering).hand(found.set)
+        seen.append(found.wait(5))
+
+    run(loop, turn)  # it doesn't gather
+    assert seen == [True]
