@@ -1,9 +1,11 @@
 """Other people's test suites against a node of ours: `python -m tests.clients.suites [NAME ...]`, which is `make suites`.
 
 A suite is a folder: `run.sh` fetches and runs it, `apache.txt` lists the cases that pass on Apache Kafka 4.3.1, `waiting.txt` those of them that don't pass here
-yet with the capability that each waits for, `server.properties` what it expects of a broker, FINDINGS.md what was learnt. Every case of apache.txt
-passes here or stands in waiting.txt: anything else is a failure. `--waiting` runs the waiting ones instead; one that passes has to leave the list.
-SUBJECT=apache runs all of it on Apache Kafka.
+yet with the capability that each waits for, `server.properties` what it expects of a broker, FINDINGS.md what was learnt. broker.rack there may name several
+racks: the suite is run on that many nodes then, one in each.
+
+Every case of apache.txt passes here or stands in waiting.txt: anything else is a failure. `--waiting` runs the waiting ones instead; one that passes has to
+leave the list. SUBJECT=apache runs all of it on Apache Kafka.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import NamedTuple
 
 from tests import nodes
 from tests.apache import release
+from tests.cluster.cluster import Cluster, Plan
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -34,6 +37,8 @@ class Suite(NamedTuple):
     waiting: dict[str, str]
     """The capability by case."""
     properties: dict[str, str]
+    racks: list[str]
+    """One for each node; empty for a single one without."""
 
 
 class Outcome(NamedTuple):
@@ -58,7 +63,8 @@ def load(name: str) -> Suite:
         if waiting[case] not in CAPABILITIES:
             raise ValueError(f"{folder}/waiting.txt: {case} waits for {capability.strip()!r}, which is none of {sorted(CAPABILITIES)}")
     properties = dict(line.split("=", 1) for line in _lines(folder / "server.properties"))
-    return Suite(name, apache, waiting, properties)
+    racks = [rack.strip() for rack in properties.pop("broker.rack", "").split(",") if rack]
+    return Suite(name, apache, waiting, properties, racks)
 
 
 def _lines(path: Path) -> list[str]:
@@ -66,18 +72,17 @@ def _lines(path: Path) -> list[str]:
 
 
 def run(suite: Suite, cases: list[str], folder: Path, expected: bool = True) -> Outcome:
-    """These cases on a fresh node in `folder`. `expected`: they should pass; what doesn't gets a second try alone, since a loaded machine misses deadlines."""
+    """These cases on fresh nodes in `folder`. `expected`: they should pass; what doesn't gets a second try alone, since a loaded machine misses deadlines."""
     began = time.monotonic()
     engine = nodes.APACHE if os.environ.get("SUBJECT") == "apache" else nodes.BARNABAS
-    node = nodes.new_node(engine, folder / "node", suite.properties).start()
-    try:
-        passed = _run(suite.name, node.bootstrap, cases, folder / "results")
+    plan = Plan([engine] * max(len(suite.racks), 1), racks=dict(enumerate(suite.racks, 1)), overrides=suite.properties)
+    with Cluster(plan, folder / "nodes") as cluster:
+        cluster.start()
+        passed = _run(suite.name, cluster.bootstrap, cases, folder / "results")
         missing = [case for case in cases if case not in passed] if expected else []
-        again = _run(suite.name, node.bootstrap, missing, folder / "again", jobs=1) & set(missing) if missing else set()
-        if not node.running():
-            raise nodes.NodeFailed(f"the node ended while {suite.name} ran:\n{node.tail()}")
-    finally:
-        node.kill()
+        again = _run(suite.name, cluster.bootstrap, missing, folder / "again", jobs=1) & set(missing) if missing else set()
+        if cluster.died():
+            raise nodes.NodeFailed(f"nodes {cluster.died()} ended while {suite.name} ran:\n{cluster.outputs()}")
     passed = (passed | again) & set(cases)
     unexpected = [case for case in cases if (case in passed) != expected]
     return Outcome(cases, passed, sorted(again), unexpected, time.monotonic() - began)
