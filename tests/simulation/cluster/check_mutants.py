@@ -11,7 +11,7 @@ from tests.simulation.quorum.mutants import Mutant, planted
 from .cluster import Failure, simulate
 from .mutants import MUTANTS
 
-SEEDS_FOR_A_MUTANT = 80
+SEEDS_FOR_A_MUTANT = 120
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)

@@ -130,19 +130,6 @@ def keep_a_hole_in_a_log() -> Mutant:
     return Loader, "_recover", recover
 
 
-def believe_the_epochs_of_a_checkpoint() -> Mutant:
-    """Though the batches that they tell of never came to the disk."""
-    whole = Loader._recover
-
-    def recover(self: Loader, scanned_from: int, log_start_offset: int) -> int:
-        stored = self.epochs.entries
-        end_offset = whole(self, scanned_from, log_start_offset)
-        self.epochs.load(sorted({**dict(self.epochs.entries), **dict(stored)}.items()))
-        return end_offset
-
-    return Loader, "_recover", recover
-
-
 def give_an_id_block_out_twice() -> Mutant:
     from barnabas.core.controller.producer_ids import ProducerIds
 
@@ -171,6 +158,5 @@ MUTANTS: tuple[Callable[[], Mutant], ...] = (
     advance_the_recovery_point_without_a_sync,
     store_a_vote_without_a_sync,
     keep_a_hole_in_a_log,
-    believe_the_epochs_of_a_checkpoint,
     give_an_id_block_out_twice,
 )
