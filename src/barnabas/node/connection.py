@@ -20,6 +20,8 @@ from barnabas.node.loop import READ, WRITE
 from barnabas.wire.framing import encode_response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from barnabas.node.handlers.fetch import Fetch
     from barnabas.node.handlers.produce import Route
     from barnabas.node.listener import Listener
@@ -83,6 +85,7 @@ class Connection:
         "muted",
         "network",
         "node",
+        "on_close",
         "out",
         "peer",
         "pending",
@@ -116,6 +119,7 @@ class Connection:
         self.is_paused = False  # there are frames left to serve once the replies so far are taken
         self.events = READ
         self.closed = False
+        self.on_close: Callable[[], object] | None = None
         self.active_s = time.monotonic()
         self.client_software = ("unknown", "unknown")
         self.waiting: Fetch | None = None  # parked: a reply waits for data
@@ -366,6 +370,8 @@ class Connection:
         self.node.network.memory.give_back(self)
         self.network.forget(self)
         self.socket.close()
+        if self.on_close is not None:
+            self.on_close()
 
     def is_slow(self, since_s: float) -> bool:
         """Whether a large request has been arriving since then, or replies aren't taken."""

@@ -189,7 +189,12 @@ class ControllerHost:
         if self.quorum.is_alone and not self._started and "broker" in self._node.config.roles:
             self._append(register_controller(self.controller, self._node.controller_registration.request()))
             self._node.broker.register_here(self.controller, self._append, now_ms)
+        before = self.controller.brokers.registrations.get(self._node.broker.id)
+        if before is not None and before.incarnation_id != self._node.broker.incarnation_id:  # this process has its directories' locks (O3)
+            self.controller.heartbeats.end_session(before.id, before.epoch)
         self._duties.begin()
+        if self._node.broker_deaths is not None:
+            self._node.broker_deaths.activated()
         self.on_leader_change()
 
     def resigned(self, epoch: int) -> None:
@@ -230,12 +235,16 @@ class ControllerHost:
 
     def _go_live(self, done: Callable[[], object]) -> None:
         self.begin()
+        if self._node.broker_deaths is not None:
+            self._node.broker_deaths.applied(self.loader.image)
         self.publisher.go_live(self.loader.image, done)
 
     def _published(self, delta: MetadataDelta, image: MetadataImage) -> None:
         self._published_offset = image.offset
         self._node.broker.applied(delta, image)
         self._node.controller_registration.applied(delta, image)
+        if self._node.broker_deaths is not None and delta.brokers_changed:
+            self._node.broker_deaths.applied(image)
         _answer(self._at_publication, image.offset)
 
     # The quorum's own requests

@@ -27,6 +27,7 @@ from barnabas.node.controller_channel import CONTROLLER_PATIENCE_MS, ControllerC
 from barnabas.node.controller_host import ControllerHost
 from barnabas.node.controller_registration import ControllerRegistration
 from barnabas.node.coordinator import GroupCoordinators
+from barnabas.node.death_watch import BrokerDeaths
 from barnabas.node.directory_reports import DirectoryReports
 from barnabas.node.disk_duties import DiskDuties
 from barnabas.node.forwarding import Forwarding
@@ -223,6 +224,8 @@ class _Starting:
         node.broker = BrokerLifecycle(node, self.local)
         node.controller_registration = ControllerRegistration(node, self.local.controller_listeners)
         host.on_leader_change = node.on_leader_change
+        if "controller" in config.roles:
+            node.broker_deaths = BrokerDeaths(node)
         node.directory_reports = DirectoryReports(node)
         node.producer_ids = ProducerIds(node)
         node.network = Network(node, Router())

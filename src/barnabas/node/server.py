@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from barnabas.node.controller_host import ControllerHost
     from barnabas.node.controller_registration import ControllerRegistration
     from barnabas.node.coordinator import GroupCoordinators
+    from barnabas.node.death_watch import BrokerDeaths
     from barnabas.node.directory_reports import DirectoryReports
     from barnabas.node.disk_duties import DiskDuties
     from barnabas.node.forwarding import Forwarding
@@ -76,6 +77,7 @@ class Node:
         )
         self._parked = 0
         self.auto_topics = AutoTopics(self)
+        self.broker_deaths: BrokerDeaths | None = None  # a controller's
         self.all_topics: AllTopics | None = None
         self._settings: dict[str, TopicSettings] = {}
         self._warned_ms: dict[str, int] = {}

@@ -88,9 +88,9 @@ def test_nobody_listens(loop: Loop) -> None:
         outbound = connect(loop, "127.0.0.1", taken.getsockname()[1], ended)
         (failure,) = answers(loop, lambda take: outbound.ask(MetadataRequest(), take))
         assert failure.is_refused
+        assert ended == [failure]
         (again,) = answers(loop, lambda take: outbound.ask(MetadataRequest(), take))
         assert isinstance(again, Failure)
-        assert ended == [failure]
 
 
 def test_the_peer_goes_away_or_talks_nonsense(loop: Loop) -> None:

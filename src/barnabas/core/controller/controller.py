@@ -46,7 +46,8 @@ class ControllerSettings(NamedTuple):
     default_partitions: int = 1
     default_replication_factor: int = 1
     end_session_on_shutdown: bool = True
-    """A broker that was granted its shutdown may register again at once (O3); Apache makes it wait for the rest of its session."""
+    """A broker that was granted its shutdown, or whose directories another process has locked while it is missing, may register again at once (O3); Apache
+    makes it wait for the rest of its session."""
 
 
 class Controller:

@@ -19,6 +19,8 @@ UNFENCED = "unfenced"
 CONTROLLED_SHUTDOWN = "in controlled shutdown"
 SHUTDOWN_NOW = "shutdown granted"
 
+_ARRIVAL_MS = 500
+
 
 class _Beating:
     __slots__ = ("fenced", "metadata_offset", "shutdown_offset")
@@ -31,17 +33,22 @@ class _Beating:
 
 
 class Heartbeats:
-    __slots__ = ("_brokers", "_contacts", "session_timeout_ms")
+    __slots__ = ("_activated_ms", "_brokers", "_contacts", "_unheard", "session_timeout_ms")
 
     def __init__(self, session_timeout_ms: int) -> None:
         self.session_timeout_ms = session_timeout_ms
         self._brokers: dict[int, _Beating] = {}
         self._contacts: dict[tuple[int, int], int] = {}
         """(broker id, broker epoch) -> when it was last heard of, ms."""
+        self._unheard: set[tuple[int, int]] = set()
+        """Those that have a session since this controller became active, and sent it nothing."""
+        self._activated_ms = 0
 
     def activate(self, brokers: Iterable[Broker], now_ms: int) -> None:
         self._brokers = {broker.id: _Beating(broker.fenced) for broker in brokers}
         self._contacts = {(broker.id, broker.epoch): now_ms for broker in brokers if not broker.fenced}
+        self._unheard = set(self._contacts)
+        self._activated_ms = now_ms
 
     def register(self, broker_id: int, fenced: bool) -> None:
         """A broker is registered, or its registration changed."""
@@ -57,6 +64,11 @@ class Heartbeats:
 
     def contact(self, broker_id: int, broker_epoch: int, now_ms: int) -> None:
         self._contacts[(broker_id, broker_epoch)] = now_ms
+        self._unheard.discard((broker_id, broker_epoch))
+
+    def is_missing(self, broker_id: int, broker_epoch: int, now_ms: int) -> bool:
+        """It hasn't come to this controller, which has been active for longer than a living broker needs for that."""
+        return (broker_id, broker_epoch) in self._unheard and now_ms - self._activated_ms >= _ARRIVAL_MS
 
     def end_session(self, broker_id: int, broker_epoch: int) -> None:
         """The broker was told to go: its next incarnation needn't wait (O3)."""

@@ -30,6 +30,8 @@ def register_broker(controller: Controller, request: BrokerRegistrationRequest, 
     """BrokerRegistration (62). The response is the broker's epoch."""
     existing = controller.brokers.registrations.get(request.broker_id)
     is_same_incarnation = existing is not None and existing.incarnation_id == request.incarnation_id
+    if existing is not None and not is_same_incarnation and _is_gone(controller, existing, request, now_ms):
+        controller.heartbeats.end_session(existing.id, existing.epoch)
     _check_registration(controller, request, existing, is_same_incarnation, now_ms)
     record = _registration_record(controller, request)
     records: list[Message] = []
@@ -46,6 +48,16 @@ def register_broker(controller: Controller, request: BrokerRegistrationRequest, 
     controller.heartbeats.register(request.broker_id, record.fenced)
     # The registration comes last: if only a part of the records survives, the broker registers again and the rest is made again.
     return Result([*records, record], record.broker_epoch, is_atomic=False)
+
+
+def _is_gone(controller: Controller, existing: Broker, request: BrokerRegistrationRequest, now_ms: int) -> bool:
+    """Whether the incarnation before is known to be: this one has its directories' locks, and that one didn't come to this controller (O3).
+
+    After the whole cluster was lost, nobody waits for sessions of processes that are no more.
+    """
+    if not controller.settings.end_session_on_shutdown or request.cluster_id != controller.settings.cluster_id:
+        return False
+    return set(request.log_dirs) == set(existing.directories) and controller.heartbeats.is_missing(existing.id, existing.epoch, now_ms)
 
 
 def _check_registration(

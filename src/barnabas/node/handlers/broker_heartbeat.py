@@ -1,6 +1,7 @@
 """BrokerHeartbeat (63), versions 0-2. Needs ClusterAction. KIP-631.
 
-1 has offline log directories, 2 cordoned ones. As Apache Kafka, but a broker that is told to go may register again at once (O3).
+1 has offline log directories, 2 cordoned ones. As Apache Kafka, but a broker that is told to go may register again at once (O3), and the end of the
+connection is looked into (O1).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barnabas.core.controller.broker_life import HeartbeatReply, process_broker_heartbeat
+from barnabas.node.call import InnerCall
 from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatResponse
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ def handle(request: BrokerHeartbeatRequest, call: Call) -> None:
         return process_broker_heartbeat(controller, request, now_ms)
 
     def answer(reply: HeartbeatReply) -> None:
+        if not isinstance(call, InnerCall) and call.node.broker_deaths is not None:  # this node's own come by no connection
+            call.node.broker_deaths.heard(request.broker_id, request.broker_epoch, call.connection)
         call.reply(
             BrokerHeartbeatResponse(
                 throttle_time_ms=0,
