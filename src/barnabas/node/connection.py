@@ -135,6 +135,8 @@ class Connection:
             self.active_s = time.monotonic()  # it takes what it was sent
             if not (self.flush() and self.resume()):
                 return
+            if self.is_bulky and not self.is_placed:
+                self.network.unsettled[self] = None  # a large reply is taken at last: now it can move
         if mask & READ and self.events & READ:
             self.receive()
         elif mask & ~(READ | WRITE):  # hung up or broken while nothing is awaited

@@ -77,11 +77,11 @@ class NetworkThread(Loop):
 
     def _place(self, connection: Connection) -> None:
         """Connections start together on the first thread, where many small requests share their writes; those with large ones are spread."""
+        if connection.muted or connection.out or connection.closed:
+            return  # it can't move now; the turn is another's
+        connection.is_placed = True
         thread = self.node.network.thread_for_bulk()
-        if thread is self:
-            connection.is_placed = True
-        elif not connection.muted and not connection.out and not connection.closed:
-            connection.is_placed = True
+        if thread is not self:
             connection.forget_expiry()
             self.unregister(connection.fd)
             del self.connections[connection.fd]
