@@ -5,6 +5,7 @@ Owns the intervals; the work itself is the log's and the directory's. Intervals 
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from barnabas.node.call import clock_ms
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from barnabas.node.partition import Partition
+    from barnabas.node.replicas import Directory
     from barnabas.node.server import Node
 
 _DELETION_CHECK_MS = 1_000
@@ -24,6 +26,7 @@ class DiskDuties:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.loop = Loop("disk", node.on_loop_error)
+        self._checkpoints = Lock()  # held while they are gathered and written: the younger ones come last
 
     def start(self) -> None:
         self.loop.start()
@@ -120,15 +123,28 @@ class DiskDuties:
 
         self.loop.call(checkpoint)
 
-    def checkpoint_soon(self) -> None:
-        """A log was cut: its recovery point is to say so (D79). From any thread."""
-        self.loop.call(self._checkpoint)
+    def checkpoint_now(self, partition: Partition) -> None:
+        """The recovery points of its directory: one of them was moved back, and what is appended from there on must not be taken for synced. On any thread.
+
+        Raises StorageError.
+        """
+        directory = self._node.replicas.directory_of(partition)
+        try:
+            if directory.is_online:
+                self._write_checkpoints(directory)
+        except OSError as error:
+            raise StorageError.of(directory.path, "could not write the recovery points", error) from error
+
+    def _write_checkpoints(self, directory: Directory) -> None:
+        """Raises OSError."""
+        with self._checkpoints:
+            self._node.replicas.write_checkpoints(directory, self._node.replicas.partitions_in(directory.path))
 
     def _checkpoint(self) -> None:
         for directory in self._node.replicas.directories:
             if directory.is_online:
                 try:
-                    self._node.replicas.write_checkpoints(directory, self._node.replicas.partitions_in(directory.path))
+                    self._write_checkpoints(directory)
                 except OSError as error:
                     self._node.on_directory_error(directory, error)
 
@@ -137,6 +153,7 @@ class DiskDuties:
             if directory.is_online:
                 offsets = {(p.topic, p.index): p.high_watermark for p in self._node.replicas.partitions_in(directory.path)}
                 try:
-                    directory.files.write_high_watermarks(offsets)
+                    with self._checkpoints:
+                        directory.files.write_high_watermarks(offsets)
                 except OSError as error:
                     self._node.on_directory_error(directory, error)

@@ -251,14 +251,15 @@ class Fetcher:
                         self._node.log_info(
                             f"{partition!r} is cut from offset {partition.log.end_offset} to {offset}, where its leader's log goes on"
                         )
+                    synced_to = partition.log.recovery_point
                     truncate(partition, epoch, offset)
+                    if partition.log.recovery_point < synced_to:
+                        self._node.disk.checkpoint_now(partition)
                     following.truncated(followed.log_end)
-                    self._node.disk.checkpoint_soon()
                 case StartAt(offset):
                     self._node.log_warning(f"{partition!r} begins anew at offset {offset}: its leader has nothing before that")
                     start_at(partition, epoch, offset)
                     following.truncated(followed.log_end)
-                    self._node.disk.checkpoint_soon()
                 case AskOffsets():
                     self._ask_offsets(key, followed)
                 case Pause():
