@@ -29,7 +29,7 @@ COMPARED = [row for row in commands.walked() if commands.tool_of(row) in TOOLS]
 # What a row makes can be made once only: each tool gets a topic of its own instead.
 MADE = re.compile(r"(?<=--topic )[a-z-]+")
 # The metadata log goes on between one tool's question and the other's.
-MOVES = re.compile(r"(?<=HighWatermark: )( +)\d+|^\tat .*\n", re.MULTILINE)
+MOVES = re.compile(r"(?<=HighWatermark: )( +)\d+|^(?:\tat |\t\.\.\. \d+ more|Caused by: ).*\n", re.MULTILINE)
 """What differs from one moment to the next, and Java's stack traces."""
 pytestmark = [pytest.mark.apache, pytest.mark.node, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
