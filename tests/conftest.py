@@ -12,11 +12,17 @@ import pytest
 
 from tests import nodes
 from tests.apache import release
+from tests.cluster.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tests.cluster.cluster import Plan
+    from tests.cluster.namespaces import Namespaces
+    from tests.cluster.proxy import Proxy
+
     NodeFactory = Callable[..., nodes.Node]
+    ClusterFactory = Callable[..., Cluster]
 
 SHARED_MEMORY = Path("/dev/shm")
 # SUBJECT=apache puts a second Apache node where a Barnabas node stands: so a test is tried on Apache before the node is blamed.
@@ -78,3 +84,21 @@ def barnabas_node(request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
     """One Barnabas node for the whole session, started when first asked for. Tests on it use topics and groups of their own."""
     for make in factory(SUBJECT, request):
         yield make()
+
+
+@pytest.fixture
+def cluster_of(request: pytest.FixtureRequest) -> Iterator[ClusterFactory]:
+    """Makes clusters for a test: cluster_of(Plan([BARNABAS] * 3)); formatted, not started. They end with it."""
+    made: list[Cluster] = []
+
+    def make(plan: Plan, network: Proxy | Namespaces | None = None) -> Cluster:
+        made.append(Cluster(plan, scratch(), network))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for cluster in made:
+            if getattr(request.session, "testsfailed", 0):
+                print(cluster.outputs())
+            cluster.close()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from barnabas.client.cluster import Cluster as Client
     from tests.cluster.cluster import Cluster, Member
+    from tests.cluster.disks import SmallDisk
 
     Story = Callable[["Scene"], dict[str, float]]
 
@@ -37,13 +38,25 @@ OFFSETS = "__consumer_offsets"
 class Scene:
     """A started cluster with a replicated topic, and users at work on it. Use as `with Scene(cluster) as scene:`, then `scene.check()`."""
 
-    def __init__(self, cluster: Cluster, *, partitions: int = 6, per_second: int = 1000, group: bool = True, churn: bool = True) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        topic: str = "t",
+        partitions: int = 6,
+        per_second: int = 1000,
+        group: bool = True,
+        churn: bool = True,
+        **client: object,
+    ) -> None:
+        """`client`: librdkafka's settings of the producer, with underscores for dots. By default it gives up a silent connection after a minute."""
         self.cluster = cluster
-        self.topic = "t"
+        self.topic = topic
         self._created = 0
         cluster.create_topic(self.topic, partitions, 3)
         cluster.wait_for_full_isr(self.topic)
-        self.load = Load(cluster.bootstrap, self.topic, partitions, per_second=per_second)
+        settings = {key.replace("_", "."): value for key, value in client.items()}
+        self.load = Load(cluster.bootstrap, self.topic, partitions, per_second=per_second, **settings)
         self.group = Group(cluster.bootstrap, self.topic) if group else None
         self.churn = Churn(cluster) if churn else None
         self.load.wait_for_all_partitions()
@@ -107,6 +120,17 @@ class Scene:
         self.cluster.ask(create)
         return time.monotonic() - began
 
+    def until_led_without(self, lost: Member, began: float) -> float:
+        """From then on until the other brokers know other leaders of all partitions."""
+        others = [member for member in self.cluster.running(self.cluster.brokers) if member is not lost]
+
+        def moved() -> bool:
+            views = [self.cluster.partitions(self.topic, by) for by in others]
+            return all(rows and all(row.leader_id not in (-1, lost.node_id) for row in rows) for rows in views)
+
+        self.cluster.wait_for("all partitions are led by others", moved)
+        return time.monotonic() - began
+
     def leading(self, *, active_controller: bool) -> Member:
         """A broker that leads some partition of the topic, and is the active controller or isn't."""
         active = self.cluster.active_controller()
@@ -167,6 +191,12 @@ def _kill(scene: Scene, victim: Member) -> dict[str, float]:
     return {"gap": gap, "until created": created}
 
 
+def kill_each(scene: Scene) -> dict[str, float]:
+    """kill -9 of every node in turn."""
+    gaps = {f"gap without {node_id}": _kill(scene, member)["gap"] for node_id, member in scene.cluster.members.items()}
+    return {**gaps, "quorum's epoch": scene.cluster.quorum().leader_epoch}
+
+
 def kill_all(scene: Scene) -> dict[str, float]:
     """kill -9 of all nodes at once; then they are started together."""
     for member in scene.cluster.members.values():
@@ -211,27 +241,26 @@ def rolling_restart(scene: Scene) -> dict[str, float]:
 def hang(scene: Scene) -> dict[str, float]:
     """SIGSTOP of a leader for longer than its session; then it goes on, and must not believe that it still leads."""
     victim = scene.leading(active_controller=False)
+    return _freeze(scene, victim)
+
+
+def _freeze(scene: Scene, victim: Member) -> dict[str, float]:
+    """Frozen until the others lead everything and every partition takes writes."""
     began = time.monotonic()
     victim.freeze()
     try:
+        moved = scene.until_led_without(victim, began)
         gap = scene.gap_since(began)
     finally:
         victim.thaw()
     scene.settle()
-    return {"gap": gap}
+    return {"leaders moved": moved, "gap": gap}
 
 
 def hang_active_controller(scene: Scene) -> dict[str, float]:
     """SIGSTOP of the active controller: found by the others' time-outs."""
     victim = scene.cluster.active_controller()
-    began = time.monotonic()
-    victim.freeze()
-    try:
-        gap = scene.gap_since(began)
-    finally:
-        victim.thaw()
-    scene.settle()
-    return {"gap": gap}
+    return _freeze(scene, victim)
 
 
 # Networks (of a Proxy)
@@ -248,18 +277,20 @@ def isolate_leader(scene: Scene) -> dict[str, float]:
     network, victim = _network(scene), scene.leading(active_controller=False)
     began = time.monotonic()
     network.isolate(victim.node_id)
+    moved = scene.until_led_without(victim, began)
     gap = scene.gap_since(began)
     scene.settle()
-    return {"gap": gap}
+    return {"leaders moved": moved, "gap": gap}
 
 
 def isolate_active_controller(scene: Scene) -> dict[str, float]:
     network, victim = _network(scene), scene.cluster.active_controller()
     began = time.monotonic()
     network.isolate(victim.node_id)
+    moved = scene.until_led_without(victim, began)
     gap = scene.gap_since(began)
     scene.settle()
-    return {"gap": gap}
+    return {"leaders moved": moved, "gap": gap}
 
 
 def lose_host(scene: Scene) -> dict[str, float]:
@@ -268,9 +299,10 @@ def lose_host(scene: Scene) -> dict[str, float]:
     assert isinstance(network, Namespaces), "this story needs hosts of their own"
     began = time.monotonic()
     network.pull_cable(victim.node_id)
+    moved = scene.until_led_without(victim, began)
     gap = scene.gap_since(began)
     scene.settle()
-    return {"gap": gap}
+    return {"leaders moved": moved, "gap": gap}
 
 
 def deaf_leader(scene: Scene) -> dict[str, float]:
@@ -278,9 +310,10 @@ def deaf_leader(scene: Scene) -> dict[str, float]:
     network, victim = _network(scene), scene.leading(active_controller=False)
     began = time.monotonic()
     network.set(Fault(silent=True), [link for link in network.links(victim.node_id) if link[1] == victim.node_id])
+    moved = scene.until_led_without(victim, began)
     gap = scene.gap_since(began)
     scene.settle()
-    return {"gap": gap}
+    return {"leaders moved": moved, "gap": gap}
 
 
 def cut_connections(scene: Scene) -> dict[str, float]:
@@ -350,17 +383,17 @@ def replace_disk(scene: Scene) -> dict[str, float]:
     return {"back in sync": time.monotonic() - began}
 
 
-def fill_disk(scene: Scene, node_id: int, fill: Callable[[], None], empty: Callable[[], None]) -> dict[str, float]:
-    """A node's disk is full: the others go on. Then there is room again, and the node comes back, restarted if its engine gave the disk up."""
+def fill_disk(scene: Scene, disk: SmallDisk) -> dict[str, float]:
+    """A node's disk gets full under load: the others go on. Then there is room, and the node is started again."""
+    victim = next(member for member in scene.cluster.brokers if str(disk.path) in member.properties["log.dirs"])
     began = time.monotonic()
-    fill()
-    victim = scene.cluster.members[node_id]
-    scene.load.wait_for_more(3000)
+    disk.fill()
+    scene.load.wait_for_more(10_000)
     gap = scene.gap_since(began)
-    empty()
+    disk.make_room()
     if victim.running():
         victim.stop()
-    victim.kill()
+    victim.kill()  # forgets a process that gave up by itself, as Apache Kafka's does
     scene.settle()
     return {"gap": gap}
 
@@ -417,8 +450,7 @@ def lose_rack(scene: Scene) -> dict[str, float]:
     by_rack: dict[str, list[Member]] = {}
     for node_id, rack in cluster.plan.racks.items():
         by_rack.setdefault(rack, []).append(cluster.members[node_id])
-    rows = cluster.partitions(scene.topic)
-    for row in rows:
+    for row in cluster.partitions(scene.topic):
         racks = {cluster.plan.racks[n] for n in row.replica_nodes}
         assert len(racks) == min(len(by_rack), len(row.replica_nodes)), (
             f"partition {row.partition_index}: replicas {row.replica_nodes} in racks {racks}"

@@ -1,0 +1,101 @@
+"""For as long as told: all stories of clusters in a random order, under an idempotent producer, a group and topics that come and go. A failure names the seed."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import nodes
+from tests.cluster import stories
+from tests.cluster.cluster import Plan
+from tests.cluster.disks import SmallDisk
+from tests.cluster.namespaces import Namespaces, unusable
+from tests.cluster.proxy import Proxy
+from tests.conftest import SUBJECT
+from tests.differential.trio import APACHE
+from tests.soak.sizes import SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.cluster.cluster import Cluster
+    from tests.conftest import ClusterFactory
+
+pytestmark = [pytest.mark.node, pytest.mark.slow]
+ENGINE = APACHE if SUBJECT is nodes.APACHE else SUBJECT
+RACKS = {1: "a", 2: "b", 3: "c"}
+PROCESSES = (
+    stories.kill_leader,
+    stories.kill_active_controller,
+    stories.kill_all,
+    stories.stop_leader,
+    stories.rolling_restart,
+    stories.hang,
+    stories.hang_active_controller,
+    stories.replace_disk,
+    stories.remove_and_add_controller,
+)
+NETWORKS = (
+    stories.isolate_leader,
+    stories.isolate_active_controller,
+    stories.deaf_leader,
+    stories.cut_connections,
+    stories.lossy_network,
+    stories.narrow_network,
+)
+A_CLUSTER = 5  # stories
+
+
+def tell(cluster: Cluster, told: Sequence[stories.Story], label: str) -> None:
+    with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
+        for story in told:
+            began = time.monotonic()
+            print(f"{label}: {story.__name__}: {story(scene)} in {time.monotonic() - began:.1f} s", flush=True)
+        print(f"{label}: {scene.check()}", flush=True)
+
+
+def test_stories(cluster_of: ClusterFactory) -> None:
+    """Clusters behind a proxy, of five stories each."""
+    seed, until = time.time_ns(), time.monotonic() + SECONDS * 0.7
+    random, number = Random(seed), 0
+    while time.monotonic() < until:
+        told = random.sample((*PROCESSES, *NETWORKS), A_CLUSTER)
+        tell(cluster_of(Plan([ENGINE] * 3, racks=RACKS), Proxy(seed)), told, f"seed {seed}, cluster {number}")
+        number += 1
+
+
+def test_other_shapes(cluster_of: ClusterFactory) -> None:
+    """Static voters; roles apart; five nodes in three racks."""
+    tell(cluster_of(Plan([ENGINE] * 3, static=True)), (stories.kill_active_controller, stories.replace_disk, stories.kill_all), "static voters")
+    apart = Plan([ENGINE] * 5, controllers=[1, 2, 3], brokers=[3, 4, 5])
+    tell(cluster_of(apart), (stories.kill_active_controller, stories.kill_leader, stories.rolling_restart, stories.kill_all), "roles apart")
+    racks = Plan([ENGINE] * 5, racks={1: "a", 2: "b", 3: "b", 4: "c", 5: "c"}, controllers=[1, 2, 4])
+    tell(cluster_of(racks), (stories.lose_rack,), "racks")
+
+
+def test_full_disk(cluster_of: ClusterFactory, tmp_path: Path) -> None:
+    disk = SmallDisk(tmp_path / "disk", 160)
+    try:
+        cluster = cluster_of(Plan([ENGINE] * 3, own={3: {"log.dirs": str(disk.path / "log")}}))
+        with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
+            print(f"full disk: {stories.fill_disk(scene, disk)}, {scene.check()}")
+    finally:
+        disk.close()
+
+
+def test_lost_host(cluster_of: ClusterFactory) -> None:
+    """Each node on a host of its own, whose cable is pulled."""
+    why = unusable()
+    assert why is None, why
+    tell(cluster_of(Plan([ENGINE] * 3), Namespaces()), (stories.lose_host,), "hosts")
+
+
+@pytest.mark.apache
+@pytest.mark.parametrize("engines", [[ENGINE, ENGINE, APACHE], [ENGINE, APACHE, APACHE]], ids=["one of Apache Kafka's", "two of Apache Kafka's"])
+def test_mixed(cluster_of: ClusterFactory, engines: list) -> None:  # type: ignore[type-arg]
+    told = (stories.kill_each, stories.rolling_restart, stories.kill_all, stories.isolate_active_controller, stories.lossy_network)
+    tell(cluster_of(Plan(engines, racks=RACKS), Proxy()), told, "mixed")
