@@ -375,7 +375,7 @@ def replace_disk(scene: Scene) -> dict[str, float]:
     began = time.monotonic()
     if dynamic:
         cluster.ask(lambda client: _remove(client, victim.node_id))
-    victim.replace_disk(joins=True)
+    victim.replace_disk(joins=dynamic)
     cluster.start([victim])
     if dynamic:
         add_voter(cluster, victim)
