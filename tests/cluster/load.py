@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from barnabas.client.cluster import Cluster as Client
     from tests.cluster.cluster import Cluster
 
-PROGRESS_S = 120.0
+PROGRESS_S = 60.0
 _PARTITION_EOF = -191
 
 
