@@ -423,24 +423,28 @@ async def _remove(client: Client, node_id: int) -> None:
 def add_voter(cluster: Cluster, member: Member, timeout_s: float = 60.0) -> None:
     """Adds a running controller to the voters; it must have caught up, so this is asked for until it has."""
     deadline = time.monotonic() + timeout_s
+    failure: object = "it hasn't fetched yet"
 
     async def add(client: Client) -> bool:
+        nonlocal failure
         found = await quorum.describe(client)
         if any(voter.replica_id == member.node_id for voter in found.voters):
             return True
         observers = [replica for replica in found.observers if replica.replica_id == member.node_id]
         if not observers:
             return False
+        latest = max(observers, key=lambda replica: replica.last_fetch_ms or 0)  # others are of disks that it had before
         host = cluster.network.advertised(member.node_id) if cluster.network is not None else member.address("CONTROLLER")[0]
         try:
-            await quorum.add_voter(client, member.node_id, observers[0].directory_id, [quorum.Endpoint("CONTROLLER", host, CONTROLLERS)])
-        except KafkaError:
+            await quorum.add_voter(client, member.node_id, latest.directory_id, [quorum.Endpoint("CONTROLLER", host, CONTROLLERS)])
+        except KafkaError as error:
+            failure = error
             return False
         return True
 
     while not cluster.ask(add):
         if time.monotonic() > deadline:
-            raise NodeFailed(f"controller {member.node_id} isn't taken among the voters: {cluster.quorum()}\n{cluster.outputs()}")
+            raise NodeFailed(f"controller {member.node_id} isn't taken among the voters: {failure!r}, {cluster.quorum()}\n{cluster.outputs()}")
         time.sleep(0.2)
 
 
