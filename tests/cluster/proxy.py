@@ -141,7 +141,8 @@ class Proxy:
 
     async def _listen(self, node_id: int, port: int) -> None:
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._pass(node_id, port, reader, writer)
+            with suppress(asyncio.CancelledError):  # the end of the proxy
+                await self._pass(node_id, port, reader, writer)
 
         self._servers[node_id, port] = await asyncio.start_server(accept, self.advertised(node_id), port, backlog=1024, reuse_address=True)
 
