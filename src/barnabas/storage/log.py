@@ -138,13 +138,16 @@ class Log:
         end_offset = self.end_offset
         if len(batches) == 1:
             _, base_offset, last_offset, max_timestamp, size, epoch = batches[0]
+            first_epoch = epoch
         else:
-            base_offset, last_offset, epoch = batches[0][1], batches[-1][2], batches[-1][5]
+            base_offset, first_epoch = batches[0][1], batches[0][5]
+            last_offset, epoch = batches[-1][2], batches[-1][5]
             size = sum([batch[4] for batch in batches])
             max_timestamp = max([batch[3] for batch in batches])
         if base_offset < end_offset:
             raise ValueError(f"{self.directory}: a batch at offset {base_offset} can't follow the log's end {end_offset}")
-        if epoch != self._epochs.latest:  # epochs never fall: the last batch has the newest
+        latest = self._epochs.latest
+        if epoch != latest or first_epoch != latest:  # epochs never fall from batch to batch; a follower may have led an empty log in a newer one
             self._epochs.note(batches)
         is_full = active.size + size > active.max_bytes or max_timestamp > active.roll_timestamp or last_offset > active.roll_offset
         if now_ms > active.roll_clock_ms or (is_full and len(batches) == 1):

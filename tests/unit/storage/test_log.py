@@ -471,6 +471,14 @@ def test_truncation(tmp_path: Path) -> None:
     assert again.offsets() == list(range(target + 50))
 
 
+def test_epochs_of_what_is_copied_replace_that_of_an_empty_log(tmp_path: Path) -> None:
+    """A replica that led in epoch 2 with an empty disk, and then copies what others have of epochs 0 to 2 in one write (M29)."""
+    replica = Replica(tmp_path)
+    replica.log.flush_epochs(replica.epochs.assign(2, 0))
+    replica.log.append([batch(0, epoch=0), batch(1, epoch=1), batch(2, epoch=2)], NOW_MS)
+    assert read_leader_epochs(str(tmp_path / "leader-epoch-checkpoint")) == [(0, 0), (1, 1), (2, 2)]
+
+
 def test_truncation_beyond_the_end_cuts_epochs_only(tmp_path: Path) -> None:
     replica = Replica(tmp_path)
     replica.fill(3)
