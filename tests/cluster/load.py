@@ -53,7 +53,7 @@ class Load:
                 **settings,
             }
         )
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -116,7 +116,7 @@ class Group:
         self.jumps: list[tuple[int, int, int]] = []  # partition, offset expected, offset seen
         self.errors: list[str] = []
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(bootstrap, topic)) for _ in range(members)]
+        self._threads = [threading.Thread(target=self._run, args=(bootstrap, topic), daemon=True) for _ in range(members)]
         for thread in self._threads:
             thread.start()
 
@@ -179,7 +179,7 @@ class Churn:
         self._cluster = cluster
         self._pause_s = pause_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

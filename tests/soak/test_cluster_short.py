@@ -1,6 +1,6 @@
 """Three nodes under an idempotent producer, a consumer group and topics that come and go, while nodes are killed, stopped and cut off.
 
-The stories are tests/cluster/stories.py; what must hold after them is tests/cluster/checkers.py. `make soak-cluster` tells all of them, for longer.
+The stories are tests/cluster/stories.py; what must hold after them is tests/cluster/checkers.py. test_cluster.py tells all of them, for longer.
 """
 
 from __future__ import annotations
