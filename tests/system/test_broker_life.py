@@ -13,6 +13,7 @@ from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
 from barnabas.wire.messages.describe_quorum import DescribeQuorumRequest
 from barnabas.wire.messages.elect_leaders import ElectLeadersRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from barnabas.wire.messages.metadata import MetadataRequest
 from tests.cluster.cluster import Cluster, Member, Plan
 from tests.differential.transcript import Client
 from tests.nodes import BARNABAS
@@ -92,6 +93,26 @@ def test_the_active_controller_killed(cluster: Cluster) -> None:
     wait_until_moved(cluster, victim)
     cluster.start([victim])
     elect_preferred(cluster, other)
+
+
+def test_nobody_is_told_of_a_leader_that_has_just_died(cluster: Cluster) -> None:
+    """Whoever asks at once hears of the new leaders: the answer waits until the controller has found them."""
+    elect_preferred(cluster, cluster.brokers[0])
+    gone = followers(cluster)[0]
+    others = cluster.others(gone)
+    asked = {other.node_id: Client(*reversed(other.address())) for other in others}
+    led = [row.partition_index for row in cluster.partitions("life") if row.leader_id == gone.node_id]
+    gone.kill()
+    try:
+        request = MetadataRequest(topics=[MetadataRequest.Topic(name="life")])
+        told = {node_id: client.call(request, 12).topics[0].partitions for node_id, client in asked.items()}
+    finally:
+        for client in asked.values():
+            client.close()
+        cluster.start([gone])
+    assert led
+    for rows in told.values():
+        assert {row.leader_id for row in rows if row.partition_index in led} <= {other.node_id for other in others}
 
 
 def test_a_hung_broker_keeps_its_leaderships_until_its_session_ends(cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from barnabas.node.controller_host import OnError, OnReply, Operation
     from barnabas.node.server import Node
     from barnabas.wire.apis import Api
+    from barnabas.wire.framing import EncodedResponse
     from barnabas.wire.schema import Message
 
 
@@ -88,7 +89,7 @@ class Call:
         """Have this node's controller run `operation`, as `ControllerHost.submit` does."""
         self.node.controller.submit(operation, on_reply, on_error, at_commit=at_commit)
 
-    def reply(self, response: Message) -> None:
+    def reply(self, response: Message | EncodedResponse) -> None:
         """Answer now; for handlers that returned None. From any thread."""
         self.connection.network.hand(self.connection.deliver, self, response)
 
@@ -146,8 +147,8 @@ class InnerCall(Call):
 
         self._node.controller.submit(operation, on_reply, failed, at_commit=at_commit)
 
-    def reply(self, response: Message) -> None:
-        self._on_answer(response)
+    def reply(self, response: Message | EncodedResponse) -> None:
+        self._on_answer(response)  # type: ignore[arg-type]  # only Metadata's is encoded once for many, and nobody forwards that
 
     def close(self) -> None:
         self._on_failure(Error.UNSUPPORTED_VERSION)

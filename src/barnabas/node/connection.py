@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from barnabas.node.replication.commits import RequestCommit, RouteCommit
     from barnabas.node.server import Node
     from barnabas.storage.segment import LogFile
+    from barnabas.wire.framing import EncodedResponse
     from barnabas.wire.schema import Message
 
 _START = Struct(">iii")  # size, key and version, correlation id
@@ -265,7 +266,7 @@ class Connection:
         if not self.closed:
             self.network.unsettled[self] = None
 
-    def deliver(self, call: Call, response: Message) -> None:
+    def deliver(self, call: Call, response: Message | EncodedResponse) -> None:
         """The reply to a request that was waited for."""
         if self.closed:
             return

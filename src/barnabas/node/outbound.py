@@ -96,6 +96,19 @@ class Outbound:
         """Requests whose answers are to come."""
         return len(self._early) + sum(waiting.api.key != API_VERSIONS for waiting in self._waiting)
 
+    @property
+    def has_ended(self) -> bool:
+        """The other side has gone, whether or not this loop has come to know it. From any thread."""
+        made = self._socket
+        if made is None or not self._is_connected:
+            return False
+        try:
+            return not made.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     # --- asking
 
     def ask(self, request: Message, on_answer: Callable[[Message | Failure], object], *, version: int | None = None) -> None:

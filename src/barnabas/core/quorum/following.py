@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from barnabas.wire.messages.update_raft_voter import UpdateRaftVoterResponse
     from barnabas.wire.schema import Message
 
+_AFTER_YOU_MS = 40
+"""All followers hear at once that their leader is gone; they ask for votes one after the other, or two would take them from one another."""
+
 # --- what is to be done now
 
 
@@ -274,5 +277,7 @@ def _leader_is_lost(member: Member, now_ms: int) -> None:
     """It is gone, or says itself that it doesn't lead and knows nobody who does: ask at once whether another should lead, and let others ask (O7)."""
     role = member.role
     if isinstance(role, Follower) and member.take_quick_campaign():
-        role.deadline_ms = now_ms
+        left = [voter_id for voter_id in member.history.voters.ids if voter_id != member.election.leader_id]
+        rank = left.index(member.local.id) if member.local.id in left else 0
+        role.deadline_ms = now_ms + rank * _AFTER_YOU_MS
         role.has_fetched = False

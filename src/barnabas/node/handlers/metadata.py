@@ -2,6 +2,9 @@
 
 1 made null mean all topics, 4 lets the client forbid auto-creation, 5 has offline replicas, 7 leader epochs, 8 authorised operations, 10 topic ids, 12 asks by
 id, 13 a top-level error. As Apache Kafka: an unknown topic answers 3, also when its creation has just been started (W29).
+
+A client whose leader has just died asks at once, and if it is told of that leader again it waits for long before it asks once more (librdkafka a second). So
+an answer that would name a leader whose process seems gone waits a moment for the controller to find another one.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from barnabas.wire.messages.metadata import MetadataRequest
 
 _ASKS_BY_ID = 12
+_LOOK_AGAIN_MS = 5
 
 
 class AllTopics:
@@ -34,6 +38,31 @@ class AllTopics:
 
 
 def handle(request: MetadataRequest, call: Call) -> MetadataResponse | EncodedResponse | None:
+    lost = call.node.fetchers.lost_leaders()
+    if lost and _leads(lost, request, call.node.image):
+        call.connection.network.call_later(_LOOK_AGAIN_MS, _answer_later, request, call)
+        return None
+    return _answer_now(request, call)
+
+
+def _answer_later(request: MetadataRequest, call: Call) -> None:
+    if not call.connection.closed:
+        answer = handle(request, call)
+        if answer is not None:
+            call.reply(answer)
+
+
+def _leads(lost: set[int], request: MetadataRequest, image: MetadataImage) -> bool:
+    """Whether one of `lost` leads what is asked for."""
+    if request.topics is None:
+        found = list(image.topics.by_id.values())
+    else:
+        topics = (image.topics.by_id.get(topic.topic_id) or image.topics.by_name.get(topic.name or "") for topic in request.topics)
+        found = [topic for topic in topics if topic is not None]
+    return any(partition.leader in lost for topic in found for partition in topic.partitions.values())
+
+
+def _answer_now(request: MetadataRequest, call: Call) -> MetadataResponse | EncodedResponse | None:
     image = call.node.image
     if request.topics is not None and (call.version or request.topics):
         return _answer(request, call, image)

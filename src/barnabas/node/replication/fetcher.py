@@ -35,6 +35,8 @@ _FIRST_RECONNECT_MS = 20
 _LAST_RECONNECT_MS = 1_000
 _SESSION_ERRORS = (Error.FETCH_SESSION_ID_NOT_FOUND, Error.INVALID_FETCH_SESSION_EPOCH, Error.FETCH_SESSION_TOPIC_ID_ERROR)
 _LAST_EPOCH = 0x7FFFFFFF
+_NEVER = -(1 << 62)
+_CUT_OFF_MS = 1_000  # within which a controller that goes by evidence has found somebody else to lead
 
 
 class Followed:
@@ -70,6 +72,7 @@ class Fetcher:
         self._session_epoch = 0
         self._told: dict[Key, Told] = {}  # what the leader knows by the session
         self._changed: dict[Key, None] = {}  # what it may not know yet
+        self._cut_off_ms = _NEVER  # since when the leader's process seems gone
 
     # Who follows
 
@@ -109,6 +112,13 @@ class Fetcher:
     def close(self) -> None:
         self._followed.clear()
         self._hang_up()
+
+    def is_cut_off(self, now_ms: int) -> bool:
+        """The connection has ended just now, and not by this node: the leader's process is gone, most likely. From any thread."""
+        connection = self._connection
+        if self._cut_off_ms == _NEVER and connection is not None and connection.has_ended:
+            self._cut_off_ms = now_ms
+        return now_ms - self._cut_off_ms < _CUT_OFF_MS
 
     # Asking
 
@@ -207,6 +217,7 @@ class Fetcher:
         self._is_fetching = False
         self._forget_deadline()
         self._failures = 0
+        self._cut_off_ms = _NEVER
         response = FetchResponse.decode(*answer)
         if response.error_code:
             self._session_epoch = 0
@@ -318,6 +329,8 @@ class Fetcher:
         if connection is not self._connection:
             return
         self._node.log_debug(f"fetching from broker {self._leader_id}: {failure.reason}")
+        if self._cut_off_ms == _NEVER:
+            self._cut_off_ms = steady_ms()
         self._hang_up()
         self._retry_later()
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from barnabas.node.call import steady_ms
+
 if TYPE_CHECKING:
     from barnabas.node.loop import Loop
     from barnabas.node.partition import Partition
@@ -57,6 +59,14 @@ class Fetchers:
             for (leader_id, _), (loop, fetcher) in self._fetchers.items():
                 if leader_id in brokers:
                     loop.call(fetcher.leader_changed)
+
+    def lost_leaders(self) -> set[int]:
+        """Brokers whose connections have just ended, and whom the metadata still takes for alive. From any thread."""
+        if not self._fetchers:
+            return set()
+        now_ms, brokers = steady_ms(), self._node.image.cluster.brokers
+        cut_off = {leader_id for (leader_id, _), (_, fetcher) in list(self._fetchers.items()) if fetcher.is_cut_off(now_ms)}
+        return {leader_id for leader_id in cut_off if leader_id in brokers and not brokers[leader_id].fenced}
 
     def _fetcher(self, leader_id: int, index: int) -> tuple[Loop, Fetcher]:
         number = index % max(self._node.config.replication.fetchers, 1)
