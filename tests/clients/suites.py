@@ -18,12 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests import nodes
 from tests.apache import release
 from tests.cluster.cluster import Cluster, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -75,17 +79,31 @@ def run(suite: Suite, cases: list[str], folder: Path, expected: bool = True) -> 
     """These cases on fresh nodes in `folder`. `expected`: they should pass; what doesn't gets a second try alone, since a loaded machine misses deadlines."""
     began = time.monotonic()
     engine = nodes.APACHE if os.environ.get("SUBJECT") == "apache" else nodes.BARNABAS
-    plan = Plan([engine] * max(len(suite.racks), 1), racks=dict(enumerate(suite.racks, 1)), overrides=suite.properties)
-    with Cluster(plan, folder / "nodes") as cluster:
-        cluster.start()
-        passed = _run(suite.name, cluster.bootstrap, cases, folder / "results")
+    with _nodes(suite, engine, folder / "nodes") as (bootstrap, running):
+        passed = _run(suite.name, bootstrap, cases, folder / "results")
         missing = [case for case in cases if case not in passed] if expected else []
-        again = _run(suite.name, cluster.bootstrap, missing, folder / "again", jobs=1) & set(missing) if missing else set()
-        if cluster.died():
-            raise nodes.NodeFailed(f"nodes {cluster.died()} ended while {suite.name} ran:\n{cluster.outputs()}")
+        again = _run(suite.name, bootstrap, missing, folder / "again", jobs=1) & set(missing) if missing else set()
+        if not all(node.running() for node in running):
+            raise nodes.NodeFailed(f"a node ended while {suite.name} ran:\n" + "\n".join(node.tail() for node in running))
     passed = (passed | again) & set(cases)
     unexpected = [case for case in cases if (case in passed) != expected]
     return Outcome(cases, passed, sorted(again), unexpected, time.monotonic() - began)
+
+
+@contextmanager
+def _nodes(suite: Suite, engine: nodes.Engine, folder: Path) -> Iterator[tuple[str, list[nodes.Node]]]:
+    """Their bootstrap servers, and they themselves."""
+    if not suite.racks:
+        node = nodes.new_node(engine, folder, suite.properties).start()
+        try:
+            yield node.bootstrap, [node]
+        finally:
+            node.kill()
+        return
+    plan = Plan([engine] * len(suite.racks), racks=dict(enumerate(suite.racks, 1)), overrides=suite.properties)
+    with Cluster(plan, folder) as cluster:
+        cluster.start()
+        yield cluster.bootstrap, [*cluster.members.values()]
 
 
 def _run(name: str, bootstrap: str, cases: list[str], out: Path, jobs: int = 4) -> set[str]:

@@ -44,7 +44,7 @@ class TestMarkers:
     @pytest.mark.kafka_properties({"log.retention.hours": 3})
     def test_nearest(self, kafka_nodes):
         text = open(kafka_nodes({"node.id": 5}, start=False).properties_path).read()
-        assert "num.partitions=8\\nlog.retention.hours=3\\nnode.id=5\\n" in text
+        assert all(f"\\n{line}\\n" in text for line in ("num.partitions=8", "log.retention.hours=3", "node.id=5"))
 
 def test_fails(kafka_node):
     assert kafka_node.port == 1

@@ -39,6 +39,7 @@ from tests.system.test_config_topics import SELDOM, client_of
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.conftest import NodeFactory
@@ -122,8 +123,8 @@ def test_older_ways_to_say_it(barnabas_nodes: NodeFactory, tmp_path: Path) -> No
         assert static.stop() == 0
 
 
-def _format_static(properties: Path, cluster_id: str) -> list[str]:
-    return [word for word in nodes.BARNABAS.format_command(properties, cluster_id) if word != "--standalone"]
+def _format_static(properties: Path, cluster_id: str, quorum: Sequence[str]) -> list[str]:
+    return nodes.BARNABAS.format_command(properties, cluster_id, [])
 
 
 def test_limits_of_answers(barnabas_nodes: NodeFactory, barnabas_node: Node) -> None:
