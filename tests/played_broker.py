@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from queue import Empty
 from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.core.metadata.features import SUPPORTED
@@ -107,7 +108,7 @@ class PlayedBroker:
                 threading.Thread(target=self._serve, args=(number, connection), daemon=True).start()
 
     def _serve(self, number: int, connection: socket.socket) -> None:
-        with suppress(OSError, EOFError), connection:
+        with suppress(OSError, EOFError, Empty), connection:  # Empty: the story is over, nobody answers any more
             while not self._ended.is_set():
                 frame = _read(connection, int.from_bytes(_read(connection, 4), "big"))
                 key, version = int.from_bytes(frame[:2], "big"), int.from_bytes(frame[2:4], "big")
