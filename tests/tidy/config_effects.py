@@ -134,4 +134,9 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "controller.quorum.request.timeout.ms",
     ),
     "tests/system/test_cluster_settings.py::test_a_controller_joins_by_itself": ("controller.quorum.auto.join.enable",),
+    "tests/unit/node/test_quorum_settings.py::test_sizes": ("controller.quorum.fetch.max.bytes", "controller.quorum.fetch.snapshot.max.bytes"),
+    "tests/unit/node/test_quorum_settings.py::test_pauses": (
+        "controller.quorum.election.backoff.max.ms",
+        "controller.quorum.retry.backoff.ms",
+    ),
 }
