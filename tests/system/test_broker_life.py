@@ -113,6 +113,7 @@ def test_nobody_is_told_of_a_leader_that_has_just_died(cluster: Cluster) -> None
     assert led
     for rows in told.values():
         assert {row.leader_id for row in rows if row.partition_index in led} <= {other.node_id for other in others}
+    elect_preferred(cluster, others[0])
 
 
 def test_a_hung_broker_keeps_its_leaderships_until_its_session_ends(cluster: Cluster) -> None:

@@ -135,11 +135,11 @@ def drive_resigned(member: Member, now_ms: int) -> int:
     if now_ms >= role.deadline_ms and not member.is_stopping:
         member.become_unattached(member.epoch + 1, now_ms)
         return now_ms
-    due_ms = role.deadline_ms
+    due_ms = FOREVER if member.is_stopping else role.deadline_ms
     for voter_id in sorted(role.unacknowledged):
         peer = member.peer(voter_id, member.history.voters.endpoints(voter_id))
         due_ms = min(due_ms, member.send_when_ready(peer, lambda: end_request(member, role.successors), now_ms))
-    return FOREVER if member.is_stopping and not role.unacknowledged else due_ms
+    return due_ms
 
 
 def take_begin_answer(member: Member, event: Response, now_ms: int) -> bool:
