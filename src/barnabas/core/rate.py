@@ -45,12 +45,19 @@ class Rate:
 
     def throttle_ms(self, bound: float, now_ms: float, most_ms: float) -> float:
         """How long nothing may happen until the rate is `bound` again; 0 while it is within, `most_ms` at most."""
-        self._forget(now_ms)
-        elapsed_ms = self._elapsed_ms(now_ms)
-        rate = sum(sample.count for sample in self._kept) / (elapsed_ms / 1000)
+        rate, elapsed_ms = self._measure(now_ms)
         if rate <= bound:
             return 0.0
         return min((rate - bound) / bound * elapsed_ms, most_ms) if bound else most_ms
+
+    def per_second(self, now_ms: float) -> float:
+        return self._measure(now_ms)[0]
+
+    def _measure(self, now_ms: float) -> tuple[float, float]:
+        """The rate, and over how many ms."""
+        self._forget(now_ms)
+        elapsed_ms = self._elapsed_ms(now_ms)
+        return sum([sample.count for sample in self._kept]) / (elapsed_ms / 1000), elapsed_ms
 
     def _forget(self, now_ms: float) -> None:
         for sample in self._kept:

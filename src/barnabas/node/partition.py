@@ -62,6 +62,8 @@ class Partition:
         "producers",
         "retired",
         "rules",
+        "throttled_as_follower",
+        "throttled_as_leader",
         "topic",
         "topic_id",
         "waiters",
@@ -96,6 +98,7 @@ class Partition:
         self.followed_epoch = -1  # while somebody else leads
         self.leading: Leading | None = None
         self.min_isr = 1
+        self.throttled_as_leader = self.throttled_as_follower = False  # the topic's lists name it
         self.retired = False
         self.waiters: dict[object, Callable[[], object]] = {}
 

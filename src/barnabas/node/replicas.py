@@ -15,6 +15,7 @@ from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
 from barnabas.node.call import clock_ms
 from barnabas.node.partition import Partition
+from barnabas.node.replication.throttle import is_listed
 from barnabas.node.side_by_side import side_by_side
 from barnabas.storage.errors import FULL, StorageError
 from barnabas.storage.log import Log
@@ -221,6 +222,7 @@ class Replicas:
         )
         partition = Partition(topic.name, index, topic.id, log, producers, epochs, append_rules(settings), directory.id, self._on_storage_error)
         partition.min_isr = settings.min_insync_replicas
+        self._throttle(partition, settings)
         partition.high_watermark = max(log.start_offset, min(directory.files.high_watermarks.get(key, 0), log.end_offset))
         return partition
 
@@ -366,11 +368,17 @@ class Replicas:
             for partition in table.values():
                 partition.rules = rules
                 partition.set_min_isr(settings.min_insync_replicas)
+                self._throttle(partition, settings)
                 try:
                     with partition.lock:
                         partition.log.reconfigure(config)
                 except (OSError, StorageError) as error:
                     self._fail(self.directory_of(partition), error)
+
+    def _throttle(self, partition: Partition, settings: TopicSettings) -> None:
+        broker_id = self._config().node_id
+        partition.throttled_as_leader = is_listed(settings.leader_throttled_replicas, partition.index, broker_id)
+        partition.throttled_as_follower = is_listed(settings.follower_throttled_replicas, partition.index, broker_id)
 
     # The end
 

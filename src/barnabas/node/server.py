@@ -15,6 +15,7 @@ from barnabas.core.metadata.image import BROKER, EMPTY, TOPIC
 from barnabas.node.auto_topics import AutoTopics
 from barnabas.node.call import clock_ms
 from barnabas.node.console_log import DEBUG, ERROR, INFO, WARN, ConsoleLog
+from barnabas.node.replication.throttle import Throttles
 from barnabas.node.topic_views import INTERNAL_TOPICS
 from barnabas.storage.errors import FULL, StorageError
 from barnabas.wire.errors import Error
@@ -77,6 +78,7 @@ class Node:
         )
         self._parked = 0
         self.auto_topics = AutoTopics(self)
+        self.throttles = Throttles(config.throttling)
         self.broker_deaths: BrokerDeaths | None = None  # a controller's
         self.all_topics: AllTopics | None = None
         self._settings: dict[str, TopicSettings] = {}
@@ -160,6 +162,7 @@ class Node:
 
     def _configure(self, image: MetadataImage) -> None:
         self.config = self.static_config.reconfigured(image.config(BROKER, ""), image.config(BROKER, str(self.static_config.node_id)))
+        self.throttles.take(self.config.throttling)
 
     def _show(self, image: MetadataImage) -> None:
         self.image = image

@@ -27,7 +27,7 @@ from barnabas.core.configs.definitions import (
     group,
     topic,
 )
-from barnabas.core.configs.definitions.broker import BROKER
+from barnabas.core.configs.definitions.broker import BROKER, DYNAMIC_QUOTAS
 from barnabas.core.configs.definitions.row import CHECK, DEFAULT, FLAG, IMPORTANCE, NAME, TYPE
 from barnabas.core.configs.documentation import lookup
 from barnabas.core.configs.resolution import default_text
@@ -102,7 +102,7 @@ def acting_keys() -> frozenset[str]:
     """The keys whose settings are used outside of the configuration's own packages, and not only by parts that wait for others."""
     used = {pair for path in _readers() for pair in _used_in(path.read_text())}
     found = set(_BASIC | _BY_NAME)
-    for section, attribute, keys in _read_into(Path(str(sections.__file__)), BROKER):
+    for section, attribute, keys in _read_into(Path(str(sections.__file__)), {**BROKER, **DYNAMIC_QUOTAS}):
         if (section.lower(), attribute) in used:
             found.update(keys)
     for _, attribute, keys in _read_into(Path(str(topic_settings.__file__)), topic_settings.ROWS):

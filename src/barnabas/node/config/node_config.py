@@ -21,7 +21,7 @@ from barnabas.core.configs.values import Values, parse
 from barnabas.storage.properties_file import PropertiesError, read_properties
 
 from .gone import why_gone
-from .sections import Groups, Logs, Network, Quorum, Replication, Topics, Transactions
+from .sections import Groups, Logs, Network, Quorum, Replication, Throttling, Topics, Transactions
 from .unsupported import ignored, refused
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class NodeConfig:
         "replication",
         "roles",
         "static",
+        "throttling",
         "topic_defaults",
         "topics",
         "transactions",
@@ -103,6 +104,8 @@ class NodeConfig:
         self.logs = Logs(values)
         self.topics = Topics(values)
         self.replication = Replication(values)
+        quotas = {name: parse(DYNAMIC_QUOTAS[name], text) for name, text in (*cluster.items(), *broker.items()) if name in DYNAMIC_QUOTAS}
+        self.throttling = Throttling(values, Values(DYNAMIC_QUOTAS, quotas))
         self.groups = Groups(values)
         self.transactions = Transactions(values)
         self.topic_defaults: dict[str, Value] = topic_defaults(values)

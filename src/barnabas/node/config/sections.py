@@ -188,6 +188,18 @@ class Replication:
         self.high_watermark_checkpoint_interval_ms = integer("replica.high.watermark.checkpoint.interval.ms")
 
 
+class Throttling:
+    """How fast replicas may move. The rates exist as dynamic configs only, and are taken from `dynamic`."""
+
+    __slots__ = ("follower_rate", "leader_rate", "window_ms", "windows")
+
+    def __init__(self, values: Values, dynamic: Values) -> None:
+        self.leader_rate = dynamic.integer("leader.replication.throttled.rate")
+        self.follower_rate = dynamic.integer("follower.replication.throttled.rate")
+        self.window_ms = values.integer("replication.quota.window.size.seconds") * 1000
+        self.windows = values.integer("replication.quota.window.num")
+
+
 class Groups:
     """The group coordinators and their topic, `__consumer_offsets`. What a group may override is `core.configs.group_rules`."""
 

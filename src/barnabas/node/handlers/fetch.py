@@ -24,7 +24,7 @@ from barnabas.wire.errors import Error
 from barnabas.wire.fetch_path import PartitionData, encode_fetch_response
 
 if TYPE_CHECKING:
-    from barnabas.core.fetch_sessions import TopicKey
+    from barnabas.core.fetch_sessions import PartitionKey, TopicKey
     from barnabas.node.call import Call
     from barnabas.node.loop import Timer
     from barnabas.node.replication.follower_fetch import FollowerWatch
@@ -108,6 +108,7 @@ class Fetch:
         "any_replica",
         "call",
         "committed",
+        "counted",
         "expects_news",
         "incremental",
         "is_awake",
@@ -147,6 +148,7 @@ class Fetch:
         self.expects_news = False
         self.is_done = False
         self.watch: FollowerWatch | None = None  # where partitions note that they have news, for a follower's session
+        self.counted: set[PartitionKey] = set()  # whose bytes count for the leader's throttle
         self.is_noted = False  # what a follower acknowledges by its offsets
 
     def start(self) -> None:
@@ -288,6 +290,8 @@ class Fetch:
             return place._replace(diverging=diverging)
         if self.rack and (nearer := partition.nearest_replica(offset, self.rack)) is not None:
             return place._replace(preferred=nearer)
+        if replica >= 0 and partition.throttled_as_leader and self._is_held_up(partition, wanted):
+            return place
         try:
             limit = min(wanted.max_bytes, max(left, 0))
             if replica == -1:
@@ -304,6 +308,15 @@ class Fetch:
             return self._error(wanted, Error.KAFKA_STORAGE_ERROR)
         return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=is_old(found, log.segments[-1]))
 
+    def _is_held_up(self, partition: Partition, wanted: FetchPartition) -> bool:
+        """Whether a follower gets nothing of it now: it isn't in sync, and too much went by lately (R34)."""
+        self.counted.add(wanted.key)
+        leading = partition.leading
+        held_up = leading is not None and self.replica_id not in leading.state.isr and self.call.node.throttles.leader.is_exceeded
+        if held_up and self.watch is not None:
+            self.watch.held_up.add(wanted.key)
+        return held_up
+
     def _error(self, wanted: FetchPartition, error: Error) -> PartitionData:
         leader = None
         if error in _ERRORS_WITH_LEADER and self.call.version >= 16:
@@ -317,6 +330,8 @@ class Fetch:
     def _answer(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
         self.is_done = True
         call, session = self.call, self.session
+        if self.counted:
+            call.node.throttles.leader.record(sum([data.size for wanted, data in found if wanted.key in self.counted]))
         topics: dict[TopicKey, list[PartitionData]] = {}
         for wanted, data in found:
             if session is not None:

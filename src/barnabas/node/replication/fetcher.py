@@ -42,11 +42,12 @@ _CUT_OFF_MS = 1_000  # within which a controller that goes by evidence has found
 class Followed:
     """One replica here, and where it is in its leader's log."""
 
-    __slots__ = ("following", "partition")
+    __slots__ = ("following", "lag", "partition")
 
     def __init__(self, partition: Partition, following: Following) -> None:
         self.partition = partition
         self.following = following
+        self.lag: int | None = None  # behind the leader's high watermark, as of what came last
 
     @property
     def log_end(self) -> LogEnd:
@@ -72,6 +73,8 @@ class Fetcher:
         self._session_epoch = 0
         self._told: dict[Key, Told] = {}  # what the leader knows by the session
         self._changed: dict[Key, None] = {}  # what it may not know yet
+        self._held_up: dict[Key, None] = {}  # left out of the request, too much came lately
+        self._look_again: Timer | None = None
         self._cut_off_ms = _NEVER  # since when the leader's process seems gone
 
     # Who follows
@@ -141,10 +144,16 @@ class Fetcher:
         assert connection is not None
         request = self._request()
         if request is None:
+            if self._held_up and self._look_again is None:
+                self._look_again = self._loop.call_later(self._node.config.replication.fetch_backoff_ms, self._look)
             return
         self._is_fetching = True
         self._deadline = self._loop.call_later(self._node.config.replication.socket_timeout_ms, self._timed_out, connection)
         connection.ask_raw(request, lambda answer: self._answered(connection, answer))
+
+    def _look(self) -> None:
+        self._look_again = None
+        self._go_soon()
 
     def _address(self) -> tuple[str, int] | None:
         broker = self._node.image.cluster.brokers.get(self._leader_id)
@@ -168,10 +177,15 @@ class Fetcher:
         forgotten: dict[bytes, list[int]] = {}
         if self._session_epoch == 0:
             self._told.clear()
+        self._changed.update(self._held_up)
+        self._held_up.clear()
         keys = self._changed if self._session_epoch else self._followed
         for key in keys:
             followed = self._followed.get(key)
             position = None if followed is None else followed.following.position(now_ms)
+            if position is not None and followed is not None and followed.partition.throttled_as_follower and self._is_held_up(followed):
+                self._held_up[key] = None
+                position = None
             if followed is None or position is None:
                 if self._told.pop(key, None) is not None:
                     forgotten.setdefault(key[0], []).append(key[1])
@@ -194,6 +208,10 @@ class Fetcher:
             topics=[FetchRequest.Topic(topic_id=topic_id, partitions=partitions) for topic_id, partitions in wanted.items()],
             forgotten_topics_data=[FetchRequest.ForgottenTopic(topic_id=topic_id, partitions=indexes) for topic_id, indexes in forgotten.items()],
         )
+
+    def _is_held_up(self, followed: Followed) -> bool:
+        """Whether nothing is asked for now: it isn't in sync, and too much came lately (R34)."""
+        return (followed.lag is None or followed.lag > 0) and self._node.throttles.follower.is_exceeded
 
     def _wanted(self, index: int, position: Position, start_offset: int) -> FetchRequest.Topic.Partition:
         return FetchRequest.Topic.Partition(
@@ -257,6 +275,10 @@ class Fetcher:
                     records = row.records
                     take(partition, None if records is None else memoryview(records), epoch, row.high_watermark, row.log_start_offset)
                     following.appended(followed.log_end)
+                    if records or followed.lag is None:
+                        followed.lag = max(row.high_watermark - partition.log.end_offset, 0)
+                    if records and partition.throttled_as_follower:
+                        self._node.throttles.follower.record(len(records))
                 case TruncateTo(offset):
                     if offset < partition.log.end_offset:
                         self._node.log_info(

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 class FollowerWatch:
     """Of one session. Noting may come from any thread, under partitions' locks."""
 
-    __slots__ = ("is_closed", "parked", "ready", "unconfirmed")
+    __slots__ = ("held_up", "is_closed", "parked", "ready", "unconfirmed")
 
     def __init__(self) -> None:
         self.ready: dict[PartitionKey, None] = {}
         self.unconfirmed: set[PartitionKey] = set()  # what was sent for these, the next request says that it has it, or is sent again
+        self.held_up: set[PartitionKey] = set()  # of these nothing was sent though there may be something: the next request looks again
         self.parked: FollowerFetch | None = None
         self.is_closed = False  # the session is over
 
@@ -129,4 +130,6 @@ class FollowerFetch(Fetch):
                 if wanted.key not in sent:
                     watch.ready[wanted.key] = None  # there may be more than fitted
         watch.unconfirmed = sent
+        held_up, watch.held_up = watch.held_up, set()
+        watch.ready.update(dict.fromkeys(held_up))
         super()._answer(found)
