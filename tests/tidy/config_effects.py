@@ -13,6 +13,14 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "replica.socket.timeout.ms",
     ),
     "tests/system/test_replication.py::test_a_follower_hangs": ("replica.lag.time.max.ms",),
+    "tests/system/test_throttles.py::test_a_move_is_held_up": (
+        "leader.replication.throttled.rate",
+        "leader.replication.throttled.replicas",
+        "follower.replication.throttled.rate",
+        "follower.replication.throttled.replicas",
+        "replication.quota.window.num",
+        "replication.quota.window.size.seconds",
+    ),
     "tests/system/test_replication.py::test_consumers_read_nearby": ("replica.selector.class",),
     "tests/differential/test_following.py::test_follows_alike": (
         "replica.fetch.max.bytes",

@@ -46,3 +46,12 @@ def test_steady_at_the_bound_for_minutes() -> None:
     for step in range(10_000):
         rate.record(step * 100)
         assert rate.throttle_ms(10.2, step * 100, 1000) == 0
+
+
+def test_the_rate_itself() -> None:
+    rate = Rate(1000, 3)
+    rate.record(0, 3000)
+    assert rate.per_second(0) == 1500, "a burst counts as two windows"
+    assert rate.per_second(1000) == 1500
+    assert rate.per_second(2999) == 3000 / 2.999
+    assert rate.per_second(3000) == 0
