@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.quorum.mutants import planted
 
 from .cluster import Failure, shrink, simulate
-from .mutants import forget_to_truncate
+from .mutants import commit_without_who_is_joining
 
 SEEDS = 300
 
@@ -32,7 +32,7 @@ def test_a_seed_is_the_whole_story() -> None:
 
 
 def test_a_failure_is_shrunk_and_says_how_to_see_it_again() -> None:
-    with planted(forget_to_truncate):
+    with planted(commit_without_who_is_joining):
         failure = _first_failure()
         shrunk = shrink(failure)
         assert len(shrunk.cluster.faults) < len(failure.cluster.faults)
