@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.made
+CORES := $(shell nproc)
 
 .PHONY: setup up down status test lint types bench bench-scale soak clean
 
@@ -33,8 +34,12 @@ restart: setup
 status: setup
 	@$(BIN)/barnabas status
 
+# What starts no nodes on all cores, as many tests at a time; then what does, one test after the other, or they would disturb each other's clocks.
 test: setup tools lint types
-	@$(BIN)/python -m pytest
+	@failed=0; \
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not node and not apache" || failed=1; \
+	$(BIN)/python -m pytest -m "node or apache" || failed=1; \
+	test $$failed = 0 || { echo "make test: some tests failed, see above: each of the two runs names its own at its end"; exit 1; }
 
 # Programs of the system that tests run beside Python's: Java and Maven for Apache Kafka itself, kcat as a client.
 .PHONY: tools
