@@ -114,7 +114,7 @@ def test_a_follower_hangs(cluster: Cluster) -> None:
     try:
         assert _delete(leader, "hangs", 5, timeout_ms=200) == (Error.REQUEST_TIMED_OUT, -1)
         assert produce(leader.bootstrap, "hangs", 5, acks="all") is None
-        assert follower.node_id not in isr(cluster, "hangs", leader)
+        cluster.wait_for("all have heard of it", lambda: follower.node_id not in isr(cluster, "hangs", leader))
         assert follower.node_id in {broker.node_id for broker in leader.metadata("hangs").brokers}, "not fenced yet"
     finally:
         follower.thaw()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TOPICS = "tests/system/test_config_topics.py"
 NODE = "tests/system/test_config_node.py"
+PATIENCE = "tests/system/test_patience.py"
 DEFAULTS = "tests/unit/node/config/test_topic_defaults.py"
 
 EFFECTS: dict[str, tuple[str, ...]] = {
@@ -133,6 +134,18 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     f"{NODE}::test_producers_are_forgotten": ("producer.id.expiration.ms", "producer.id.expiration.check.interval.ms"),
     "tests/system/test_hostile.py::test_limits_of_connections": ("max.connections.per.ip", "max.connections.per.ip.overrides"),
     "tests/differential/test_connection_limits.py::test_limits": ("max.connections", "max.connection.creation.rate"),
+    f"{PATIENCE}::test_nobody_to_register_with": ("initial.broker.registration.timeout.ms",),
+    f"{PATIENCE}::test_leaving_without_a_word": ("controlled.shutdown.enable",),
+    f"{PATIENCE}::test_a_dead_disk_that_nobody_can_be_told_of": ("log.dir.failure.timeout.ms",),
+    f"{PATIENCE}::test_a_controller_that_hangs": ("controller.socket.timeout.ms",),
+    f"{PATIENCE}::test_receive_buffers_of_followers": ("replica.socket.receive.buffer.bytes",),
+    f"{PATIENCE}::test_a_commit_that_is_not_replicated": ("offsets.commit.timeout.ms",),
+    "tests/unit/node/test_outbound.py::test_connections_that_nobody_sets_up": (
+        "socket.connection.setup.timeout.ms",
+        "socket.connection.setup.timeout.max.ms",
+    ),
+    "tests/system/test_broker_life.py::test_a_session_that_ends_and_leaderships_that_go_back": ("broker.session.timeout.ms",),
+    "tests/system/test_documents_cluster.py::test_a_broker_comes_and_another_goes": ("controller.quorum.bootstrap.servers",),
     "tests/system/test_cluster_settings.py::test_leaderships_go_back_to_preferred_replicas": ("leader.imbalance.check.interval.seconds",),
     "tests/system/test_cluster_settings.py::test_leaderships_stay_where_nobody_moves_them": ("auto.leader.rebalance.enable",),
     "tests/system/test_cluster_settings.py::test_a_leaderless_partition_gets_any_leader_if_that_is_allowed": ("unclean.leader.election.interval.ms",),

@@ -76,16 +76,26 @@ class BrokerLifecycle:
         self._soon = False
         self._is_waited_for = False
         self._timer: Timer | None = None
-        self._failed_directories: list[bytes] = []
+        self._failed_directories: dict[bytes, bool] = {}  # and whether the controller has heard of it
+        self._told_directories: list[bytes] = []  # by the heartbeat under way
         self._on_shut_down: Callable[[], object] = lambda: None
         self._polls = 0
         self._answered_ms = 0
 
     # What the node tells
 
-    def start(self, *, is_ready: bool) -> None:
-        """Register unless that is done, and send heartbeats from now on. A broker that isn't `is_ready` yet stays fenced. From any thread, once."""
+    def start(self, *, is_ready: bool, within_ms: int | None = None) -> None:
+        """Register unless that is done, and send heartbeats from now on. A broker that isn't `is_ready` yet stays fenced. From any thread, once.
+
+        The node ends if it isn't registered `within_ms`."""
+        if within_ms is not None:
+            self._loop.call(self._loop.call_later, max(within_ms, 0), self._expect_registered)
         self._loop.call(self._start, is_ready)
+
+    def _expect_registered(self) -> None:
+        if self._state == _REGISTERING and self.epoch < 0:
+            self._node.log_error("Shutting down: no controller has registered this broker within initial.broker.registration.timeout.ms.")
+            self._node.stop(1)
 
     def _start(self, is_ready: bool) -> None:
         self._is_ready = is_ready
@@ -118,8 +128,15 @@ class BrokerLifecycle:
         self._loop.call(self._report_failed, directory_id)
 
     def _report_failed(self, directory_id: bytes) -> None:
-        self._failed_directories.append(directory_id)
+        self._failed_directories[directory_id] = False
+        self._loop.call_later(self._node.config.logs.failure_timeout_ms, self._expect_told, directory_id)
         self._again_in(0)
+
+    def _expect_told(self, directory_id: bytes) -> None:
+        """Who writes to partitions of a dead disk can't be helped as long as the controller takes them for well led: better without this broker."""
+        if not self._failed_directories[directory_id] and self._state != _DOWN:
+            self._node.log_error("Shutting down: no controller could be told within log.dir.failure.timeout.ms that a log directory is offline.")
+            self._node.stop(1)
 
     def shut_down(self, done: Callable[[], object]) -> None:
         """Controlled shutdown (C27-C30): give leaderships up, then `done`, on the control thread. Go on serving until then. From any thread."""
@@ -172,6 +189,7 @@ class BrokerLifecycle:
         if self._state == _DOWN:
             return
         self._is_asking = True
+        self._told_directories = list(self._failed_directories)
         if self._state == _REGISTERING:
             self.channel.ask(self.registration(), self._registration_answered)
         else:
@@ -242,6 +260,8 @@ class BrokerLifecycle:
             self._again_in(_RETRY_MS)
             return
         self._answered_ms = steady_ms()
+        if answer.error_code == Error.NONE:
+            self._failed_directories.update(dict.fromkeys(self._told_directories, True))
         if answer.error_code != Error.NONE:
             self._refused(Error(answer.error_code))
         elif self._state == _SHUTTING_DOWN:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from barnabas.node.loop import Timer
-    from barnabas.node.outbound import Outbound
+    from barnabas.node.outbound import Outbound, SetupLimits
     from barnabas.node.server import Node
     from barnabas.wire.schema import Message
 
@@ -32,28 +32,30 @@ CONTROLLER_PATIENCE_MS = 10_000
 
 
 class _Ask:
-    __slots__ = ("ends_s", "is_done", "on_answer", "request")
+    __slots__ = ("asked_s", "ends_s", "is_done", "on_answer", "request")
 
     def __init__(self, request: Message, on_answer: OnAnswer, ends_s: float) -> None:
         self.request = request
         self.on_answer = on_answer
         self.ends_s = ends_s
+        self.asked_s = 0.0  # the last time
         self.is_done = False
 
 
 class ControllerChannel:
     """One path to the controller. What may be large or many goes by another one than heartbeats do (O5)."""
 
-    __slots__ = ("_asked", "_connection", "_controller", "_node", "_patience_ms", "_timer", "_waiting")
+    __slots__ = ("_asked", "_connection", "_controller", "_limits", "_node", "_patience_ms", "_timer", "_waiting")
 
     def __init__(self, node: Node, patience_ms: int) -> None:
-        """`patience_ms`: how long a controller is looked for, and its answer waited for."""
+        """`patience_ms`: how long a controller is looked for, and its answer waited for. One connection gets controller.socket.timeout.ms of that."""
         self._node = node
         self._controller = node.controller
         self._patience_ms = patience_ms
         self._waiting: deque[_Ask] = deque()
         self._asked: list[_Ask] = []  # by the connection
         self._connection: Outbound | None = None
+        self._limits: SetupLimits | None = None
         self._timer: Timer | None = None
 
     def ask(self, request: Message, on_answer: OnAnswer) -> None:
@@ -91,7 +93,10 @@ class ControllerChannel:
         """Leaders change and time passes while something waits; when nothing does, nothing is done."""
         self._timer = None
         now_s = time.monotonic()
-        if any(ask.ends_s <= now_s for ask in self._asked):  # hung, or out of reach: no answer is to be taken for another's
+        long_ago_s = now_s - self._node.config.quorum.controller_socket_timeout_ms / 1000
+        if any(
+            ask.ends_s <= now_s or ask.asked_s <= long_ago_s for ask in self._asked
+        ):  # hung, or out of reach: no answer is to be taken for another's
             self._disconnect()
         late = [ask for ask in self._waiting if ask.ends_s <= now_s]
         if late:
@@ -101,14 +106,18 @@ class ControllerChannel:
         self._drive()
 
     def _connect(self) -> None:
-        from barnabas.node.outbound import Outbound
+        from barnabas.node.outbound import Outbound, SetupLimits
 
         leader = self._controller.quorum.quorum.leader_endpoint
         connection = self._connection
         if connection is not None and (leader is None or connection.address != (leader.host, leader.port)):
             self._disconnect()
         if self._connection is None and leader is not None and self._waiting:
-            self._connection = Outbound(self._controller.loop, leader.host, leader.port, str(self._node.config.node_id), self._closed)
+            if self._limits is None:
+                network = self._node.config.network
+                self._limits = SetupLimits(network.first_setup_timeout_ms, network.most_setup_timeout_ms)
+            client_id = str(self._node.config.node_id)
+            self._connection = Outbound(self._controller.loop, leader.host, leader.port, client_id, self._closed, limits=self._limits)
 
     def _disconnect(self) -> None:
         """Let go of the connection; what was asked by it waits again, first in the queue."""
@@ -125,6 +134,7 @@ class ControllerChannel:
 
     def _send(self, connection: Outbound, ask: _Ask) -> None:
         self._asked.append(ask)
+        ask.asked_s = time.monotonic()
         connection.ask(ask.request, lambda answer: self._answered(connection, ask, answer))
 
     def _answered(self, connection: Outbound, ask: _Ask, answer: Any) -> None:

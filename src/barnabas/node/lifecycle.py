@@ -100,7 +100,7 @@ class Running:
         self.is_stopping = True
         if self.bringing_up is not None:
             self.bringing_up.join(_SHUTDOWN_TIMEOUT_S)
-        if self.is_broker:
+        if self.is_broker and node.config.quorum.controlled_shutdown:
             _wait_for(node.broker.shut_down, _SHUTDOWN_TIMEOUT_S)
         node.network.stop_accepting()
         _wait_for(node.controller.resign, _FAREWELL_S)
@@ -297,13 +297,18 @@ class _Starting:
             self._catch_up_and_serve()
         except _Stopping:
             pass
-        except _REFUSALS as error:
+        except (*_REFUSALS, CannotStart) as error:
             self.node.log_error(_told(error))
             self.on_stop(1)
 
     def _catch_up_and_serve(self) -> None:
         node, host = self.node, self.node.controller
-        self._wait(self._caught_up, "the active controller: no leader of the metadata quorum is known, or nothing of it is committed yet")
+        patience_ms = self.config.quorum.registration_timeout_ms if self.is_broker else None
+        began_ms = steady_ms()
+        self._wait(
+            self._caught_up, "the active controller: no leader of the metadata quorum is known, or nothing of it is committed yet", patience_ms
+        )
+        searched_ms = steady_ms() - began_ms
         node.adopt(host.loader.image)
         if self.is_broker:
             self._load_replicas()
@@ -316,18 +321,20 @@ class _Starting:
             node.in_sync.start()
             self.running.is_broker = True
             node.broker.on_running = unfenced.set
-            node.broker.start(is_ready=True)
+            node.broker.start(is_ready=True, within_ms=None if patience_ms is None else patience_ms - searched_ms)
             self._wait(unfenced, "the active controller to let this broker in")
             self._listen([listener for listener in self.listeners if not listener.is_controller])
         self._say_started()
 
-    def _wait(self, event: threading.Event, whom: str) -> None:
-        """Raises _Stopping when the node is to stop before it is up."""
+    def _wait(self, event: threading.Event, whom: str, patience_ms: int | None = None) -> None:
+        """Raises _Stopping when the node is to stop before it is up, CannotStart when it is to wait no longer."""
         waited_s = 0.0
         while not event.wait(_STOP_CHECK_S):
             if self.running.is_stopping:
                 raise _Stopping
             waited_s += _STOP_CHECK_S
+            if patience_ms is not None and waited_s * 1000 >= patience_ms:
+                raise CannotStart(f"Shutting down after initial.broker.registration.timeout.ms={patience_ms}, still waiting for {whom}.")
             if waited_s >= _PATIENCE_S:
                 self.node.warn_seldom("start", f"Still waiting for {whom}.")
 

@@ -1,7 +1,8 @@
 """One connection to another node, on a loop: requests out, answers back in their order.
 
-Owns connecting without waiting, ApiVersions first (Q1), the version of each request, frames. Doesn't own time-outs, reconnecting or what is asked: whoever has
-waited long enough closes it and makes a new one. Everything here happens on the loop's own thread, and every answer comes there; none of them from within `ask`.
+Owns connecting without waiting and for how long that is tried, ApiVersions first (Q1), the version of each request, frames. Doesn't own how long an answer is
+waited for, reconnecting or what is asked: whoever has waited long enough closes it and makes a new one. Everything here happens on the loop's own thread, and
+every answer comes there; none of them from within `ask`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from barnabas.node.loop import Loop
+    from barnabas.node.loop import Loop, Timer
     from barnabas.wire.apis import Api
     from barnabas.wire.schema import Message
 
@@ -42,6 +43,21 @@ class Failure(NamedTuple):
     """Nobody listens there: the process is gone."""
     is_unsupported: bool = False
     """The other node doesn't know this API in any version that was wanted; the connection goes on."""
+
+
+class SetupLimits:
+    """How long setting up the next connection to a node may take: longer after each that wasn't set up, a fifth more or less, so that not all try at once."""
+
+    __slots__ = ("_first_ms", "_most_ms", "failures")
+
+    def __init__(self, first_ms: int, most_ms: int) -> None:
+        self._first_ms = first_ms
+        self._most_ms = most_ms
+        self.failures = 0
+
+    def next_ms(self) -> int:
+        limit_ms = min(self._first_ms << min(self.failures, 30), self._most_ms)
+        return limit_ms * (800 + 400 * os.urandom(1)[0] // 255) // 1000
 
 
 class _Waiting(NamedTuple):
@@ -63,9 +79,12 @@ class Outbound:
         "_events",
         "_is_connected",
         "_last_correlation_id",
+        "_limits",
         "_loop",
         "_on_closed",
         "_out",
+        "_receive_buffer_bytes",
+        "_setup",
         "_socket",
         "_versions",
         "_waiting",
@@ -73,13 +92,27 @@ class Outbound:
         "is_closed",
     )
 
-    def __init__(self, loop: Loop, host: str, port: int, client_id: str, on_closed: Callable[[Failure], object] = lambda failure: None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        host: str,
+        port: int,
+        client_id: str,
+        on_closed: Callable[[Failure], object] = lambda failure: None,
+        *,
+        limits: SetupLimits | None = None,
+        receive_buffer_bytes: int = -1,
+    ) -> None:
+        """`limits`: of the connections to this node, one after the other; without, the system's. `receive_buffer_bytes`: -1 for the system's."""
         self.address = (host, port)
         self.is_closed = False
         self._loop = loop
         self._client_id = client_id
         self._on_closed = on_closed
         self._socket: socket.socket | None = None
+        self._limits = limits
+        self._receive_buffer_bytes = receive_buffer_bytes
+        self._setup: Timer | None = None
         self._is_connected = False
         self._events = 0
         self._last_correlation_id = 0
@@ -124,6 +157,7 @@ class Outbound:
         self.is_closed = True
         self._early.clear()
         self._waiting.clear()
+        self._forget_setup()
         if self._socket is not None:
             if self._events:
                 self._loop.unregister(self._socket.fileno())
@@ -196,6 +230,8 @@ class Outbound:
             made.setblocking(False)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if self._receive_buffer_bytes != -1:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_bytes)
             code = made.connect_ex(address)
         except OSError as error:
             self._fail(self._failure(error.errno or 0))
@@ -205,6 +241,18 @@ class Outbound:
             return
         self._events = WRITE
         self._loop.register(made.fileno(), WRITE, self._on_event)
+        if self._limits is not None:
+            limit_ms = self._limits.next_ms()
+            self._setup = self._loop.call_later(limit_ms, self._not_set_up, limit_ms)
+
+    def _not_set_up(self, limit_ms: int) -> None:
+        self._setup = None
+        self._fail(Failure(f"{self._where}: no connection within {limit_ms} ms"))
+
+    def _forget_setup(self) -> None:
+        if self._setup is not None:
+            self._setup.cancel()
+            self._setup = None
 
     def _on_event(self, mask: int) -> None:
         assert self._socket is not None
@@ -214,6 +262,9 @@ class Outbound:
                 self._fail(self._failure(code))
                 return
             self._is_connected = True
+            self._forget_setup()
+            if self._limits is not None:
+                self._limits.failures = 0
             request = ApiVersionsRequest(client_software_name=SOFTWARE_NAME, client_software_version=__version__)
             self._write(APIS[API_VERSIONS], 4, request, self._learn_versions, is_raw=False)
         elif mask & WRITE:
@@ -325,6 +376,8 @@ class Outbound:
     def _fail(self, failure: Failure) -> None:
         if self.is_closed:
             return
+        if self._limits is not None and not self._is_connected:
+            self._limits.failures += 1
         told = [waiting.on_answer for waiting in self._waiting] + [early[2] for early in self._early]
         self.close()
         for on_answer in told:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from barnabas.core.configs.definitions.broker import BROKER
+from barnabas.core.configs.values import Values, parse
+from barnabas.node.config.sections import Network
 from barnabas.node.loop import Loop
-from barnabas.node.outbound import Failure, Outbound
+from barnabas.node.outbound import Failure, Outbound, SetupLimits
 from barnabas.wire.messages.api_versions import ApiVersionsRequest
 from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
 from barnabas.wire.messages.vote import VoteRequest
@@ -45,6 +48,30 @@ def answers(loop: Loop, *ask: Callable[[Callable[[Any], None]], object]) -> list
         loop.call(one, take)
     assert done.wait(10)
     return found
+
+
+def test_connections_that_nobody_sets_up(loop: Loop) -> None:
+    """socket.connection.setup.timeout.ms and socket.connection.setup.timeout.max.ms: so long the first one is tried, longer the next ones; one that is
+    set up begins anew. Nobody answers here: the listener's queue is full."""
+    keys = {"socket.connection.setup.timeout.ms": "200", "socket.connection.setup.timeout.max.ms": "600"}
+    limits = setup_limits(keys)
+    assert [160 <= limits.next_ms() <= 240 for _ in range(20)] == [True] * 20
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.create_connection(server.getsockname()):
+        for least_ms, most_ms in ((320, 480), (480, 720), (480, 720)):
+            waiting = Outbound(loop, *server.getsockname(), "tester", limits=limits)
+            (failure,) = answers(loop, lambda take, waiting=waiting: waiting.ask(MetadataRequest(topics=[]), take))
+            assert "no connection within" in failure.reason
+            assert least_ms <= limits.next_ms() <= most_ms
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connected = Outbound(loop, *server.getsockname(), "tester", limits=limits)
+        server.accept()[0].close()
+        answers(loop, lambda take: connected.ask(MetadataRequest(topics=[]), take))
+        assert 160 <= limits.next_ms() <= 240
+
+
+def setup_limits(keys: dict[str, str]) -> SetupLimits:
+    network = Network(Values(BROKER, {name: parse(BROKER[name], text) for name, text in keys.items()}), keys)
+    return SetupLimits(network.first_setup_timeout_ms, network.most_setup_timeout_ms)
 
 
 def connect(loop: Loop, host: str, port: int, ended: list[Failure] | None = None) -> Outbound:

@@ -53,6 +53,7 @@ _BASIC = frozenset(
         "controller.listener.names",
         "inter.broker.listener.name",
         "security.inter.broker.protocol",
+        "controller.quorum.bootstrap.servers",
         "controller.quorum.voters",
         "config.providers",
     }

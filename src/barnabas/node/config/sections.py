@@ -27,12 +27,14 @@ class Network:
     __slots__ = (
         "backlog",
         "connections_max_idle_ms",
+        "first_setup_timeout_ms",
         "listener_creation_rates",
         "listener_max_connections",
         "max_connection_creation_rate",
         "max_connections",
         "max_connections_per_ip",
         "max_connections_per_ip_overrides",
+        "most_setup_timeout_ms",
         "queued_max_request_bytes",
         "quota_window_seconds",
         "quota_windows",
@@ -57,6 +59,8 @@ class Network:
         """Without a word about it more than Kafka's: who finds the queue full tries again after a second."""
         self.connections_max_idle_ms = integer("connections.max.idle.ms")
         """Negative: never closed."""
+        self.first_setup_timeout_ms = integer("socket.connection.setup.timeout.ms")
+        self.most_setup_timeout_ms = integer("socket.connection.setup.timeout.max.ms")
         self.max_connections = integer("max.connections")
         self.max_connection_creation_rate = integer("max.connection.creation.rate")
         self.listener_max_connections = by_listener(texts, "max.connections")
@@ -74,6 +78,8 @@ class Quorum:
         "auto_leader_rebalance",
         "broker_heartbeat_interval_ms",
         "broker_session_timeout_ms",
+        "controlled_shutdown",
+        "controller_socket_timeout_ms",
         "leader_imbalance_check_interval_s",
         "max_bytes_between_snapshots",
         "max_idle_interval_ms",
@@ -81,6 +87,7 @@ class Quorum:
         "max_retention_ms",
         "max_snapshot_interval_ms",
         "protocol",
+        "registration_timeout_ms",
         "segment_bytes",
         "segment_ms",
         "snapshot_delete_delay_ms",
@@ -94,6 +101,9 @@ class Quorum:
         self.unclean_election_interval_ms = integer("unclean.leader.election.interval.ms")
         self.broker_heartbeat_interval_ms = integer("broker.heartbeat.interval.ms")
         self.broker_session_timeout_ms = integer("broker.session.timeout.ms")
+        self.registration_timeout_ms = integer("initial.broker.registration.timeout.ms")
+        self.controller_socket_timeout_ms = integer("controller.socket.timeout.ms")
+        self.controlled_shutdown = values.flag("controlled.shutdown.enable")
         self.max_bytes_between_snapshots = integer("metadata.log.max.record.bytes.between.snapshots")
         self.max_snapshot_interval_ms = integer("metadata.log.max.snapshot.interval.ms")
         """0: none by time."""
@@ -123,6 +133,7 @@ class Logs:
 
     __slots__ = (
         "directories",
+        "failure_timeout_ms",
         "flush_offset_checkpoint_interval_ms",
         "initial_task_delay_ms",
         "metadata_directory",
@@ -134,6 +145,7 @@ class Logs:
         integer = values.integer
         self.directories = log_dirs(values)
         self.metadata_directory = values.optional_text("metadata.log.dir") or self.directories[0]
+        self.failure_timeout_ms = integer("log.dir.failure.timeout.ms")
         self.retention_check_interval_ms = integer("log.retention.check.interval.ms")
         self.flush_offset_checkpoint_interval_ms = integer("log.flush.offset.checkpoint.interval.ms")
         self.initial_task_delay_ms = integer("log.initial.task.delay.ms")
@@ -168,6 +180,7 @@ class Replication:
         "is_rack_aware",
         "max_lag_ms",
         "max_partitions_per_request",
+        "socket_receive_buffer_bytes",
         "socket_timeout_ms",
     )
 
@@ -184,6 +197,9 @@ class Replication:
         self.fetch_response_max_bytes = integer("replica.fetch.response.max.bytes")
         self.fetch_wait_max_ms = integer("replica.fetch.wait.max.ms")
         self.socket_timeout_ms = integer("replica.socket.timeout.ms")
+        key = "replica.socket.receive.buffer.bytes"
+        self.socket_receive_buffer_bytes = integer(key) if key in values.given else -1
+        """-1: the system's, also without a word about it: it grows with what is on its way."""
         self.max_lag_ms = integer("replica.lag.time.max.ms")
         self.high_watermark_checkpoint_interval_ms = integer("replica.high.watermark.checkpoint.interval.ms")
 

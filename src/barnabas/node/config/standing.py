@@ -41,7 +41,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("offsets.load.buffer", NONE, "reads are as large as they need to be"),
     ("transaction.state.log.load.buffer", NONE, "reads are as large as they need to be"),
     ("share.coordinator.load.buffer", NONE, "reads are as large as they need to be"),
-    ("log.dir.failure.timeout", LATER, "nodes have their own ways with one another in this"),
     ("sasl.", LATER, "SASL; such a listener is refused at the start"),
     ("ssl.", LATER, "TLS; such a listener is refused at the start"),
     ("connections.max.reauth", LATER, "SASL"),
@@ -73,29 +72,19 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("match", LATER, "clients' metrics"),
     ("metrics", LATER, "clients' metrics"),
     ("quota", LATER, "quotas of clients; they shape max.connection.creation.rate"),
+    ("request.timeout", LATER, "transactions: only the markers of theirs wait by it"),
     ("controller.quota", LATER, "quotas"),
-    ("offsets.commit.timeout", LATER, "it is kept to, but no test of several nodes sees that yet"),
     ("alter.log.dirs.replication.quota", LATER, "quotas"),
     ("replica.alter.log.dirs.io", LATER, "quotas"),
     ("cordoned", LATER, "placement among directories; refused at the start"),
     ("num.replica.alter", LATER, "moves between directories"),
-    ("replica.", LATER, "nodes have their own ways with one another in this"),
-    ("num.replica", LATER, "nodes have their own ways with one another in this"),
     ("controller.quorum.append.linger", NONE, "records are written at once; those that come while the disk is busy share the next write"),
-    ("controller.", LATER, "nodes have their own ways with one another in this"),
-    ("initial.broker", LATER, "nodes have their own ways with one another in this"),
-    ("broker.session", LATER, "nodes have their own ways with one another in this"),
-    ("controlled.shutdown", LATER, "nodes have their own ways with one another in this"),
-    ("socket.connection.setup", LATER, "nodes have their own ways with one another in this"),
-    ("request.timeout", LATER, "nodes have their own ways with one another in this"),
 )
 
 
 # Read, by parts that are built before they are served (ARCHITECTURE.md) or that do half of what the key says: no claim to act yet.
 BUILT_AHEAD = frozenset(
     {
-        "broker.session.timeout.ms",
-        "offsets.commit.timeout.ms",
         "cleanup.policy",
         "log.cleanup.policy",
         "quota.window.num",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.core.partition.following import Append, AskOffsets, Failed, Following, LogEnd, Pause, StartAt, TruncateTo
 from barnabas.node.call import steady_ms
-from barnabas.node.outbound import Failure, Outbound
+from barnabas.node.outbound import Failure, Outbound, SetupLimits
 from barnabas.node.replication.appending import CorruptBatch, start_at, take, truncate
 from barnabas.storage.errors import StorageError
 from barnabas.wire.errors import Error
@@ -64,6 +64,7 @@ class Fetcher:
         self._client_id = f"broker-{node.config.node_id}-fetcher-{number}"
         self._followed: dict[Key, Followed] = {}
         self._connection: Outbound | None = None
+        self._limits = SetupLimits(node.config.network.first_setup_timeout_ms, node.config.network.most_setup_timeout_ms)
         self._failures = 0
         self._retry: Timer | None = None
         self._deadline: Timer | None = None
@@ -166,7 +167,14 @@ class Fetcher:
             self._retry_later()
             return False
         connection: Outbound
-        connection = self._connection = Outbound(self._loop, *address, self._client_id, lambda failure: self._lost(connection, failure))
+        connection = self._connection = Outbound(
+            self._loop,
+            *address,
+            self._client_id,
+            lambda failure: self._lost(connection, failure),
+            limits=self._limits,
+            receive_buffer_bytes=self._node.config.replication.socket_receive_buffer_bytes,
+        )
         self._session_epoch = 0
         return True
 
