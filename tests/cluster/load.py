@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import Consumer, Producer
 
 from barnabas.client.admin import topics
+from barnabas.wire.errors import Error
 from tests.cluster.cluster import tolerant
 
 if TYPE_CHECKING:
@@ -186,18 +187,28 @@ class Churn:
         number = 0
         while not self._stop.wait(self._pause_s):
             name = f"churn-{number}"
-            self._note(self.made, name, tolerant(lambda name=name: self._cluster.ask(lambda client: _make(client, name))))
+            made = tolerant(lambda name=name: self._cluster.ask(lambda client: _make(client, name)))
+            self._note(self.made, name, made, Error.TOPIC_ALREADY_EXISTS)
             if number % 2 and f"churn-{number - 1}" in self.made:
                 gone = f"churn-{number - 1}"
                 self.perhaps_deleted.add(gone)
-                self._note(self.deleted, gone, tolerant(lambda gone=gone: self._cluster.ask(lambda client: _delete(client, gone))))
+                deleted = tolerant(lambda gone=gone: self._cluster.ask(lambda client: _delete(client, gone)))
+                self._note(self.deleted, gone, deleted, Error.UNKNOWN_TOPIC_OR_PARTITION)
             number += 1
 
-    def _note(self, done: set[str], name: str, failure: object) -> None:
-        if failure is None:
+    def _note(self, done: set[str], name: str, failure: object, done_before: Error) -> None:
+        """`done_before`: the answer where the client asked again, since the first answer was lost."""
+        if failure is None or getattr(failure, "error", None) is done_before:
             done.add(name)
         else:
             self.refused.append(f"{name}: {failure!r}")
+
+    def wait_for_another(self, timeout_s: float = PROGRESS_S) -> None:
+        """Until one more topic is made."""
+        count, deadline = len(self.made), time.monotonic() + timeout_s
+        while len(self.made) <= count:
+            assert time.monotonic() < deadline, f"no topic could be made: {self.refused[-3:]}"
+            time.sleep(0.02)
 
     def stop(self) -> None:
         self._stop.set()

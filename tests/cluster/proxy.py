@@ -147,7 +147,8 @@ class Proxy:
         self._servers[node_id, port] = await asyncio.start_server(accept, self.advertised(node_id), port, backlog=1024, reuse_address=True)
 
     async def _pass(self, target: int, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        source = _owner(writer.get_extra_info("peername"), {n: m.process.pid for n, m in self._members.items() if m.process is not None})
+        processes = {n: m.process.pid for n, m in self._members.items() if m.process is not None}
+        source = _owner(writer.get_extra_info("peername"), writer.get_extra_info("sockname"), processes)
         try:
             onward = await asyncio.open_connection(f"{self.prefix}.{target}", port)
         except OSError:
@@ -231,9 +232,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def _owner(address: tuple[str, int], processes: Mapping[int, int]) -> int:
-    """The node whose process has the socket that is bound to this address; CLIENT if none has."""
-    wanted = f"socket:[{_inode(address)}]"
+def _owner(local: tuple[str, int], remote: tuple[str, int], processes: Mapping[int, int]) -> int:
+    """The node whose process has the socket that connects these addresses; CLIENT if none has."""
+    wanted = f"socket:[{_inode(local, remote)}]"
     for node_id, pid in processes.items():
         if wanted in _descriptors(pid):
             return node_id
@@ -250,14 +251,20 @@ def _descriptors(pid: int) -> set[str]:
     return found
 
 
-def _inode(address: tuple[str, int]) -> str:
-    host, port = address
-    word = socket.inet_aton(host)[::-1].hex().upper()
-    wanted = (f"{word}:{port:04X}", f"0000000000000000FFFF0000{word}:{port:04X}")
+def _inode(local: tuple[str, int], remote: tuple[str, int]) -> str:
+    """Both ends are asked for: other connections, ended ones too, may have the same local port."""
+    wanted = list(zip(_written(local), _written(remote), strict=True))
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(table) as rows:
             for row in rows:
                 fields = row.split()
-                if fields[1] in wanted:
+                if (fields[1], fields[2]) in wanted:
                     return fields[9]
     return ""
+
+
+def _written(address: tuple[str, int]) -> tuple[str, str]:
+    """As the kernel's tables have it: of a socket for IPv4, and of one for both."""
+    host, port = address
+    word = socket.inet_aton(host)[::-1].hex().upper()
+    return f"{word}:{port:04X}", f"0000000000000000FFFF0000{word}:{port:04X}"

@@ -83,6 +83,7 @@ class Scene:
         """Ends the traffic, and asks for everything that must hold. Returns how much was looked at."""
         cluster = self.cluster
         if self.churn is not None:
+            self.churn.wait_for_another()
             self.churn.stop()
         self.load.stop()
         checkers.nobody_died(cluster)

@@ -203,27 +203,34 @@ class Node:
     # Failures
 
     def on_storage_error(self, partition: Partition, error: StorageError) -> None:
-        """An append or a sync failed. A log that was cut back goes on; else its directory's disk is given up (D7)."""
+        """An append or a sync failed. A log that was cut back goes on, unless others can go on in its place; else its directory's disk is given up (D7)."""
+        directory = self.replicas.directory_of(partition)
         if error.offline:
-            self.on_directory_error(self.replicas.directory_of(partition), error)
+            self.on_directory_error(directory, error)
+        elif partition.can_be_led_by_others:
+            self._take_offline(directory, error)
         else:
-            directory = self.replicas.directory_of(partition).path
-            self.warn_seldom(directory, f"{error}. Producers get KAFKA_STORAGE_ERROR until there is room again.")
+            self.warn_seldom(directory.path, f"{error}. Producers get KAFKA_STORAGE_ERROR until there is room again.")
 
     def on_directory_error(self, directory: Directory, error: Exception) -> None:
         """Take a directory offline; without any, or without the metadata log's, the node ends."""
         if not directory.is_online:
             return
-        if (isinstance(error, OSError) and error.errno in FULL) or (isinstance(error, StorageError) and not error.offline):
+        if _is_full(error):
             cause = error if isinstance(error, OSError) else error.__cause__
             out_of_files = isinstance(cause, OSError) and cause.errno in (EMFILE, ENFILE)
             remedy = "Raise the limit of open files (ulimit -n)" if out_of_files else "Make room on the disk"
             self.warn_seldom(directory.path, f"{error}. {remedy}; it is tried again.")
             return
+        self._take_offline(directory, error)
+
+    def _take_offline(self, directory: Directory, error: Exception) -> None:
+        if not directory.is_online:
+            return
         self.log.write(ERROR, f"Taking {directory.path} offline: {error}")
         self.groups.lost(self.replicas.take_offline(directory))
         if self.controller.is_metadata_directory(directory.path) or not any(found.is_online for found in self.replicas.directories):
-            self.log.write(ERROR, "Shutting down: no log directory is left that this node can work with. Repair the disk, then start the node again.")
+            self.log.write(ERROR, "Shutting down: no log directory is left that this node can work with. Repair the disk or make room, then start the node again.")
             self.stop(1)
         else:
             self.broker.directory_failed(directory.id)
@@ -233,8 +240,11 @@ class Node:
         self.log.write(ERROR, _traceback(error))
 
     def on_loop_error(self, error: BaseException) -> None:
-        """Something that must not fail did: nobody knows in which state it left the node."""
-        self.log.write(ERROR, _traceback(error))
+        """Something that must not fail did: nobody knows in which state it left the node. Or the metadata log has no room, and other nodes go on with it."""
+        if _is_full(error):
+            self.log.write(ERROR, f"Shutting down: {error}. Make room on the disk, then start the node again.")
+        else:
+            self.log.write(ERROR, _traceback(error))
         self.stop(1)
 
     # Saying so
@@ -257,6 +267,11 @@ class Node:
 
     def log_warning(self, text: str) -> None:
         self.log.write(WARN, text)
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether no room, or no descriptor, was all that was missing."""
+    return (isinstance(error, OSError) and error.errno in FULL) or (isinstance(error, StorageError) and not error.offline)
 
 
 def _traceback(error: BaseException) -> str:
