@@ -97,7 +97,7 @@ soak: setup tools
 .PHONY: soak-cluster
 soak-cluster: SECONDS = 600
 soak-cluster: setup tools
-	@SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/soak/test_cluster_short.py tests/soak/test_cluster.py --timeout 36000 -s
+	@SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/soak/test_cluster.py --timeout 36000 -s
 
 # Simulated clusters in which everything goes wrong: the quorum alone and whole clusters, until it is interrupted or for MINUTES=10; or SEEDS=17 of the quorum,
 # CLUSTERS=0-999 of whole clusters; WITHOUT and UNTIL as a failure says. And whether planted bugs are found.

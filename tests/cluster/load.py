@@ -26,7 +26,8 @@ _PARTITION_EOF = -191
 
 class Acknowledged(NamedTuple):
     partition: int
-    offset: int
+    offset: int | None
+    """None where librdkafka concludes it from the acknowledgement of a later batch, or the broker said only that it has the batch."""
     number: int
     at_s: float  # time.monotonic()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from barnabas.client.cluster import Cluster as Client
+    from tests.cluster.clock import Clock
     from tests.cluster.cluster import Cluster, Member
     from tests.cluster.disks import SmallDisk
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SESSION_S = 9.0  # broker.session.timeout.ms
 OFFSETS = "__consumer_offsets"
+QUORUM = "quorum"
 
 
 class Scene:
@@ -320,27 +322,35 @@ def deaf_leader(scene: Scene) -> dict[str, float]:
 def cut_connections(scene: Scene) -> dict[str, float]:
     """All connections between nodes are reset, again and again; nobody is dead, so nobody may be taken for dead."""
     network = _network(scene)
-    before, began = _epochs(scene), time.monotonic()
-    for _ in range(10):
-        network.cut(network.links(*scene.cluster.members))
-        time.sleep(0.5)
-    gap = scene.gap_since(began)
-    moved = _moves(before, _epochs(scene))
-    scene.settle()
-    return {"gap": gap, "leaders moved": moved}
+
+    def cut() -> None:
+        for _ in range(10):
+            network.cut(network.links(*scene.cluster.members))
+            time.sleep(0.5)
+
+    return _undisturbed(scene, cut)
 
 
 def lossy_network(scene: Scene, seconds: float = 15.0) -> dict[str, float]:
     """20 ms each way and a stall of 250 ms in every hundredth chunk, between all nodes: leaders stay where they are."""
     network = _network(scene)
+
+    def lose() -> None:
+        network.set(Fault(delay_s=0.02, stall_share=0.01), network.links(*scene.cluster.members))
+        time.sleep(seconds)
+
+    return _undisturbed(scene, lose)
+
+
+def _undisturbed(scene: Scene, disturb: Callable[[], None]) -> dict[str, float]:
+    """How often leaders changed, of partitions and of the quorum, where none should."""
     before, began = _epochs(scene), time.monotonic()
-    network.set(Fault(delay_s=0.02, stall_share=0.01), network.links(*scene.cluster.members))
-    time.sleep(seconds)
+    disturb()
     gap = scene.gap_since(began)
-    moved = _moves(before, _epochs(scene))
-    network.heal()
+    after = _epochs(scene)
     scene.settle()
-    return {"gap": gap, "leaders moved": moved}
+    moved = {name: after[name] - epoch for name, epoch in before.items()}
+    return {"gap": gap, "quorum's leaders": moved.pop(QUORUM), "leaders moved": sum(moved.values())}
 
 
 def narrow_network(scene: Scene, seconds: float = 10.0) -> dict[str, float]:
@@ -358,11 +368,21 @@ def narrow_network(scene: Scene, seconds: float = 10.0) -> dict[str, float]:
 def _epochs(scene: Scene) -> dict[str, int]:
     """The quorum's epoch and those of the topic's partitions."""
     epochs = {f"{scene.topic}-{row.partition_index}": row.leader_epoch for row in scene.cluster.partitions(scene.topic)}
-    return {**epochs, "quorum": scene.cluster.quorum().leader_epoch}
+    return {**epochs, QUORUM: scene.cluster.quorum().leader_epoch}
 
 
-def _moves(before: dict[str, int], after: dict[str, int]) -> int:
-    return sum(after[name] - epoch for name, epoch in before.items())
+# Clocks
+
+
+def set_clock(scene: Scene, clock: Clock, seconds: float = 1.5) -> dict[str, float]:
+    """The wall clock of a node is set an hour ahead, and half an hour behind; what waits goes by another one."""
+
+    def steps() -> None:
+        for ahead in (3600, -1800, 0):  # an hour behind, a broker would refuse what producers stamp
+            clock.set(ahead)
+            time.sleep(seconds)
+
+    return _undisturbed(scene, steps)
 
 
 # Disks
@@ -389,7 +409,7 @@ def fill_disk(scene: Scene, disk: SmallDisk) -> dict[str, float]:
     victim = next(member for member in scene.cluster.brokers if str(disk.path) in member.properties["log.dirs"])
     began = time.monotonic()
     disk.fill()
-    scene.load.wait_for_more(10_000)
+    scene.load.wait_for_more(2_000)
     gap = scene.gap_since(began)
     disk.make_room()
     if victim.running():

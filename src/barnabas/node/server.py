@@ -230,7 +230,10 @@ class Node:
         self.log.write(ERROR, f"Taking {directory.path} offline: {error}")
         self.groups.lost(self.replicas.take_offline(directory))
         if self.controller.is_metadata_directory(directory.path) or not any(found.is_online for found in self.replicas.directories):
-            self.log.write(ERROR, "Shutting down: no log directory is left that this node can work with. Repair the disk or make room, then start the node again.")
+            self.log.write(
+                ERROR,
+                "Shutting down: no log directory is left that this node can work with. Repair the disk or make room, then start the node again.",
+            )
             self.stop(1)
         else:
             self.broker.directory_failed(directory.id)
