@@ -213,10 +213,9 @@ class Cluster:
     # Questions over the wire
 
     def ask(self, question: Callable[[Client], Awaitable[T]], *, controllers: bool = False, settings: Settings = IMPATIENT) -> T:
-        """Puts a question of `barnabas.client.admin` to the running brokers, or controllers."""
-        asked = [
-            member.address("CONTROLLER" if controllers else "PLAINTEXT") for member in self.running(self.controllers if controllers else self.brokers)
-        ]
+        """Puts a question of `barnabas.client.admin` to the running brokers, or controllers; to all, as long as none runs."""
+        members = self.controllers if controllers else self.brokers
+        asked = [member.address("CONTROLLER" if controllers else "PLAINTEXT") for member in self.running(members) or members]
 
         async def run() -> T:
             async with Client(",".join(f"{host}:{port}" for host, port in asked), settings, controllers=controllers) as client:

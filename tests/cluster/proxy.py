@@ -148,7 +148,7 @@ class Proxy:
 
     async def _pass(self, target: int, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         processes = {n: m.process.pid for n, m in self._members.items() if m.process is not None}
-        source = _owner(writer.get_extra_info("peername"), writer.get_extra_info("sockname"), processes)
+        source = owner_of(writer.get_extra_info("peername"), writer.get_extra_info("sockname"), processes)
         try:
             onward = await asyncio.open_connection(f"{self.prefix}.{target}", port)
         except OSError:
@@ -232,7 +232,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def _owner(local: tuple[str, int], remote: tuple[str, int], processes: Mapping[int, int]) -> int:
+def owner_of(local: tuple[str, int], remote: tuple[str, int], processes: Mapping[int, int]) -> int:
     """The node whose process has the socket that connects these addresses; CLIENT if none has."""
     wanted = f"socket:[{_inode(local, remote)}]"
     for node_id, pid in processes.items():

@@ -50,11 +50,16 @@ NETWORKS = (
 A_CLUSTER = 5  # stories
 
 
+UNDISTURBED = (stories.cut_connections, stories.lossy_network)
+
+
 def tell(cluster: Cluster, told: Sequence[stories.Story], label: str) -> None:
     with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
         for story in told:
             began = time.monotonic()
-            print(f"{label}: {story.__name__}: {story(scene)} in {time.monotonic() - began:.1f} s", flush=True)
+            measured = story(scene)
+            print(f"{label}: {story.__name__}: {measured} in {time.monotonic() - began:.1f} s", flush=True)
+            assert story not in UNDISTURBED or measured["leaders moved"] == 0
         print(f"{label}: {scene.check()}", flush=True)
 
 
@@ -97,5 +102,7 @@ def test_lost_host(cluster_of: ClusterFactory) -> None:
 @pytest.mark.apache
 @pytest.mark.parametrize("engines", [[ENGINE, ENGINE, APACHE], [ENGINE, APACHE, APACHE]], ids=["one of Apache Kafka's", "two of Apache Kafka's"])
 def test_mixed(cluster_of: ClusterFactory, engines: list) -> None:  # type: ignore[type-arg]
-    told = (stories.kill_each, stories.rolling_restart, stories.kill_all, stories.isolate_active_controller, stories.lossy_network)
+    """All killed at once isn't told: after a crash Apache Kafka knows the last batch of each producer only (its producer snapshots have no more), and refuses
+    what librdkafka sends again of the four before with OUT_OF_ORDER_SEQUENCE_NUMBER."""
+    told = (stories.kill_each, stories.rolling_restart, stories.isolate_active_controller, stories.lossy_network)
     tell(cluster_of(Plan(engines, racks=RACKS), Proxy()), told, "mixed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.cluster import hold_addresses
-from tests.cluster.proxy import Fault, Proxy
+from tests.cluster.proxy import CLIENT, Fault, Proxy, owner_of
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -150,3 +151,23 @@ def test_refused(proxy: Proxy) -> None:
     proxy.heal()
     with Talk(proxy, 1) as talk:
         assert talk.say(b"three") == b"three"
+
+
+def test_whose_a_connection_is() -> None:
+    """The local port doesn't tell: a connection that has ended keeps it for a minute, and another may have it meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as before, socket.create_server(("127.0.0.1", 0)) as now:
+        with _from(("127.0.0.1", 0), before) as ended:
+            local = ended.getsockname()
+            accepted = before.accept()[0]
+        accepted.close()
+        with _from(local, now):
+            assert owner_of(local, now.getsockname(), {7: os.getpid()}) == 7
+            assert owner_of(local, before.getsockname(), {7: os.getpid()}) == CLIENT
+
+
+def _from(local: tuple[str, int], server: socket.socket) -> socket.socket:
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    connection.bind(local)
+    connection.connect(server.getsockname())
+    return connection
