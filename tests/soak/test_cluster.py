@@ -47,10 +47,8 @@ NETWORKS = (
     stories.lossy_network,
     stories.narrow_network,
 )
-A_CLUSTER = 5  # stories
-
-
 UNDISTURBED = (stories.cut_connections, stories.lossy_network)
+A_CLUSTER = 5  # stories
 
 
 def tell(cluster: Cluster, told: Sequence[stories.Story], label: str) -> None:
