@@ -217,10 +217,7 @@ class Node:
         if not directory.is_online:
             return
         if _is_full(error):
-            cause = error if isinstance(error, OSError) else error.__cause__
-            out_of_files = isinstance(cause, OSError) and cause.errno in (EMFILE, ENFILE)
-            remedy = "Raise the limit of open files (ulimit -n)" if out_of_files else "Make room on the disk"
-            self.warn_seldom(directory.path, f"{error}. {remedy}; it is tried again.")
+            self.warn_seldom(directory.path, f"{error}. {_remedy(error)}; it is tried again.")
             return
         self._take_offline(directory, error)
 
@@ -245,7 +242,7 @@ class Node:
     def on_loop_error(self, error: BaseException) -> None:
         """Something that must not fail did: nobody knows in which state it left the node. Or the metadata log has no room, and other nodes go on with it."""
         if _is_full(error):
-            self.log.write(ERROR, f"Shutting down: {error}. Make room on the disk, then start the node again.")
+            self.log.write(ERROR, f"Shutting down: {error}. {_remedy(error)}, then start the node again.")
         else:
             self.log.write(ERROR, _traceback(error))
         self.stop(1)
@@ -275,6 +272,13 @@ class Node:
 def _is_full(error: BaseException) -> bool:
     """Whether no room, or no descriptor, was all that was missing."""
     return (isinstance(error, OSError) and error.errno in FULL) or (isinstance(error, StorageError) and not error.offline)
+
+
+def _remedy(error: BaseException) -> str:
+    """Of what `_is_full` says."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    out_of_files = isinstance(cause, OSError) and cause.errno in (EMFILE, ENFILE)
+    return "Raise the limit of open files (ulimit -n)" if out_of_files else "Make room on the disk"
 
 
 def _traceback(error: BaseException) -> str:
