@@ -295,12 +295,6 @@ class Partition:
             if self.leading is not None:
                 self.leading.forget_settled()
 
-    @property
-    def can_be_led_by_others(self) -> bool:
-        """Whether this broker leads, and isn't alone in sync."""
-        leading = self.leading
-        return leading is not None and len(leading.state.isr) > 1
-
     def has_follower(self, replica: int) -> bool:
         leading = self.leading
         return leading is not None and replica in leading.state.followers

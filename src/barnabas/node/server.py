@@ -207,7 +207,7 @@ class Node:
         directory = self.replicas.directory_of(partition)
         if error.offline:
             self.on_directory_error(directory, error)
-        elif partition.can_be_led_by_others:
+        elif partition.leading is not None and len(partition.leading.state.isr) > 1:
             self._take_offline(directory, error)
         else:
             self.warn_seldom(directory.path, f"{error}. Producers get KAFKA_STORAGE_ERROR until there is room again.")
