@@ -43,6 +43,8 @@ FEW_REPLIES = _MOST_REPLIES // 2  # so many may wait for other nodes still when 
 _LARGE_REPLY = 16 * 1024
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
 _LARGE_BUFFER = 1 << 20
+LARGE_REQUESTS = 2  # spread over so many threads: more would take turns at the interpreter's lock
+LARGE_REPLIES = 3  # these are the kernel's work, without that lock
 _LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
 
 
@@ -77,7 +79,6 @@ class Connection:
         "events",
         "expiry",
         "fd",
-        "is_bulky",
         "is_paused",
         "is_placed",
         "is_woken",
@@ -95,6 +96,7 @@ class Connection:
         "route_size",
         "routes",
         "socket",
+        "spread",
         "start",
         "view",
         "waiting",
@@ -127,7 +129,7 @@ class Connection:
         # Produce's shortcut: see handlers/produce.py
         self.routes: dict[bytes, Route] = {}
         self.route_size = 0
-        self.is_bulky = False  # large requests or replies: better not on the thread of the small ones
+        self.spread = 0  # with large requests or replies: over how many threads its kind is spread; 0 stays with the small ones
         self.is_placed = False
         self.produced: list[tuple[int, Route, int, WriteGroup]] = []
 
@@ -136,7 +138,7 @@ class Connection:
             self.active_s = time.monotonic()  # it takes what it was sent
             if not (self.flush() and self.resume()):
                 return
-            if self.is_bulky and not self.is_placed:
+            if self.spread and not self.is_placed:
                 self.network.unsettled[self] = None  # a large reply is taken at last: now it can move
         if mask & READ and self.events & READ:
             self.receive()
@@ -233,7 +235,7 @@ class Connection:
             self.network.write_groups()  # order: what came before is on disk before anything else is looked at
             self.network.router.dispatch(self, view[start + 4 : start + 4 + size])
             if size > KEEP_BUFFER:
-                self.is_bulky = True
+                self.spread = LARGE_REQUESTS
             if self.closed:
                 return
             out = self.out
@@ -317,7 +319,7 @@ class Connection:
                         return False
                     if sent < size:
                         out[done] = (file, position + sent, size - sent)
-                        continue
+                        raise BlockingIOError  # full: sent again at once, the client would be woken for little
                 else:
                     sent = self.socket.send(item, socket.MSG_MORE if done + 1 < count else 0)
                     if sent < len(item):

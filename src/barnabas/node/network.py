@@ -10,7 +10,7 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from barnabas.node.acceptor import Acceptor, most_descriptors
-from barnabas.node.connection import FEW_REPLIES, Connection
+from barnabas.node.connection import FEW_REPLIES, LARGE_REPLIES, Connection
 from barnabas.node.connection_limits import ConnectionLimits
 from barnabas.node.handlers.produce import shortcut
 from barnabas.node.loop import READ, Loop
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _IDLE_SWEEP_MS = 30_000
 _LONGEST_WHILE_SHORT_S = 30.0
 _SAVE_AGAIN_S = 0.1
-_MOST_THREADS = 2  # beyond two, threads take turns at the interpreter's lock
 
 
 class NetworkThread(Loop):
@@ -71,7 +70,7 @@ class NetworkThread(Loop):
                     connection.correct()
                 if connection.flush() and connection.is_paused and len(connection.out) <= FEW_REPLIES:
                     self.call(connection.resume)  # others have their turn first
-                elif connection.is_bulky and not connection.is_placed:
+                elif connection.spread and not connection.is_placed:
                     self._place(connection)
         self.write_groups()
 
@@ -80,7 +79,7 @@ class NetworkThread(Loop):
         if connection.muted or connection.out or connection.closed:
             return  # it can't move now; the turn is another's
         connection.is_placed = True
-        thread = self.node.network.thread_for_bulk()
+        thread = self.node.network.thread_for_bulk(connection.spread)
         if thread is not self:
             connection.forget_expiry()
             self.unregister(connection.fd)
@@ -149,7 +148,7 @@ class Network:
     def __init__(self, node: Node, router: Router) -> None:
         self.node = node
         network, listeners = node.config.network, node.config.listeners
-        self.threads = [NetworkThread(node, index, router) for index in range(max(1, min(network.threads, _MOST_THREADS)))]
+        self.threads = [NetworkThread(node, index, router) for index in range(max(1, min(network.threads, LARGE_REPLIES)))]
         controllers = set(listeners.controllers)
         self._limits = {  # by whether it is a controller's
             is_controller: ConnectionLimits(
@@ -223,10 +222,10 @@ class Network:
             for thread in self.threads:
                 thread.call(thread.save_memory)
 
-    def thread_for_bulk(self) -> NetworkThread:
-        """The threads in turn. On the first thread."""
+    def thread_for_bulk(self, spread: int) -> NetworkThread:
+        """The first `spread` threads in turn. On the first thread."""
         self._next += 1
-        return self.threads[self._next % len(self.threads)]
+        return self.threads[self._next % min(spread, len(self.threads))]
 
     def closed(self, connection: Connection) -> None:
         """A connection ended. Called on its network thread."""

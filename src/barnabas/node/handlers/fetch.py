@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from barnabas.core.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, FetchPartition, FetchSession
-from barnabas.node.connection import KEEP_BUFFER
+from barnabas.node.connection import KEEP_BUFFER, LARGE_REPLIES
 from barnabas.node.current_leaders import NOBODY, CurrentLeaders
 from barnabas.node.partition import READ_COMMITTED, Partition
 from barnabas.storage.errors import OffsetOutOfRange, StorageError
@@ -346,4 +346,5 @@ class Fetch:
         pieces = encode_fetch_response(call.version, call.correlation_id, 0, session_id, list(topics.items()), endpoints)
         connection = call.connection
         connection.out.extend(pieces)
-        connection.is_bulky = connection.is_bulky or (len(pieces) > 1 and sum([data.size for _, data in found]) > KEEP_BUFFER)
+        if not connection.spread and len(pieces) > 1 and sum([data.size for _, data in found]) > KEEP_BUFFER:
+            connection.spread = LARGE_REPLIES

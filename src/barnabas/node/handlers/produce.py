@@ -14,6 +14,7 @@ from struct import Struct
 from time import thread_time, time_ns
 from typing import TYPE_CHECKING
 
+from barnabas.node.connection import LARGE_REQUESTS
 from barnabas.node.current_leaders import CurrentLeaders
 from barnabas.node.partition import ALL, InvalidBatch, ProducerError
 from barnabas.wire.errors import Error
@@ -111,7 +112,7 @@ def shortcut(connection: Connection, start: int, size: int, version: int, correl
     connection.out.append(route.answer(correlation_id, base_offset, append_time_ms))
     if size > _BULK:  # nothing is gained by collecting large batches, and others wait meanwhile
         connection.network.write_groups()
-        connection.is_bulky = True
+        connection.spread = LARGE_REQUESTS
     return True
 
 
