@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Proposals = dict[Partition, Proposal]
 
 _RETRY_MS = 50
+_LOOK_AGAIN_MS = 500  # at a partition for which the controller wouldn't do what was proposed
 _MOST = 1000  # partitions of one request
 _RECOVERED = 0  # a leader after an unclean election is what there is: it says so with the first change (R29)
 
@@ -138,7 +139,13 @@ class InSync:
             outcome = Outcome(_error(row.error_code), row.leader_epoch, tuple(row.isr), row.partition_epoch)
             if partition.isr_answered(proposal, outcome):
                 again[partition] = proposal
+            elif outcome.error is not Error.NONE:
+                self._node.controller.loop.call_later(_LOOK_AGAIN_MS, _look_who_may_join, partition)
         return again
+
+
+def _look_who_may_join(partition: Partition) -> None:
+    partition.tend_replicas(brokers_changed=True)
 
 
 def _error(code: int) -> Error:

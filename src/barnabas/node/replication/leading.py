@@ -74,6 +74,7 @@ class Leading:
         is_new = self.state.lead(registration, self._partition.log.end_offset, steady_ms())
         if is_new:
             self.note_records()
+        self._propose_all()
         return is_new, self.advance()
 
     def require_in_sync(self) -> None:
@@ -121,15 +122,21 @@ class Leading:
 
     def brokers_changed(self) -> list[Wake]:
         """Brokers came, went, or were fenced: somebody who couldn't join may now, and those who are gone aren't waited for."""
-        for replica in self.state.followers:
-            if replica not in self.state.isr:
-                self._propose(self.state.proposal_to_add(replica, self._partition.high_watermark, self._own_epoch, self._cluster.brokers))
+        self._propose_all()
         return [*(self._lows_reached() if self._lows else []), *self.advance()]
 
     def answered(self, proposal: Proposal, outcome: Outcome) -> tuple[bool, list[Wake]]:
         """The controller's answer. Whether to ask the same again; then the waiters that it concerns."""
         again = self.state.answered(proposal, outcome)
+        if outcome.error is Error.NONE:
+            self._propose_all()
         return again, self.advance()
+
+    def _propose_all(self) -> None:
+        """Who may join, but couldn't be proposed so far: a follower that has everything doesn't come by again before there is something new."""
+        for replica in self.state.followers:
+            if replica not in self.state.isr:
+                self._propose(self.state.proposal_to_add(replica, self._partition.high_watermark, self._own_epoch, self._cluster.brokers))
 
     def note_records(self) -> None:
         """There is something that followers are to learn of at once."""

@@ -166,6 +166,22 @@ def test_who_is_unfenced_joins_without_another_fetch(tmp_path: Path) -> None:
     assert [proposal.joining for proposal in stand.brokers.proposals] == [TWO]
 
 
+@pytest.mark.parametrize("is_overtaken", [False, True])
+def test_who_had_to_wait_joins_without_another_fetch(tmp_path: Path, is_overtaken: bool) -> None:
+    """One proposal at a time; and what the metadata overtakes is proposed again. A follower that has everything doesn't fetch because of that."""
+    stand = Stand(tmp_path / "t-0", isr=(ME,))
+    stand.fetch(TWO)
+    stand.fetch(THREE)
+    (proposal,) = stand.brokers.proposals
+    assert proposal.joining == TWO
+    if is_overtaken:
+        stand.change(directories=(b"1" * 16,) * 3)
+        assert [found.joining for found in stand.brokers.proposals[1:]] == [TWO]
+        proposal = stand.brokers.proposals.pop()
+    stand.partition.isr_answered(proposal, Outcome(Error.NONE, 5, (ME, TWO), 3))
+    assert [found.joining for found in stand.brokers.proposals[1:]] == [THREE]
+
+
 def test_another_leader_ends_all_waiting(stand: Stand) -> None:
     waiting = stand.produce()
     woken: list[str] = []
