@@ -14,6 +14,7 @@ import pytest
 from tests import conftest, nodes
 from tests.differential import trio
 from tests.differential.tools import by_barnabas, in_this_process
+from tests.seeds import rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,30 +73,48 @@ def listed(server: str) -> list[int]:
     return sorted(map(int, re.findall(r"\(id: (\d+) rack: \w+ isFenced: false\) -> \(", says("kafka-broker-api-versions", server))))
 
 
-@pytest.mark.parametrize("count", [3, 5])
-def test_a_cluster_is_formed(folder: Path, count: int) -> None:
-    """Static voters, the same on all nodes; one cluster id for all."""
+def printed(seed: str, first: int, last: int) -> dict[str, str]:
+    """A document's server.properties, by the catalogue: what stands between two of its lines."""
+    found = {}
+    for row in rows.of("configs"):
+        for given in row["given"]:
+            if row["scope"] == "broker" and given["seed"].startswith(seed) and first <= given["line"] <= last:
+                value = given["value"]
+                found[row["key"]] = str(value).lower() if isinstance(value, bool) else str(value)
+    return found
+
+
+FILES = {"000": DOCUMENT, "002": printed("002", 363, 528), "004": printed("004", 159, 187)}
+NAMED = {"000": [], "002": ["controlled.shutdown.max.retries", "quota.producer.default", "quota.consumer.default"], "004": []}
+
+
+@pytest.mark.parametrize(("document", "count"), [("000", 3), ("000", 5), ("002", 5), ("004", 3)])
+def test_a_cluster_is_formed(folder: Path, document: str, count: int) -> None:
+    """Static voters, the same on all nodes; one cluster id for all. The files as they are printed but for the hosts; what 4.3 ignores is named."""
+    assert len(FILES[document]) > 15
     ports = [(nodes.free_port(), nodes.free_port()) for _ in range(count)]
     voters = ",".join(f"{number}@127.0.0.1:{controller}" for number, (_, controller) in enumerate(ports, 1))
     cluster_id = in_this_process("kafka-storage", "random-uuid").output.strip()
     made = []
     for number, (broker, controller) in enumerate(ports, 1):
+        disks = [str(folder / str(number) / str(disk)) for disk, _ in enumerate(FILES[document].get("log.dirs", "").split(","))]
         own = {
             "node.id": str(number),
             "controller.quorum.voters": voters,
             "listeners": f"PLAINTEXT://:{broker},CONTROLLER://:{controller}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
-            "log.dirs": str(folder / str(number)),
+            "log.dirs": ",".join(disks),
         }
-        file = nodes.write_properties(folder / f"{number}.properties", DOCUMENT | own)
+        file = nodes.write_properties(folder / f"{number}.properties", FILES[document] | own)
         formatted = in_this_process("kafka-storage", "format", "-t", cluster_id, "-c", str(file))
-        assert formatted.output.endswith(f"Formatting metadata directory {folder / str(number)} with metadata.version 4.3-IV0.\n"), formatted
+        assert f"Formatting metadata directory {disks[0]} with metadata.version 4.3-IV0.\n" in formatted.output, formatted
         made.append(nodes.Node(nodes.BARNABAS, file))
     server = f"127.0.0.1:{ports[0][0]}"
     try:
         for node in made:
             node.spawn()
         until(lambda: nodes.lists_broker("127.0.0.1", ports[0][0]) and listed(server) == list(range(1, count + 1)))
+        assert [key for key in NAMED[document] if f"{key} is ignored" not in made[0].tail(10_000)] == []
         status = says("kafka-metadata-quorum", server, "describe", "--status")
         assert f"{cluster_id}\n" in status
         assert sorted(map(int, re.findall(r'"id": (\d+)', status.partition("CurrentObservers")[0]))) == list(range(1, count + 1))
