@@ -13,7 +13,7 @@ from tests.seeds.rows import HERE
 
 ROOT = HERE.parents[1]
 # What one node without security owes to the documents: these may only wait for what one node cannot have.
-BEYOND_ONE_NODE = {"several nodes", "security", "mirroring", "metrics"}
+BEYOND_ONE_NODE = {"security", "mirroring", "metrics"}
 
 
 def test_no_row_is_missing() -> None:

@@ -146,7 +146,9 @@ def test_the_life_of_three(directory: Path) -> None:
     assert set(seen["quorum"]["voters"]) == {"1", "2", "3"}
 
     pids = {node["node_id"]: node["pid"] for node in seen["nodes"]}
-    assert sorted(outcome(directory, "restart")["restarted"]) == [1, 2, 3]
+    restarted = outcome(directory, "restart")["restarted"]
+    assert sorted(restarted) == [1, 2, 3]
+    assert restarted[-1] == seen["quorum"]["leader_id"]
     deadline = time.monotonic() + PATIENCE_S
     again = outcome(directory, "status")
     while [node["leads"] for node in again["nodes"]] != [2, 2, 2]:
