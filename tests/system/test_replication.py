@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.node
 
 SETTINGS = {
-    "broker.session.timeout.ms": "3000",
+    "broker.session.timeout.ms": "30000",
     "broker.heartbeat.interval.ms": "500",
     "replica.lag.time.max.ms": "800",
     "replica.fetch.wait.max.ms": "300",
