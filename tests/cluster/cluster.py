@@ -144,10 +144,12 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
+        """More than once does no harm."""
         for member in self.members.values():
             member.kill()
         if self.network is not None:
             self.network.close()
+            self.network = None
         self._held.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 

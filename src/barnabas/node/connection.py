@@ -346,7 +346,7 @@ class Connection:
     def _known(self) -> int:
         """How many replies are known before the first that isn't."""
         out, pending = self.out, self.pending
-        while pending and pending[0].is_settled:
+        while pending and pending[0].slot.reply is not None:  # settled isn't enough: another thread makes the reply after that
             pending.popleft()
         for index, item in enumerate(out):
             if isinstance(item, PendingReply):
