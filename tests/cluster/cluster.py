@@ -22,6 +22,7 @@ from barnabas.client.cluster import Cluster as Client
 from barnabas.client.cluster import Settings
 from barnabas.client.errors import KafkaError
 from barnabas.storage.meta_properties import new_directory_id
+from barnabas.wire.errors import Error
 from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
 from barnabas.wire.types import uuid_text
 from tests.differential.transcript import Client as Blocking
@@ -229,15 +230,7 @@ class Cluster:
         """Returns when each running broker knows a leader of every partition."""
         new = topics.NewTopic(name, partitions, replication_factor, configs=configs)
 
-        async def create(client: Client) -> None:
-            async def attempt() -> None:
-                failure = (await topics.create(client, [new]))[name]
-                if failure is not None:
-                    raise failure
-
-            await client.retrying("createTopics", attempt)
-
-        self.ask(create)
+        self.ask(lambda client: create(client, new))
         self.wait_for(
             f"all know {name}'s leaders",
             lambda: all((rows := self.partitions(name, member)) and all(row.leader_id >= 0 for row in rows) for member in self.running(self.brokers)),
@@ -332,6 +325,17 @@ class Cluster:
         if node_id in self.plan.racks:
             properties["broker.rack"] = self.plan.racks[node_id]
         return {**properties, **self.plan.overrides, **self.plan.own.get(node_id, {})}
+
+
+async def create(client: Client, new: topics.NewTopic) -> None:
+    """Asks until it is there. Names are asked for once: what exists already is a request's whose answer got lost."""
+
+    async def attempt() -> None:
+        failure = (await topics.create(client, [new]))[new.name]
+        if failure is not None and failure.error is not Error.TOPIC_ALREADY_EXISTS:
+            raise failure
+
+    await client.retrying("createTopics", attempt)
 
 
 def hold_addresses() -> tuple[socket.socket, str]:

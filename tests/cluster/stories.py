@@ -14,7 +14,7 @@ from barnabas.client.admin import elections, quorum, topics
 from barnabas.client.errors import KafkaError
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from tests.cluster import checkers
-from tests.cluster.cluster import CONTROLLERS, READY_S, NodeFailed, tolerant
+from tests.cluster.cluster import CONTROLLERS, READY_S, NodeFailed, create, tolerant
 from tests.cluster.load import Churn, Group, Load
 from tests.cluster.namespaces import Namespaces
 from tests.cluster.proxy import Fault, Proxy
@@ -111,16 +111,7 @@ class Scene:
         """From then on until the cluster makes a topic, of one replica, so that nothing else is waited for."""
         self._created += 1
         name = f"created-{self._created}"
-
-        async def create(client: Client) -> None:
-            async def attempt() -> None:
-                failure = (await topics.create(client, [topics.NewTopic(name, 1, 1)]))[name]
-                if failure is not None:
-                    raise failure
-
-            await client.retrying("createTopics", attempt)
-
-        self.cluster.ask(create)
+        self.cluster.ask(lambda client: create(client, topics.NewTopic(name, 1, 1)))
         return time.monotonic() - began
 
     def until_led_without(self, lost: Member, began: float) -> float:
