@@ -133,10 +133,14 @@ class Leading:
         return again, self.advance()
 
     def _propose_all(self) -> None:
-        """Who may join, but couldn't be proposed so far: a follower that has everything doesn't come by again before there is something new."""
-        for replica in self.state.followers:
-            if replica not in self.state.isr:
-                self._propose(self.state.proposal_to_add(replica, self._partition.high_watermark, self._own_epoch, self._cluster.brokers))
+        """Who may join, but couldn't be proposed so far: a follower that has everything doesn't come by again before there is something new. Whoever is
+        late, and was just removed for that, joins by fetching.
+        """
+        partition, state = self._partition, self.state
+        end_offset, now_ms = partition.log.end_offset, steady_ms()
+        for replica, follower in state.followers.items():
+            if replica not in state.isr and follower.is_caught_up(end_offset, now_ms, state.max_lag_ms):
+                self._propose(state.proposal_to_add(replica, partition.high_watermark, self._own_epoch, self._cluster.brokers))
 
     def note_records(self) -> None:
         """There is something that followers are to learn of at once."""

@@ -182,6 +182,21 @@ def test_who_had_to_wait_joins_without_another_fetch(tmp_path: Path, is_overtake
     assert [found.joining for found in stand.brokers.proposals[1:]] == [THREE]
 
 
+def test_who_was_removed_for_being_late_isnt_proposed_before_it_fetches(stand: Stand) -> None:
+    stand.fetch(TWO)
+    stand.fetch(THREE)
+    waiting = stand.produce()
+    stand.fetch(TWO)
+    stand.brokers.max_lag_ms = -1
+    stand.partition.tend_replicas()
+    (proposal,) = stand.brokers.proposals
+    assert (proposal.isr, waiting.error) == (((ME, 11), (TWO, 12)), None)
+    stand.partition.isr_answered(proposal, Outcome(Error.NONE, 5, (ME, TWO), 2))
+    assert (stand.brokers.proposals, waiting.error) == ([proposal], Error.NONE)
+    stand.fetch(THREE)
+    assert [found.joining for found in stand.brokers.proposals[1:]] == [THREE]
+
+
 def test_another_leader_ends_all_waiting(stand: Stand) -> None:
     waiting = stand.produce()
     woken: list[str] = []
