@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from barnabas.wire.errors import Error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from barnabas.node.server import Node
     from barnabas.wire.messages.assign_replicas_to_dirs import AssignReplicasToDirsRequest
@@ -25,20 +25,30 @@ _RETRY_MS = 500
 class DirectoryReports:
     """One a node, on its control thread."""
 
-    __slots__ = ("_is_asking", "_node", "_pending")
+    __slots__ = ("_is_asking", "_node", "_pending", "_waiting")
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._pending: dict[Replica, bytes] = {}
+        self._waiting: dict[tuple[Replica, bytes], Callable[[Error], object]] = {}
         self._is_asking = False
 
-    def report(self, replicas: Iterable[tuple[bytes, int, bytes]]) -> None:
-        """These replicas (topic id, partition, directory id) are where the metadata doesn't have them. From any thread."""
-        self._node.controller.loop.call(self._report, list(replicas))
+    def report(self, replicas: Iterable[tuple[bytes, int, bytes]], on_answer: Callable[[Error], object] | None = None) -> None:
+        """These replicas (topic id, partition, directory id) are where the metadata doesn't have them. From any thread.
 
-    def _report(self, replicas: list[tuple[bytes, int, bytes]]) -> None:
+        `on_answer` is told, on the control thread, what the controller says to each; REQUEST_TIMED_OUT when another place is reported before.
+        """
+        self._node.controller.loop.call(self._report, list(replicas), on_answer)
+
+    def _report(self, replicas: list[tuple[bytes, int, bytes]], on_answer: Callable[[Error], object] | None) -> None:
         for topic_id, index, directory_id in replicas:
-            self._pending[(topic_id, index)] = directory_id
+            replica = (topic_id, index)
+            before = self._pending.get(replica)
+            if before is not None and before != directory_id and (superseded := self._waiting.pop((replica, before), None)) is not None:
+                superseded(Error.REQUEST_TIMED_OUT)
+            self._pending[replica] = directory_id
+            if on_answer is not None:
+                self._waiting[replica, directory_id] = on_answer
         self._ask()
 
     def _ask(self) -> None:
@@ -56,9 +66,18 @@ class DirectoryReports:
                 self._node.warn_seldom("directories", f"Could not assign replicas to directories: {Error(answer.error_code).name}")
             self._node.controller.loop.call_later(_RETRY_MS, self._ask)
             return
+        refused = {
+            (topic.topic_id, row.partition_index): Error(row.error_code)
+            for directory in answer.directories
+            for topic in directory.topics
+            for row in topic.partitions
+        }
         for replica, directory_id in told.items():  # refused ones too: the metadata has no such replica any more
             if self._pending.get(replica) == directory_id:
                 del self._pending[replica]
+                on_answer = self._waiting.pop((replica, directory_id), None)
+                if on_answer is not None:
+                    on_answer(refused.get(replica, Error.UNKNOWN_SERVER_ERROR))
         self._ask()
 
 

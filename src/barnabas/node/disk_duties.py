@@ -52,7 +52,7 @@ class DiskDuties:
 
     def _online(self) -> Iterator[Partition]:
         replicas = self._node.replicas
-        return (partition for partition in replicas if replicas.directory_of(partition).is_online)
+        return (partition for partition in (*replicas, *self._node.moves.futures()) if replicas.directory_of(partition).is_online)
 
     def _on_each(self, work: Callable[[Partition], object]) -> None:
         """`work` on every partition, under its lock; a failing disk is reported."""
@@ -131,27 +131,27 @@ class DiskDuties:
         directory = self._node.replicas.directory_of(partition)
         try:
             if directory.is_online:
-                self._write_checkpoints(directory)
+                self.write_checkpoints(directory)
         except OSError as error:
             raise StorageError.of(directory.path, "could not write the recovery points", error) from error
 
-    def _write_checkpoints(self, directory: Directory) -> None:
-        """Raises OSError."""
+    def write_checkpoints(self, directory: Directory) -> None:
+        """Of one directory. Raises OSError."""
         with self._checkpoints:
-            self._node.replicas.write_checkpoints(directory, self._node.replicas.partitions_in(directory.path))
+            self._node.replicas.write_checkpoints(directory, self._node.replicas.logs_in(directory.path))
 
     def _checkpoint(self) -> None:
         for directory in self._node.replicas.directories:
             if directory.is_online:
                 try:
-                    self._write_checkpoints(directory)
+                    self.write_checkpoints(directory)
                 except OSError as error:
                     self._node.on_directory_error(directory, error)
 
     def _checkpoint_high_watermarks(self) -> None:
         for directory in self._node.replicas.directories:
             if directory.is_online:
-                offsets = {(p.topic, p.index): p.high_watermark for p in self._node.replicas.partitions_in(directory.path)}
+                offsets = {(p.topic, p.index): p.high_watermark for p in self._node.replicas.logs_in(directory.path)}
                 try:
                     with self._checkpoints:
                         directory.files.write_high_watermarks(offsets)

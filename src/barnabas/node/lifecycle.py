@@ -28,6 +28,7 @@ from barnabas.node.controller_host import ControllerHost
 from barnabas.node.controller_registration import ControllerRegistration
 from barnabas.node.coordinator import GroupCoordinators
 from barnabas.node.death_watch import BrokerDeaths
+from barnabas.node.directory_moves import DirectoryMoves
 from barnabas.node.directory_reports import DirectoryReports
 from barnabas.node.disk_duties import DiskDuties
 from barnabas.node.forwarding import Forwarding
@@ -106,6 +107,7 @@ class Running:
         _wait_for(node.controller.resign, _FAREWELL_S)
         node.network.stop()
         node.groups.stop()
+        node.moves.stop()
         node.disk.stop()
         try:
             node.controller.stop()
@@ -214,8 +216,9 @@ class _Starting:
         node, config = self.node, self.config
         node.in_sync = InSync(node)
         node.fetchers = Fetchers(node)
+        node.moves = DirectoryMoves(node)
         node.replicas = Replicas(
-            lambda: node.config, self.disks.directories, node.on_storage_error, node.on_directory_error, node.in_sync, node.fetchers
+            lambda: node.config, self.disks.directories, node.on_storage_error, node.on_directory_error, node.in_sync, node.fetchers, node.moves
         )
         node.groups = GroupCoordinators(node)
         node.controller = host = ControllerHost(node, config.logs.metadata_directory)

@@ -15,9 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from barnabas.core.partition.producers import ProducerError
-from barnabas.node.call import clock_ms
-from barnabas.node.write_group import WriteGroup
-from barnabas.storage.errors import StorageError
+from barnabas.node.write_group import WriteGroup, take_back
 from barnabas.wire.errors import Error
 from barnabas.wire.records.batch import STAMP
 from barnabas.wire.records.validation import InvalidBatch, validate
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from barnabas.core.partition.producers import ProducerStates
     from barnabas.node.replication.follower_fetch import FollowerWatch
     from barnabas.node.replication.leading import Cluster, Commit, Leading
+    from barnabas.storage.errors import StorageError
     from barnabas.storage.log import Log, Slice
     from barnabas.wire.records.validation import AppendRules
 
@@ -256,7 +255,7 @@ class Partition:
             self.log.append(group.batches)
             group.error = None
         except Exception as error:
-            failure = self._take_back(error)
+            failure = take_back(self, error)
             if self.leading is not None:
                 woken = self.leading.refuse_from(self.log.end_offset, Error.KAFKA_STORAGE_ERROR)
         else:
@@ -271,22 +270,18 @@ class Partition:
             group.is_written = True  # last: those who see it don't take the lock
         return failure, woken
 
-    def _take_back(self, error: Exception) -> StorageError:
-        """The log is as it was before the group; so must be offsets and producers, or their disk is given up."""
-        self.next_offset = self.log.end_offset
-        if isinstance(error, StorageError):
-            failure = error
-        elif isinstance(error, OSError):
-            failure = StorageError.of(self.log.directory, "could not append", error)
-        else:  # a broken invariant: nobody knows what the log has
-            failure = StorageError(self.log.directory, f"could not append: {error!r}")
-        if not failure.offline:
-            try:
-                self.log.reload_producers(clock_ms())
-            except StorageError as worse:  # on a full disk they have been read again, only their snapshot isn't there
-                if worse.offline:
-                    failure = StorageError(self.log.directory, f"producers could not be read again after {error}: {worse}")
-        return failure
+    def take_over(self, future: Partition, prepare: Callable[[], bool]) -> bool:
+        """Go on with the log of a replica in another directory, if `prepare`, called while nobody writes, says that it may be. Raises StorageError."""
+        woken: list[Callable[[], object]] = []
+        try:
+            with self.lock:
+                woken = self._write_pending()
+                done = not self.retired and prepare()
+                if done:
+                    self.log, self.producers, self.epochs, self.directory_id = future.log, future.producers, future.epochs, future.directory_id
+        finally:
+            _call(woken)
+        return done
 
     # Other replicas
 

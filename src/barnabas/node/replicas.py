@@ -14,17 +14,15 @@ from barnabas.core.metadata.directory_ids import UNASSIGNED
 from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
 from barnabas.node.call import clock_ms
+from barnabas.node.log_settings import append_rules, log_config
 from barnabas.node.partition import Partition
 from barnabas.node.replication.throttle import is_listed
 from barnabas.node.side_by_side import side_by_side
 from barnabas.storage.errors import FULL, StorageError
 from barnabas.storage.log import Log
-from barnabas.storage.log_config import LogConfig
 from barnabas.storage.log_directory import bytes_of_log, is_stray, place_partition
 from barnabas.storage.partition_metadata import read_topic_id
-from barnabas.storage.partition_name import DELETE
-from barnabas.wire.records.compression import Codec
-from barnabas.wire.records.validation import AppendRules
+from barnabas.storage.partition_name import DELETE, FUTURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,47 +31,14 @@ if TYPE_CHECKING:
     from barnabas.core.metadata.delta import MetadataDelta
     from barnabas.core.metadata.image import MetadataImage, Topic
     from barnabas.node.config.node_config import NodeConfig
+    from barnabas.node.directory_moves import DirectoryMoves
     from barnabas.node.replication.fetchers import Fetchers
     from barnabas.node.replication.leading import Cluster
     from barnabas.storage.log_directory import LogDirectory, PartitionDirectory
 
 TopicTable = dict[int, Partition]
 
-_CODECS = {"uncompressed": Codec.NONE, "gzip": Codec.GZIP, "snappy": Codec.SNAPPY, "lz4": Codec.LZ4, "zstd": Codec.ZSTD}
 _LONG_BYTES = 1 << 20  # to verify so much takes longer than to open the log
-_LARGEST_SEGMENT = (1 << 31) - 1
-
-
-def append_rules(settings: TopicSettings) -> AppendRules:
-    codec = _CODECS.get(settings.compression_type)
-    levels = {Codec.GZIP: settings.compression_gzip_level, Codec.LZ4: settings.compression_lz4_level, Codec.ZSTD: settings.compression_zstd_level}
-    return AppendRules(
-        compacted=settings.compact,
-        log_append_time=settings.message_timestamp_type == 1,
-        timestamp_before_max_ms=settings.message_timestamp_before_max_ms,
-        timestamp_after_max_ms=settings.message_timestamp_after_max_ms,
-        max_message_bytes=settings.max_message_bytes,
-        segment_bytes=min(settings.segment_bytes, _LARGEST_SEGMENT),
-        codec=codec,
-        level=None if codec is None else levels.get(codec),
-    )
-
-
-def log_config(settings: TopicSettings, producer_id_expiration_ms: int) -> LogConfig:
-    return LogConfig(
-        segment_bytes=settings.segment_bytes,
-        segment_ms=settings.roll_ms,
-        segment_jitter_ms=settings.segment_jitter_ms,
-        segment_index_bytes=settings.segment_index_bytes,
-        index_interval_bytes=settings.index_interval_bytes,
-        retention_bytes=settings.retention_bytes,
-        retention_ms=settings.retention_ms,
-        flush_messages=settings.flush_messages,
-        flush_ms=settings.flush_ms,
-        delete=settings.delete,
-        compact=settings.compact,
-        producer_id_expiration_ms=producer_id_expiration_ms,
-    )
 
 
 class Directory:
@@ -108,6 +73,7 @@ class Replicas:
         on_directory_error: Callable[[Directory, StorageError], object],
         cluster: Cluster,
         fetchers: Fetchers,
+        moves: DirectoryMoves,
     ) -> None:
         self._config = config
         self.directories = directories
@@ -115,6 +81,7 @@ class Replicas:
         self._on_directory_error = on_directory_error
         self._cluster = cluster
         self._fetchers = fetchers
+        self._moves = moves
         self._by_directory = {directory.id: directory for directory in directories}
         self._lock = threading.Lock()
         self.by_name: dict[str, TopicTable] = {}
@@ -134,6 +101,10 @@ class Replicas:
 
     def partitions_in(self, path: str) -> list[Partition]:
         return [partition for partition in self if self.directory_of(partition).path == path]
+
+    def logs_in(self, path: str) -> list[Partition]:
+        """With the future replicas of those that move there."""
+        return self.partitions_in(path) + self._moves.in_directory(path)
 
     def directories_online(self) -> dict[str, bool]:
         """Path of each directory -> whether it works."""
@@ -174,12 +145,12 @@ class Replicas:
         now_ms = clock_ms()
         for entry in found:
             if entry.suffix == DELETE:
-                files.remove_later(entry.path, now_ms, self._delete_delay_ms())
+                files.remove_later(entry.path, now_ms, self.delete_delay_ms())
         threads = self._config().logs.recovery_threads
         long: list[PartitionDirectory] = []
         short: list[PartitionDirectory] = []
         for entry in found:
-            if not entry.suffix:
+            if entry.suffix in ("", FUTURE):
                 (long if not clean and threads > 1 and bytes_of_log(entry.path) > _LONG_BYTES else short).append(entry)
 
         def load(entry: PartitionDirectory) -> None:
@@ -196,9 +167,17 @@ class Replicas:
             self.strays.append(directory.files.mark_stray(entry.path, entry.topic, entry.partition))
             return
         assert topic is not None
-        self._add(self._open(directory, entry.path, topic, entry.partition, self._settings(image, topic.name), clean=clean, now_ms=now_ms))
+        partition = self._open(directory, entry.path, topic, entry.partition, self._settings(image, topic.name), clean=clean, now_ms=now_ms)
+        if entry.suffix:
+            self._moves.found(partition)
+        else:
+            self._add(partition)
 
-    def _delete_delay_ms(self) -> int:
+    def open_future(self, directory: Directory, path: str, topic: Topic, index: int, image: MetadataImage) -> Partition:
+        """What is to become a partition's replica in another directory. Raises StorageError."""
+        return self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
+
+    def delete_delay_ms(self) -> int:
         """A topic's own file.delete.delay.ms is gone with it: log.segment.delete.delay.ms counts."""
         return self._config().topic_settings({}).file_delete_delay_ms
 
@@ -247,17 +226,21 @@ class Replicas:
     def catch_up(self, image: MetadataImage, broker_id: int) -> list[Partition]:
         """At start: create what is missing and lead what this broker leads. Returns replicas whose directory the metadata doesn't know."""
         self.is_incomplete = False
+        for partition in self._moves.recover(image, broker_id):
+            self._add(partition)
         changes = (
             PartitionChange(topic, index, None, partition)
             for topic in image.topics.by_id.values()
             for index, partition in topic.partitions.items()
             if broker_id in partition.replicas
         )
-        return [
+        unassigned = [
             found
             for change in changes
             if (found := (self._lead if change.current.leader == broker_id else self._follow)(change, image, broker_id)) is not None
         ]
+        self._moves.resume(image, broker_id)
+        return unassigned
 
     def _replica(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
         """The replica, made if it isn't there; None when it can't be."""
@@ -280,7 +263,7 @@ class Replicas:
             if not error.offline:
                 self.is_incomplete = True
             self._on_storage_error(partition, error)
-        return partition if partition.directory_id != current.directory_of(broker_id) else None
+        return self._if_elsewhere(partition, current.directory_of(broker_id))
 
     def _follow(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
         """Have it follow its leader, if there is one. The replica, when the metadata doesn't know its directory."""
@@ -293,19 +276,23 @@ class Replicas:
                 self._fetchers.follow(partition, current.leader, current.leader_epoch)
             else:
                 self._fetchers.leave(partition)
-        return partition if partition.directory_id != current.directory_of(broker_id) else None
+        return self._if_elsewhere(partition, current.directory_of(broker_id))
+
+    def _if_elsewhere(self, partition: Partition, directory_id: bytes) -> Partition | None:
+        """The replica, if it isn't in that directory and isn't on its way there."""
+        return partition if partition.directory_id != directory_id and not self._moves.is_bound_for(partition, directory_id) else None
 
     def _create(self, topic: Topic, index: int, wanted_directory: bytes, image: MetadataImage) -> Partition | None:
         """A new replica in the directory that it was given, else in the one with the fewest. None when there is none to take (D127, D128)."""
         online = [directory for directory in self.directories if directory.is_online]
-        directory = self._by_directory.get(wanted_directory)
+        directory = self._moves.take_wanted(topic.name, index) or self._by_directory.get(wanted_directory)
         if directory not in (None, *online):
             return None
         if directory is None:
             if not online or (len(online) < len(self.directories) and wanted_directory != UNASSIGNED):
                 return None  # it may be there, in a directory that is away
             counts = {found.path: 0 for found in online}
-            for partition in self:
+            for partition in (*self, *self._moves.futures()):
                 path = self.directory_of(partition).path
                 if path in counts:
                     counts[path] += 1
@@ -315,7 +302,7 @@ class Replicas:
             path = directory.files.create_partition(topic.name, index)
             partition = self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
         except (OSError, StorageError) as error:
-            self._fail(directory, error)
+            self.fail(directory, error)
             if not directory.is_online and wanted_directory == UNASSIGNED:  # nobody knows of it there yet
                 return self._create(topic, index, wanted_directory, image)
             if directory.is_online:
@@ -324,13 +311,14 @@ class Replicas:
         self._add(partition)
         return partition
 
-    def _fail(self, directory: Directory, error: Exception) -> None:
+    def fail(self, directory: Directory, error: Exception) -> None:
         failure = error if isinstance(error, StorageError) else StorageError(directory.path, str(error))
         if isinstance(error, OSError):
             failure = StorageError.of(directory.path, "could not be changed", error)
         self._on_directory_error(directory, failure)
 
     def _delete(self, topic: Topic, index: int) -> None:
+        self._moves.forget(topic.id, index)
         with self._lock:
             table = dict(self.by_id.get(topic.id, {}))
             partition = table.pop(index, None)
@@ -348,9 +336,9 @@ class Replicas:
         directory = self.directory_of(partition)
         try:
             with partition.lock:
-                partition.log.rename_for_deletion(directory.files, topic.name, index, clock_ms(), self._delete_delay_ms())
+                partition.log.rename_for_deletion(directory.files, topic.name, index, clock_ms(), self.delete_delay_ms())
         except (OSError, StorageError) as error:
-            self._fail(directory, error)
+            self.fail(directory, error)
 
     def reconfigure(self, delta: MetadataDelta, image: MetadataImage) -> None:
         """Give changed settings to the logs: of the topics named, of all when the node's own settings changed."""
@@ -365,7 +353,7 @@ class Replicas:
                 continue
             settings = self._settings(image, name)
             rules, config = append_rules(settings), log_config(settings, expiration_ms)
-            for partition in table.values():
+            for partition in (*table.values(), *(future for future in self._moves.futures() if future.topic == name)):
                 partition.rules = rules
                 partition.set_min_isr(settings.min_insync_replicas)
                 self._throttle(partition, settings)
@@ -373,7 +361,7 @@ class Replicas:
                     with partition.lock:
                         partition.log.reconfigure(config)
                 except (OSError, StorageError) as error:
-                    self._fail(self.directory_of(partition), error)
+                    self.fail(self.directory_of(partition), error)
 
     def _throttle(self, partition: Partition, settings: TopicSettings) -> None:
         broker_id = self._config().node_id
@@ -385,6 +373,7 @@ class Replicas:
     def take_offline(self, directory: Directory) -> list[Partition]:
         """A disk failed: its replicas are closed without a sync and gone from the tables. Returns them."""
         directory.is_online = False
+        self._moves.take_offline(directory)
         gone = self.partitions_in(directory.path)
         for partition in gone:
             partition.retire()
@@ -397,7 +386,7 @@ class Replicas:
             if not directory.is_online:
                 directory.let_go()
                 continue
-            partitions = self.partitions_in(directory.path)
+            partitions = self.logs_in(directory.path)
             try:
                 side_by_side(self._config().logs.recovery_threads, _close, partitions)
                 self.write_checkpoints(directory, partitions)

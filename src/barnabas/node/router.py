@@ -30,6 +30,7 @@ SERVED = frozenset(
         "AlterConfigs",
         "AlterPartition",
         "AlterPartitionReassignments",
+        "AlterReplicaLogDirs",
         "ApiVersions",
         "AssignReplicasToDirs",
         "BeginQuorumEpoch",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from barnabas.node.controller_registration import ControllerRegistration
     from barnabas.node.coordinator import GroupCoordinators
     from barnabas.node.death_watch import BrokerDeaths
+    from barnabas.node.directory_moves import DirectoryMoves
     from barnabas.node.directory_reports import DirectoryReports
     from barnabas.node.disk_duties import DiskDuties
     from barnabas.node.forwarding import Forwarding
@@ -60,6 +61,7 @@ class Node:
     forwarding: Forwarding
     groups: GroupCoordinators
     in_sync: InSync
+    moves: DirectoryMoves
     network: Network
     producer_ids: ProducerIds
     replicas: Replicas

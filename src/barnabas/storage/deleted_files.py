@@ -40,6 +40,10 @@ class DeletedFiles:
             self._waiting.remove(entry)
         return removed
 
+    def move(self, directory: str) -> None:
+        """The files' directory has another name."""
+        self._waiting = [(at_ms, tuple(os.path.join(directory, os.path.basename(path)) for path in paths)) for at_ms, paths in self._waiting]
+
     def forget(self) -> None:
         """The directory goes as a whole."""
         self._waiting.clear()

@@ -434,11 +434,15 @@ class Log:
 
     def rename_for_deletion(self, files: LogDirectory, topic: str, partition: int, now_ms: int, delay_ms: int) -> None:
         """Give the directory its -delete name (D109); `files` removes it after the delay. Readers of open files aren't disturbed. Raises OSError."""
-        self.directory = files.mark_deleted(self.directory, topic, partition, now_ms, delay_ms)
+        self.renamed(files.mark_deleted(self.directory, topic, partition, now_ms, delay_ms))
         self._deleted.forget()
-        self._snapshots.directory = self._epochs.directory = self.directory
+
+    def renamed(self, directory: str) -> None:
+        """The directory has another name, on the same disk."""
+        self.directory = self._snapshots.directory = self._epochs.directory = directory
+        self._deleted.move(directory)
         for segment in self._segments:
-            segment.move(self.directory)
+            segment.move(directory)
 
 
 __all__ = ["Appended", "Log", "LogConfig", "Slice"]

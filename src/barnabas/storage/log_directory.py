@@ -115,6 +115,16 @@ class LogDirectory:
         sync_directory(self.path)
         return path
 
+    def mark_current(self, path: str, topic: str, partition: int) -> str:
+        """Take the -future name away from a replica that takes the place of another one (D109). Not durable before `sync`. Raises OSError."""
+        renamed = os.path.join(self.path, partition_directory_name(topic, partition))
+        os.rename(path, renamed)
+        return renamed
+
+    def sync(self) -> None:
+        """Make names durable. Raises OSError."""
+        sync_directory(self.path)
+
     def mark_stray(self, path: str, topic: str, partition: int) -> str:
         """Rename a replica that the cluster doesn't know (D72). Never deleted by the node (D111). Raises OSError."""
         return self._rename(path, suffixed_name(topic, partition, STRAY))
@@ -138,6 +148,12 @@ class LogDirectory:
             rmtree(path)
             del self._doomed[path]
         return due
+
+    def retire(self, path: str, topic: str, partition: int) -> str:
+        """The -delete name alone: neither durable before `sync`, nor removed before `remove_later` is called. Raises OSError."""
+        renamed = os.path.join(self.path, suffixed_name(topic, partition, DELETE))
+        os.rename(path, renamed)
+        return renamed
 
     def _rename(self, path: str, name: str) -> str:
         renamed = os.path.join(self.path, name)

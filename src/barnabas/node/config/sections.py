@@ -207,13 +207,18 @@ class Replication:
 class Throttling:
     """How fast replicas may move. The rates exist as dynamic configs only, and are taken from `dynamic`."""
 
-    __slots__ = ("follower_rate", "leader_rate", "window_ms", "windows")
+    __slots__ = ("copiers", "directory_rate", "directory_window_ms", "directory_windows", "follower_rate", "leader_rate", "window_ms", "windows")
 
     def __init__(self, values: Values, dynamic: Values) -> None:
         self.leader_rate = dynamic.integer("leader.replication.throttled.rate")
         self.follower_rate = dynamic.integer("follower.replication.throttled.rate")
         self.window_ms = values.integer("replication.quota.window.size.seconds") * 1000
         self.windows = values.integer("replication.quota.window.num")
+        self.directory_rate = dynamic.integer("replica.alter.log.dirs.io.max.bytes.per.second")
+        self.directory_window_ms = values.integer("alter.log.dirs.replication.quota.window.size.seconds") * 1000
+        self.directory_windows = values.integer("alter.log.dirs.replication.quota.window.num")
+        threads = values.optional_integer("num.replica.alter.log.dirs.threads")
+        self.copiers = len(log_dirs(values)) if threads is None else threads
 
 
 class Groups:

@@ -10,9 +10,12 @@ from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsResponse
 
 if TYPE_CHECKING:
     from barnabas.node.call import Call
+    from barnabas.node.partition import Partition
+    from barnabas.node.server import Node
     from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsRequest
 
 Result = DescribeLogDirsResponse.Result
+_UNKNOWN_LAG = -1
 
 
 def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsResponse:
@@ -23,12 +26,9 @@ def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsRespon
             results.append(Result(error_code=Error.KAFKA_STORAGE_ERROR, log_dir=path, topics=[]))
             continue
         topics: dict[str, list[Result.Topic.Partition]] = {}
-        for partition in call.node.replicas.partitions_in(path):
+        for partition in call.node.replicas.logs_in(path):
             if wanted is None or (partition.topic, partition.index) in wanted:
-                row = Result.Topic.Partition(
-                    partition_index=partition.index, partition_size=partition.log.size_bytes, offset_lag=0, is_future_key=False
-                )
-                topics.setdefault(partition.topic, []).append(row)
+                topics.setdefault(partition.topic, []).append(_row(call.node, partition))
         disk = os.statvfs(path)
         results.append(
             Result(
@@ -40,3 +40,14 @@ def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsRespon
             )
         )
     return DescribeLogDirsResponse(throttle_time_ms=0, results=results)
+
+
+def _row(node: Node, partition: Partition) -> Result.Topic.Partition:
+    current = node.replicas.by_id.get(partition.topic_id, {}).get(partition.index)
+    if current is partition:
+        lag = 0
+    else:  # it is on its way
+        lag = _UNKNOWN_LAG if current is None else current.log.end_offset - partition.log.end_offset
+    return Result.Topic.Partition(
+        partition_index=partition.index, partition_size=partition.log.size_bytes, offset_lag=lag, is_future_key=current is not partition
+    )

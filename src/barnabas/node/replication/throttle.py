@@ -50,16 +50,18 @@ class Throttle:
 class Throttles:
     """A node's."""
 
-    __slots__ = ("follower", "leader")
+    __slots__ = ("directories", "follower", "leader")
 
     def __init__(self, throttling: Throttling) -> None:
         self.leader = Throttle(throttling.window_ms, throttling.windows)
         self.follower = Throttle(throttling.window_ms, throttling.windows)
+        self.directories = Throttle(throttling.directory_window_ms, throttling.directory_windows)
 
     def take(self, throttling: Throttling) -> None:
         """These bounds are in force from now on."""
         self.leader.limit = throttling.leader_rate
         self.follower.limit = throttling.follower_rate
+        self.directories.limit = throttling.directory_rate
 
 
 def is_listed(entries: Iterable[str], partition: int, broker: int) -> bool:
