@@ -29,6 +29,7 @@ TOOL = "kafka-reassign-partitions"
 BOTH: tuple[Run, Run] = (by_apache, in_this_process)
 _TRACE = re.compile(r"^(\tat .*|\s*\.\.\. \d+ more|Caused by: .*|\s+at \[Source: .*)\n", re.MULTILINE)
 PATIENCE_S = 60.0
+CLUSTERS = ["three_apache", pytest.param("three_barnabas", marks=pytest.mark.node)]
 
 
 def told(outcome: Outcome) -> Outcome:
@@ -47,6 +48,17 @@ def same(three_apache: Trio, *arguments: str) -> Outcome:
 def prefix(three_apache: Trio) -> str:
     """`PREFIX-one` with three partitions of two replicas; `-a` to `-d` with one partition on brokers 1 and 2, with 3 MB in it."""
     return _prefixed(three_apache)
+
+
+@pytest.fixture(scope="module")
+def barnabas_prefix(three_barnabas: Trio) -> str:
+    """As `prefix`."""
+    return _prefixed(three_barnabas)
+
+
+def _furnished(cluster: str, request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue("prefix" if cluster == "three_apache" else "barnabas_prefix")
+    return found
 
 
 def _prefixed(three: Trio) -> str:
@@ -279,17 +291,24 @@ def _plain(output: str, topic: str) -> str:
     return re.sub(r'/[\w/-]*(/\d)[xy](?=[" .])', r"\1", output.replace(topic, "T"))
 
 
-def _limits(three_apache: Trio, topic: str) -> Outcome:
-    """What is set for the topic and for brokers."""
+def _limits(three: Trio, topic: str) -> Outcome:
+    """What is set for the topic and for brokers, once every node says the same twice: they hear of it one after the other."""
 
-    async def ask() -> list[str]:
-        async with Cluster(three_apache.bootstrap) as cluster:
+    async def ask(bootstrap: str) -> list[str]:
+        async with Cluster(bootstrap) as cluster:
             found = await configs.describe(cluster, configs.TOPIC, [topic])
             found |= await configs.describe(cluster, configs.BROKER, ["1", "2", "3"])
             kinds = (configs.DYNAMIC_TOPIC_CONFIG, configs.DYNAMIC_BROKER_CONFIG)
             return sorted(f"{name} {entry.name}={entry.value}" for name, entries in found.items() for entry in entries if entry.source in kinds)
 
-    return Outcome(0, "\n".join(asyncio.run(ask())), ())
+    heard: list[list[str]] = []
+
+    def settled() -> bool:
+        heard.extend(asyncio.run(ask(node.bootstrap)) for node in three.nodes)
+        return len(heard) >= 6 and all(one == heard[-1] for one in heard[-6:])
+
+    _until(settled)
+    return Outcome(0, "\n".join(heard[-1]), ())
 
 
 @pytest.fixture(scope="module")
@@ -298,10 +317,10 @@ def moved(three_apache: Trio, prefix: str, tmp_path_factory: pytest.TempPathFact
     return play(by_apache, three_apache, f"{prefix}-a", tmp_path_factory.mktemp("moved"))
 
 
-@pytest.mark.parametrize("cluster", ["three_apache", pytest.param("three_barnabas", marks=pytest.mark.node)])
+@pytest.mark.parametrize("cluster", CLUSTERS)
 def test_moves(moved: list[Outcome], cluster: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     three: Trio = request.getfixturevalue(cluster)
-    ours = play(in_this_process, three, f"{request.getfixturevalue('prefix') if cluster == 'three_apache' else _prefixed(three)}-b", tmp_path)
+    ours = play(in_this_process, three, f"{_furnished(cluster, request)}-b", tmp_path)
     _agree(ours, moved)
     assert any("T-0: replicas: 3,1,2. adding: 3. removing: 2." in outcome.output for outcome in ours)
     assert any("1 follower.replication.throttled.rate=1500" in outcome.output for outcome in ours)
@@ -312,7 +331,7 @@ def _agree(ours: Iterable[Outcome], theirs: Iterable[Outcome]) -> None:
         assert one == other, f"step {number}"
 
 
-def play_directories(run: Run, three_apache: Trio, topic: str, folder: Path) -> list[Outcome]:
+def play_directories(run: Run, three: Trio, topic: str, folder: Path) -> list[Outcome]:
     """A replica that goes to its broker's other directory, slowly, back, and there; and one that goes to a directory of another broker."""
     path = folder / f"{topic}.json"
     said = []
@@ -320,24 +339,24 @@ def play_directories(run: Run, three_apache: Trio, topic: str, folder: Path) -> 
     def step(*words: str, **directories: str) -> None:
         brokers = [int(name[1:]) for name in directories]
         path.write_text(plan((topic, 0, brokers), directories=dict(zip(brokers, directories.values(), strict=True))))
-        said.append(told(run(TOOL, "--bootstrap-server", three_apache.bootstrap, *words, "--reassignment-json-file", str(path))))
+        said.append(told(run(TOOL, "--bootstrap-server", three.bootstrap, *words, "--reassignment-json-file", str(path))))
 
-    here, other = _directory(three_apache, topic, 1)
+    here, other = _directory(three, topic, 1)
     step("--execute", "--replica-alter-log-dirs-throttle", "1000", b1=other, b2="any")
-    said.append(_limits(three_apache, topic))
+    said.append(_limits(three, topic))
     step("--verify", b1=other, b2="any")
     step("--verify", b1=here, b2="any")
     step("--cancel", "--timeout", "20000", b1=other, b2="any")
-    said.append(_limits(three_apache, topic))
+    said.append(_limits(three, topic))
     step("--verify", "--preserve-throttles", b1=other, b2="any")
     step("--cancel", "--preserve-throttles", b1=other, b2="any")
     step("--execute", b1="/nonexistent", b2="any")
     step("--execute", b1=other, b2="any")
-    _until(lambda: _directory(three_apache, topic, 1)[0] == other)
+    _until(lambda: _directory(three, topic, 1)[0] == other)
     step("--verify", b1=other, b2="any")
-    third = f"{three_apache.nodes[2].log_dir.parent}/3y"
+    third = f"{three.nodes[2].log_dir.parent}/3y"
     step("--execute", b1="any", b3=third)
-    _until(lambda: (three_apache.nodes[2].log_dir.parent / "3y" / f"{topic}-0").is_dir() and _lies_on(three_apache, topic, [1, 3]))
+    _until(lambda: (three.nodes[2].log_dir.parent / "3y" / f"{topic}-0").is_dir() and _lies_on(three, topic, [1, 3]))
     step("--verify", b1="any", b3=third)
     return [outcome._replace(output=_plain(outcome.output, topic)) for outcome in said]
 
@@ -354,10 +373,17 @@ def _directory(three_apache: Trio, topic: str, broker: int) -> tuple[str, str]:
     return here, here[:-1] + ("x" if here.endswith("y") else "y")
 
 
-def test_directories(three_apache: Trio, prefix: str, tmp_path: Path) -> None:
-    theirs = play_directories(by_apache, three_apache, f"{prefix}-c", tmp_path)
-    ours = play_directories(in_this_process, three_apache, f"{prefix}-d", tmp_path)
-    _agree(ours, theirs)
+@pytest.fixture(scope="module")
+def placed(three_apache: Trio, prefix: str, tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    """What Apache Kafka's tool says on Apache Kafka's nodes."""
+    return play_directories(by_apache, three_apache, f"{prefix}-c", tmp_path_factory.mktemp("placed"))
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_directories(placed: list[Outcome], cluster: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    three: Trio = request.getfixturevalue(cluster)
+    ours = play_directories(in_this_process, three, f"{_furnished(cluster, request)}-d", tmp_path)
+    _agree(ours, placed)
     assert any("Reassignment of replica T-0-1 is still in progress." in outcome.output for outcome in ours)
     assert any("Reassignment of replica T-0-3 completed successfully." in outcome.output for outcome in ours)
 
