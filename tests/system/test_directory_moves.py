@@ -1,0 +1,199 @@
+"""A node with two directories: replicas move between them under load, slowly, over restarts and crashes, and back (R35)."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import closing
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from tests.conftest import SUBJECT, scratch
+from tests.directories import Place, ask, create, directories, lies_in, limit, on_disk, paths, places
+from tests.nodes import Node, new_node
+from tests.system.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.node
+
+BYTES = 6_000_000
+SETTINGS = {
+    "alter.log.dirs.replication.quota.window.num": "2",
+    "alter.log.dirs.replication.quota.window.size.seconds": "1",
+    "replica.fetch.max.bytes": "100000",
+    "replica.fetch.backoff.ms": "50",
+    "num.replica.alter.log.dirs.threads": "1",
+    "log.segment.bytes": "2000000",
+}
+OTHER = {"a": "b", "b": "a"}
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    folder = scratch()
+    made = new_node(SUBJECT, folder, directories(folder) | SETTINGS).start()
+    yield made
+    made.kill()
+    print(made.tail(3000))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill(node: Node, topic: str, size: int) -> int:
+    """Records of 10 kB; how many there are."""
+    producer = Producer({"bootstrap.servers": node.bootstrap, "enable.idempotence": True, "batch.size": 50_000, "log_level": 0})
+    for number in range(size // 10_000):
+        producer.produce(topic, b"%d" % number + bytes(10_000), partition=0)
+    assert producer.flush(30) == 0
+    return size // 10_000
+
+
+def numbers(node: Node, topic: str) -> list[int]:
+    """What the records of a topic are called, in order."""
+    found: list[int] = []
+    with closing(Consumer({"bootstrap.servers": node.bootstrap, "group.id": uuid4().hex, "enable.partition.eof": True})) as consumer:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            for message in consumer.consume(1000, 1):
+                if message.error():
+                    return found
+                found.append(int((message.value() or b"").partition(b"\0")[0]))
+    raise AssertionError("no end in 30 s")
+
+
+def begun(node: Node, topic: str, rate: int, size: int = BYTES) -> tuple[str, str, int]:
+    """A topic whose replica is on its way, slowly: from where, where to, how many records it has."""
+    create(node, topic)
+    count = fill(node, topic, size)
+    ((here, _),) = places(node, topic)
+    limit(node, rate)
+    assert ask(node, (topic, 0, OTHER[here])) == [(topic, 0, "NONE")]
+    return here, OTHER[here], count
+
+
+def test_under_load(node: Node) -> None:
+    """Producers notice nothing, and the files are where they should be; there, and back."""
+    create(node, "busy")
+    stop, sent, refused = Event(), [0], []
+
+    def produce() -> None:
+        producer = Producer({"bootstrap.servers": node.bootstrap, "enable.idempotence": True, "linger.ms": 1, "log_level": 0})
+        while not stop.is_set():
+            producer.produce(
+                "busy", b"%d\0" % sent[0] + bytes(500), partition=0, on_delivery=lambda error, _: refused.append(error) if error else None
+            )
+            sent[0] += 1
+            producer.poll(0)
+            if sent[0] % 50 == 0:
+                time.sleep(0.005)
+        assert producer.flush(30) == 0
+
+    thread = Thread(target=produce)
+    thread.start()
+    try:
+        for _ in range(3):
+            ((here, _),) = places(node, "busy")
+            before = sent[0]
+            assert ask(node, ("busy", 0, OTHER[here])) == [("busy", 0, "NONE")]
+            wait_until(lambda here=here: lies_in(node, "busy", OTHER[here]))
+            wait_until(lambda before=before: sent[0] > before + 500)
+    finally:
+        stop.set()
+        thread.join()
+    assert refused == []
+    assert numbers(node, "busy") == list(range(sent[0]))
+    ((here, _),) = places(node, "busy")
+    assert f"{here}/busy-0" in on_disk(node, "busy")
+    assert all(found.endswith("-delete") for found in on_disk(node, "busy") if found != f"{here}/busy-0")
+    assert not [line for line in node.tail().splitlines() if "ERROR" in line or "WARN" in line]
+
+
+def test_slowly(node: Node) -> None:
+    """Never above the rate; what is lacking is told meanwhile."""
+    rate = 1_500_000
+    began = time.monotonic()
+    here, there, count = begun(node, "slow", rate)
+    (future,) = paths(node)[there].glob("slow-0.*-future")
+    seen = set()
+    while future.is_dir():
+        try:
+            size, elapsed_s = sum(path.stat().st_size for path in future.glob("*.log")), time.monotonic() - began
+        except FileNotFoundError:
+            break
+        assert size <= rate * (elapsed_s + 2) + 300_000
+        seen |= {lag for place, lag in places(node, "slow").items() if place == Place(there, True)}
+        time.sleep(0.05)
+    assert len(seen) > 3
+    assert max(seen) <= count
+    wait_until(lambda: lies_in(node, "slow", there))
+    limit(node, None)
+    assert here != there
+    assert numbers(node, "slow") == list(range(count))
+
+
+def test_cancelled(node: Node) -> None:
+    """Asked to be where it is, it gives up the future replica."""
+    here, there, count = begun(node, "cancelled", 1000)
+    assert set(places(node, "cancelled")) == {Place(here, False), Place(there, True)}
+    assert ask(node, ("cancelled", 0, here)) == [("cancelled", 0, "NONE")]
+    assert lies_in(node, "cancelled", here)
+    assert on_disk(node, "cancelled") == sorted([f"{here}/cancelled-0", f"{there}/cancelled-0.*-delete"])
+    limit(node, None)
+    assert ask(node, ("cancelled", 0, there)) == [("cancelled", 0, "NONE")]
+    wait_until(lambda: lies_in(node, "cancelled", there))
+    assert numbers(node, "cancelled") == list(range(count))
+
+
+def test_over_restarts(node: Node) -> None:
+    """A clean stop, then a crash in the middle of moves: they go on. So does one that only the names of directories tell of."""
+    here, there, count = begun(node, "restarted", 200_000)
+    wait_until(lambda: places(node, "restarted")[Place(there, True)] < count)
+    for end in (node.stop, node.kill):
+        end()
+        node.start()
+        wait_until(lambda: set(places(node, "restarted")) == {Place(here, False), Place(there, True)})
+        fill(node, "restarted", 10_000)
+    limit(node, None)
+    wait_until(lambda: lies_in(node, "restarted", there))
+    assert numbers(node, "restarted") == [*range(count), 0, 0]
+
+
+def test_crashes_before_the_names_are_changed(node: Node) -> None:
+    """The metadata has agreed: a replica that is only there as -future is the replica; one that isn't complete is completed first."""
+    here, there, count = begun(node, "agreed", 100_000_000, 1_000_000)
+    wait_until(lambda: lies_in(node, "agreed", there))
+    node.stop()
+    replica = paths(node)[there] / "agreed-0"
+    future = replica.with_name(f"agreed-0.{uuid4().hex}-future")
+    replica.rename(future)
+    node.start()
+    assert lies_in(node, "agreed", there)
+    assert numbers(node, "agreed") == list(range(count))
+    node.stop()
+    replica.rename(paths(node)[here] / "agreed-0")
+    future.mkdir()
+    shutil.copy(paths(node)[here] / "agreed-0" / "partition.metadata", future)
+    node.start()
+    wait_until(lambda: lies_in(node, "agreed", there))
+    limit(node, None)
+    assert numbers(node, "agreed") == list(range(count))
+
+
+def test_deleted(node: Node) -> None:
+    """With its topic, a replica on its way is deleted too."""
+    from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
+    from tests.differential.transcript import Client
+
+    here, there, _ = begun(node, "deleted", 1000, 500_000)
+    with closing(Client(node.port)) as client:
+        wanted = [DeleteTopicsRequest.DeleteTopicState(name="deleted")]
+        assert not client.call(DeleteTopicsRequest(topics=wanted, topic_names=[], timeout_ms=10_000), 6).responses[0].error_code
+    limit(node, None)
+    wait_until(lambda: not places(node, "deleted"))
+    assert on_disk(node, "deleted") == sorted([f"{here}/deleted-0.*-delete", f"{there}/deleted-0.*-delete"])
