@@ -118,7 +118,7 @@ def test_slowly(node: Node) -> None:
     """Never above the rate; what is lacking is told meanwhile."""
     rate = 1_500_000
     began = time.monotonic()
-    here, there, count = begun(node, "slow", rate)
+    here, there, count = begun(node, "slow", rate, 5_000_000)
     (future,) = paths(node)[there].glob("slow-0.*-future")
     seen = set()
     while future.is_dir():

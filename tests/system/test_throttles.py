@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.node
 
 FETCH_BYTES = 100_000
-WINDOW_S, WINDOWS = 1, 3
+WINDOW_S, WINDOWS = 1, 2
 SETTINGS = {
     "replication.quota.window.num": str(WINDOWS),
     "replication.quota.window.size.seconds": str(WINDOW_S),
@@ -33,7 +33,7 @@ SETTINGS = {
     "min.insync.replicas": "1",
 }
 RATE = 2_000_000
-BYTES = 20_000_000
+BYTES = 12_000_000
 LEADER, OTHER, NEW = 1, 2, 3
 
 

@@ -1,0 +1,141 @@
+"""Moves between the directories of a node: both engines answer alike, leave the same names, and either goes on with what the other one began (R35, M8-M12)."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from barnabas.wire.apis import APIS
+from barnabas.wire.messages.api_versions import ApiVersionsRequest
+from tests import nodes
+from tests.conftest import SUBJECT, scratch
+from tests.differential.transcript import Client
+from tests.directories import Place, ask, create, directories, lies_in, limit, on_disk, places
+from tests.system.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.apache, pytest.mark.node]
+
+LONG = "l" * 220
+SETTINGS = {
+    "alter.log.dirs.replication.quota.window.num": "2",
+    "replica.fetch.max.bytes": "100000",
+    "replica.fetch.backoff.ms": "50",
+    "log.dir.failure.timeout.ms": "5000",
+}
+OTHER = {"a": "b", "b": "a"}
+RECORDS = 200
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = scratch()
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def fill(node: nodes.Node, topic: str, first: int = 0) -> None:
+    producer = Producer({"bootstrap.servers": node.bootstrap, "enable.idempotence": True, "batch.size": 50_000, "log_level": 0})
+    for number in range(first, first + RECORDS):
+        producer.produce(topic, b"%d" % number + bytes(10_000), partition=0)
+    assert producer.flush(30) == 0
+
+
+def numbers(node: nodes.Node, topic: str, count: int) -> list[int]:
+    with closing(Consumer({"bootstrap.servers": node.bootstrap, "group.id": "numbers"})) as consumer:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        return [int((message.value() or b"").partition(b"\0")[0]) for message in consumer.consume(count, 20)]
+
+
+def story(node: nodes.Node) -> list[object]:
+    """What is said and seen, directories by what they are: where the replica was (`here`) or not (`there`)."""
+    for topic in ("t", LONG):
+        create(node, topic)
+    fill(node, "t")
+    ((here, _),) = places(node, "t")
+    there = OTHER[here]
+    ((of_long, _),) = places(node, LONG)
+    told: list[object] = [
+        ask(node, ("t", 0, "/nonexistent"), (LONG, 0, "/nonexistent"), ("nothing", 0, "/nonexistent")),
+        ask(node, ("t", 0, f"{here}/"), ("t", 0, here)),
+        ask(node, ("t", 0, here), ("t", 7, here), ("nothing", 0, here), ("nothing", 1, there), ("__cluster_metadata", 0, there)),
+        ask(node, (LONG, 0, OTHER[of_long])),
+        ask(node, ("t", 0, there), ("t", 0, here)),
+    ]
+    limit(node, 1000)
+    told += [ask(node, ("t", 0, there)), _seen(node, here), ask(node, ("t", 0, there)), ask(node, ("t", 0, there), ("t", 0, here)), _seen(node, here)]
+    told += [ask(node, ("t", 0, there)), _seen(node, here)]
+    limit(node, None)
+    wait_until(lambda: lies_in(node, "t", there), 60)
+    told.append(_seen(node, here))
+    create(node, "nothing", 2)
+    told += [list(places(node, "nothing", index)) == [Place(where, False)] for index, where in ((0, here), (1, there))]
+    told.append(numbers(node, "t", RECORDS) == list(range(RECORDS)))
+    return told
+
+
+def _seen(node: nodes.Node, here: str) -> object:
+    names = {here: "here", OTHER[here]: "there"}
+    found = {(names[place.directory], place.is_future): lag == 0 for place, lag in places(node, "t").items()}
+    return found, sorted({f"{names[entry[0]]}{entry[1:]}" for entry in on_disk(node, "t")})
+
+
+def test_told_alike(folder: Path) -> None:
+    told, served = [], []
+    for engine in (nodes.APACHE, SUBJECT):
+        own = folder / f"{engine.name}-{len(told)}"
+        node = nodes.new_node(engine, own, directories(own) | SETTINGS).start()
+        try:
+            told.append(story(node))
+            with closing(Client(node.port)) as client:
+                rows = client.call(ApiVersionsRequest(client_software_name="t", client_software_version="1"), 3).api_keys
+            served.append([(row.min_version, row.max_version) for row in rows if row.api_key == APIS[34].key])
+        finally:
+            node.kill()
+            print(node.tail(3000))
+    assert told[1] == told[0]
+    assert served[1] == served[0] == [(1, 2)]
+
+
+def test_either_goes_on(folder: Path) -> None:
+    """A move that is begun by one is gone on with by the other, after a clean stop and after a crash, and ended by the first."""
+    mine = nodes.new_node(SUBJECT, folder, directories(folder) | SETTINGS).start()
+    node = mine
+    try:
+        create(node, "t")
+        fill(node, "t")
+        ((here, _),) = places(node, "t")
+        there = OTHER[here]
+        limit(node, 1000)
+        assert ask(node, ("t", 0, there)) == [("t", 0, "NONE")]
+        wait_until(lambda: places(node, "t")[Place(there, True)] < RECORDS)
+        node.stop()
+        for engine, first in ((nodes.APACHE, RECORDS), (SUBJECT, 2 * RECORDS)):
+            node = node.on(engine).start()
+            wait_until(lambda node=node: set(places(node, "t")) == {Place(here, False), Place(there, True)}, 60)  # type: ignore[misc]
+            fill(node, "t", first)
+            node.kill()
+        node = node.on(nodes.APACHE).start()
+        limit(node, None)
+        wait_until(lambda: lies_in(node, "t", there), 60)
+        assert numbers(node, "t", 3 * RECORDS) == list(range(3 * RECORDS))
+        assert ask(node, ("t", 0, here)) == [("t", 0, "NONE")]
+        wait_until(lambda: lies_in(node, "t", here), 60)
+        node.stop()
+        node = node.on(SUBJECT).start()
+        assert ask(node, ("t", 0, there)) == [("t", 0, "NONE")]
+        wait_until(lambda: lies_in(node, "t", there), 60)
+        node.stop()
+        node = node.on(nodes.APACHE).start()
+        assert lies_in(node, "t", there)
+        assert numbers(node, "t", 3 * RECORDS) == list(range(3 * RECORDS))
+    finally:
+        node.kill()
+        print(node.tail(6000))
