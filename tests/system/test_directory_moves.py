@@ -115,7 +115,7 @@ def test_under_load(node: Node) -> None:
 
 
 def test_slowly(node: Node) -> None:
-    """Never above the rate; what is lacking is told meanwhile."""
+    """Never above replica.alter.log.dirs.io.max.bytes.per.second; what is lacking is told meanwhile."""
     rate = 1_500_000
     began = time.monotonic()
     here, there, count = begun(node, "slow", rate, 5_000_000)

@@ -14,6 +14,12 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "replica.socket.timeout.ms",
     ),
     "tests/system/test_replication.py::test_a_follower_hangs": ("replica.lag.time.max.ms",),
+    "tests/system/test_directory_moves.py::test_slowly": (
+        "replica.alter.log.dirs.io.max.bytes.per.second",
+        "alter.log.dirs.replication.quota.window.num",
+        "alter.log.dirs.replication.quota.window.size.seconds",
+        "num.replica.alter.log.dirs.threads",
+    ),
     "tests/system/test_throttles.py::test_a_move_is_held_up": (
         "leader.replication.throttled.rate",
         "leader.replication.throttled.replicas",
