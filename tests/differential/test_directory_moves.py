@@ -84,6 +84,7 @@ def story(node: nodes.Node) -> list[object]:
     wait_until(lambda: lies_in(node, "t", there), 60)
     told.append(_seen(node, here))
     create(node, "nothing", 2)
+    wait_until(lambda: places(node, "nothing", 0) and places(node, "nothing", 1), 60)
     told += [list(places(node, "nothing", index)) == [Place(where, False)] for index, where in ((0, here), (1, there))]
     told.append(numbers(node, "t", RECORDS) == list(range(RECORDS)))
     return told
