@@ -19,6 +19,9 @@ from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import NodeFactory
 
 pytestmark = pytest.mark.node
 
@@ -197,3 +200,27 @@ def test_deleted(node: Node) -> None:
     limit(node, None)
     wait_until(lambda: not places(node, "deleted"))
     assert on_disk(node, "deleted") == sorted([f"{here}/deleted-0.*-delete", f"{there}/deleted-0.*-delete"])
+
+
+def test_a_directory_fails(barnabas_nodes: NodeFactory, tmp_path: Path) -> None:
+    """What moves there stays where it is and goes on; what moves from there is offline, as it would be without."""
+    node = barnabas_nodes(directories(tmp_path) | SETTINGS | {"replica.high.watermark.checkpoint.interval.ms": "200"})
+    create(node, "moves", 2)
+    (index_of,) = [{place.directory: index for index in (0, 1) for place in places(node, "moves", index)}]
+    stays, goes = index_of["a"], index_of["b"]
+    fill(node, "moves", 1_000_000)
+    limit(node, 1)
+    assert {error for _, _, error in ask(node, ("moves", stays, "b"), ("moves", goes, "a"))} == {"NONE"}
+    wait_until(lambda: all(len(places(node, "moves", index)) == 2 for index in (0, 1)))
+    shutil.rmtree(paths(node)["b"])
+    wait_until(lambda: f"Taking {paths(node)['b']} offline" in node.tail())
+    wait_until(lambda: list(places(node, "moves", stays)) == [Place("a", False)])
+    limit(node, None)
+    assert ask(node, ("moves", stays, "b"), ("moves", goes, "a")) == [("moves", index, "KAFKA_STORAGE_ERROR") for index in (0, 1)]
+    assert ask(node, ("moves", stays, "a")) == [("moves", stays, "NONE")]
+    producer = Producer({"bootstrap.servers": node.bootstrap, "log_level": 0})
+    refused: list[object] = []
+    producer.produce("moves", b"on", partition=stays, on_delivery=lambda error, _: refused.append(error))
+    assert producer.flush(20) == 0
+    assert refused == [None]
+    assert node.running()

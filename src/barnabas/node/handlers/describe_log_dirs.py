@@ -25,11 +25,15 @@ def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsRespon
         if not is_online:
             results.append(Result(error_code=Error.KAFKA_STORAGE_ERROR, log_dir=path, topics=[]))
             continue
+        try:
+            disk = os.statvfs(path)
+        except OSError:  # it fails, and nobody has written to it yet
+            results.append(Result(error_code=Error.UNKNOWN_SERVER_ERROR, log_dir=path, topics=[]))
+            continue
         topics: dict[str, list[Result.Topic.Partition]] = {}
         for partition in call.node.replicas.logs_in(path):
             if wanted is None or (partition.topic, partition.index) in wanted:
                 topics.setdefault(partition.topic, []).append(_row(call.node, partition))
-        disk = os.statvfs(path)
         results.append(
             Result(
                 error_code=0,
