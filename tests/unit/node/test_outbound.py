@@ -114,10 +114,10 @@ def test_nobody_listens(loop: Loop) -> None:
         ended: list[Failure] = []
         outbound = connect(loop, "127.0.0.1", taken.getsockname()[1], ended)
         (failure,) = answers(loop, lambda take: outbound.ask(MetadataRequest(), take))
-        assert failure.is_refused
-        assert ended == [failure]
+        assert isinstance(failure, Failure)  # refused, or closed already since it was refused
         (again,) = answers(loop, lambda take: outbound.ask(MetadataRequest(), take))
         assert isinstance(again, Failure)
+        assert [end.is_refused for end in ended] == [True]
 
 
 def test_the_peer_goes_away_or_talks_nonsense(loop: Loop) -> None:
