@@ -43,8 +43,7 @@ FEW_REPLIES = _MOST_REPLIES // 2  # so many may wait for other nodes still when 
 _LARGE_REPLY = 16 * 1024
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
 _LARGE_BUFFER = 1 << 20
-LARGE_REQUESTS = 2  # spread over so many threads: more would take turns at the interpreter's lock
-LARGE_REPLIES = 3  # these are the kernel's work, without that lock
+SMALL, LARGE_REQUESTS, LARGE_REPLIES, GROUPS = range(4)  # kinds of connections, by what they were seen to carry
 _LARGEST_PRODUCE = 0xFFFF  # key 0: the int32 of key and version is the version alone
 
 
@@ -82,6 +81,7 @@ class Connection:
         "is_paused",
         "is_placed",
         "is_woken",
+        "kind",
         "large_since_s",
         "listener",
         "muted",
@@ -96,7 +96,6 @@ class Connection:
         "route_size",
         "routes",
         "socket",
-        "spread",
         "start",
         "view",
         "waiting",
@@ -129,7 +128,7 @@ class Connection:
         # Produce's shortcut: see handlers/produce.py
         self.routes: dict[bytes, Route] = {}
         self.route_size = 0
-        self.spread = 0  # with large requests or replies: over how many threads its kind is spread; 0 stays with the small ones
+        self.kind = SMALL  # which thread is best for it: `Network.thread_for`
         self.is_placed = False
         self.produced: list[tuple[int, Route, int, WriteGroup]] = []
 
@@ -138,7 +137,7 @@ class Connection:
             self.active_s = time.monotonic()  # it takes what it was sent
             if not (self.flush() and self.resume()):
                 return
-            if self.spread and not self.is_placed:
+            if self.kind and not self.is_placed:
                 self.network.unsettled[self] = None  # a large reply is taken at last: now it can move
         if mask & READ and self.events & READ:
             self.receive()
@@ -235,7 +234,7 @@ class Connection:
             self.network.write_groups()  # order: what came before is on disk before anything else is looked at
             self.network.router.dispatch(self, view[start + 4 : start + 4 + size])
             if size > KEEP_BUFFER:
-                self.spread = LARGE_REQUESTS
+                self.kind = LARGE_REQUESTS
             if self.closed:
                 return
             out = self.out

@@ -10,8 +10,6 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from barnabas.node.loop import Loop
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -30,7 +28,7 @@ class GroupCoordinators:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._loop = Loop("coordinators", node.on_loop_error, gathers=True)
+        self._loop = node.network.group_thread
         self._lock = Lock()
         self._coordinator: GroupCoordinator | None = None
 
@@ -38,15 +36,18 @@ class GroupCoordinators:
         self._loop.start()
 
     def stop(self, timeout_s: float = 5.0) -> bool:
-        """Answer everybody who waits, then end the thread: whether it ended in time."""
+        """Answer everybody who waits, then end the thread and its connections: whether it ended in time."""
         if self._coordinator is not None:
             self._coordinator.close()
+        self._loop.call(self._loop.close_all)
         self._loop.stop()
         return self._loop.join(timeout_s)
 
     @property
     def coordinator(self) -> GroupCoordinator:
         """Takes the calls of handlers, from any thread."""
+        if self._coordinator is not None:
+            return self._coordinator
         with self._lock:
             if self._coordinator is None:
                 from barnabas.node.coordinators.group_coordinator import GroupCoordinator

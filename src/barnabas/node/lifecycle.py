@@ -220,6 +220,7 @@ class _Starting:
         node.replicas = Replicas(
             lambda: node.config, self.disks.directories, node.on_storage_error, node.on_directory_error, node.in_sync, node.fetchers, node.moves
         )
+        node.network = Network(node, Router())
         node.groups = GroupCoordinators(node)
         node.controller = host = ControllerHost(node, config.logs.metadata_directory)
         node.controllers = ControllerChannel(node, CONTROLLER_PATIENCE_MS)
@@ -231,7 +232,6 @@ class _Starting:
             node.broker_deaths = BrokerDeaths(node)
         node.directory_reports = DirectoryReports(node)
         node.producer_ids = ProducerIds(node)
-        node.network = Network(node, Router())
         node.disk = DiskDuties(node)
         endpoints = tuple(Endpoint(name, address, port) for name, address, port, _ in self.local.controller_listeners)
         voter = Voter(config.node_id, self.disks.metadata_id, endpoints)

@@ -1,6 +1,6 @@
 """A thread that waits: sockets, timers, and calls handed over by other threads.
 
-The network threads, the control thread and the coordinators' thread each run one Loop. Owns waiting and ordering; doesn't own what is called.
+The network threads, that of the coordinators among them, and the control thread each run one Loop. Owns waiting and ordering; doesn't own what is called.
 Everything but `call`, `hand`, `stop` and `join` belongs to the loop's own thread.
 """
 
@@ -156,7 +156,7 @@ class Loop:
                     try:  # as `_guard` does, without its call: this is the hot one
                         handler(mask)
                     except Exception as error:
-                        self._failed(error)
+                        self.on_handler_error(error)
                 elif fd == self._wake:
                     os.eventfd_read(fd)
             if inbox:
@@ -179,6 +179,10 @@ class Loop:
             fn(*args)
         except Exception as error:
             self._failed(error)
+
+    def on_handler_error(self, error: Exception) -> None:
+        """What `register` was given raised."""
+        self._failed(error)
 
     def _failed(self, error: Exception) -> None:
         if self.on_error is None:

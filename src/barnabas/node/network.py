@@ -10,13 +10,14 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from barnabas.node.acceptor import Acceptor, most_descriptors
-from barnabas.node.connection import FEW_REPLIES, LARGE_REPLIES, Connection
+from barnabas.node.connection import FEW_REPLIES, GROUPS, LARGE_REQUESTS, Connection
 from barnabas.node.connection_limits import ConnectionLimits
 from barnabas.node.handlers.produce import shortcut
 from barnabas.node.loop import READ, Loop
 from barnabas.node.request_memory import RequestMemory, default_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
 
     from barnabas.node.config.sections import Network as NetworkSettings
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 _IDLE_SWEEP_MS = 30_000
 _LONGEST_WHILE_SHORT_S = 30.0
 _SAVE_AGAIN_S = 0.1
+PYTHON_THREADS = 2  # for what isn't mostly the kernel's work: beyond two, threads take turns at the interpreter's lock
+_MOST_THREADS = 3  # large replies are
 
 
 class NetworkThread(Loop):
     """A Loop that owns connections."""
 
-    def __init__(self, node: Node, index: int, router: Router) -> None:
-        super().__init__(f"network-{index}", node.on_network_error, gathers=True)
+    def __init__(self, node: Node, name: str, router: Router, on_error: Callable[[BaseException], object]) -> None:
+        super().__init__(name, on_error, gathers=True)
         self.node = node
         self.router = router
         self.connections: dict[int, Connection] = {}
@@ -50,6 +53,10 @@ class NetworkThread(Loop):
         connection = Connection(self, listener, accepted, peer)
         self.connections[connection.fd] = connection
         self.register(connection.fd, READ, connection.on_event)
+
+    def on_handler_error(self, error: Exception) -> None:
+        """One connection's, whatever else this thread does."""
+        self.node.on_network_error(error)
 
     def write_groups(self) -> None:
         """Write what the shortcut has collected, of all connections."""
@@ -70,16 +77,16 @@ class NetworkThread(Loop):
                     connection.correct()
                 if connection.flush() and connection.is_paused and len(connection.out) <= FEW_REPLIES:
                     self.call(connection.resume)  # others have their turn first
-                elif connection.spread and not connection.is_placed:
+                elif connection.kind and not connection.is_placed:
                     self._place(connection)
         self.write_groups()
 
     def _place(self, connection: Connection) -> None:
-        """Connections start together on the first thread, where many small requests share their writes; those with large ones are spread."""
+        """Connections start together on the first thread, where many small requests share their writes; other kinds have better places."""
         if connection.muted or connection.out or connection.closed:
             return  # it can't move now; the turn is another's
         connection.is_placed = True
-        thread = self.node.network.thread_for_bulk(connection.spread)
+        thread = self.node.network.thread_for(connection.kind)
         if thread is not self:
             connection.forget_expiry()
             self.unregister(connection.fd)
@@ -148,7 +155,10 @@ class Network:
     def __init__(self, node: Node, router: Router) -> None:
         self.node = node
         network, listeners = node.config.network, node.config.listeners
-        self.threads = [NetworkThread(node, index, router) for index in range(max(1, min(network.threads, LARGE_REPLIES)))]
+        count = max(1, min(network.threads, _MOST_THREADS))
+        self.threads = [NetworkThread(node, f"network-{index}", router, node.on_network_error) for index in range(count)]
+        self.group_thread = NetworkThread(node, "coordinators", router, node.on_loop_error)
+        """The coordinators', who start and stop it: a group's requests needn't change threads."""
         controllers = set(listeners.controllers)
         self._limits = {  # by whether it is a controller's
             is_controller: ConnectionLimits(
@@ -193,7 +203,7 @@ class Network:
             if excess > 0:
                 found = (
                     one
-                    for thread in self.threads
+                    for thread in (*self.threads, self.group_thread)
                     for one in list(thread.connections.values())
                     if one.listener.is_controller == is_controller and not limits.is_protected(one.listener.name) and one not in self._leaving
                 )
@@ -219,13 +229,15 @@ class Network:
             self.node.warn_seldom(
                 "queued.max.request.bytes", f"Large requests wait: those that are being read have taken {self.memory.used} bytes of memory."
             )
-            for thread in self.threads:
+            for thread in (*self.threads, self.group_thread):
                 thread.call(thread.save_memory)
 
-    def thread_for_bulk(self, spread: int) -> NetworkThread:
-        """The first `spread` threads in turn. On the first thread."""
+    def thread_for(self, kind: int) -> NetworkThread:
+        """Where a connection of this kind is best: those with large requests or replies on threads in turn. On the first thread."""
+        if kind == GROUPS:
+            return self.group_thread
         self._next += 1
-        return self.threads[self._next % min(spread, len(self.threads))]
+        return self.threads[self._next % min(PYTHON_THREADS if kind == LARGE_REQUESTS else _MOST_THREADS, len(self.threads))]
 
     def closed(self, connection: Connection) -> None:
         """A connection ended. Called on its network thread."""
@@ -242,7 +254,7 @@ class Network:
         self.threads[0].call(self._acceptors.clear)
 
     def stop(self) -> None:
-        """End every connection and thread."""
+        """End every connection and thread, except the coordinators'."""
         for thread in self.threads:
             thread.call(thread.close_all)
             thread.stop()

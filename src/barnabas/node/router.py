@@ -11,6 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from barnabas.node.call import Call
+from barnabas.node.connection import GROUPS
 from barnabas.wire.apis import API_VERSIONS, APIS, BROKER, CONTROLLER, FETCH, Api
 from barnabas.wire.framing import encode_response, read_request_header
 from barnabas.wire.types import DecodeError
@@ -116,17 +117,21 @@ FORWARDABLE = frozenset(
 
 _SEEN_FIRST = {"AlterConfigs", "IncrementalAlterConfigs"}
 
+_OF_MEMBERS = {"Heartbeat", "JoinGroup", "LeaveGroup", "OffsetCommit", "OffsetFetch", "SyncGroup"}
+"""What consumers ask the coordinator of their group, by a connection that most of them have for nothing else."""
+
 
 class Entry:
     """One served API."""
 
-    __slots__ = ("api", "handle", "is_forwarded", "request")
+    __slots__ = ("api", "handle", "is_forwarded", "is_of_group", "request")
 
     def __init__(self, api: Api, listener: int) -> None:
         self.api = api
         self.request: type[Message] = api.request()
         self.handle = handler_of(api, listener)
         self.is_forwarded = listener == BROKER and api.name in FORWARDABLE - _SEEN_FIRST
+        self.is_of_group = api.name in _OF_MEMBERS
 
 
 def served_apis(listener: int) -> list[Api]:
@@ -167,6 +172,8 @@ class Router:
             return
         call = Call(connection, api, version, header.correlation_id, header.client_id)
         connection.muted = True
+        if entry.is_of_group:
+            connection.kind = connection.kind or GROUPS
         try:
             if entry.is_forwarded:
                 connection.node.forwarding.ask(call, request, call.reply)

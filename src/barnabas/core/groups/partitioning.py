@@ -5,6 +5,7 @@ The hash is Java's String.hashCode: int32 over UTF-16 code units, so a character
 
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import mul
 
 MINIMUM_INT32 = -(1 << 31)
@@ -27,6 +28,7 @@ def java_hash(text: str) -> int:
     return value - (1 << 32) if value & 0x80000000 else value
 
 
+@lru_cache(16_384)  # a group's members ask again and again
 def partition_for(key: str, partition_count: int) -> int:
     """The partition that owns `key`: the hash made positive, where the smallest int becomes 0, modulo the count."""
     value = java_hash(key)

@@ -346,5 +346,5 @@ class Fetch:
         pieces = encode_fetch_response(call.version, call.correlation_id, 0, session_id, list(topics.items()), endpoints)
         connection = call.connection
         connection.out.extend(pieces)
-        if not connection.spread and len(pieces) > 1 and sum([data.size for _, data in found]) > KEEP_BUFFER:
-            connection.spread = LARGE_REPLIES
+        if not connection.kind and len(pieces) > 1 and sum([data.size for _, data in found]) > KEEP_BUFFER:
+            connection.kind = LARGE_REPLIES

@@ -112,7 +112,7 @@ def shortcut(connection: Connection, start: int, size: int, version: int, correl
     connection.out.append(route.answer(correlation_id, base_offset, append_time_ms))
     if size > _BULK:  # nothing is gained by collecting large batches, and others wait meanwhile
         connection.network.write_groups()
-        connection.spread = LARGE_REQUESTS
+        connection.kind = LARGE_REQUESTS
     return True
 
 

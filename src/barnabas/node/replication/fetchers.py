@@ -9,6 +9,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from barnabas.node.call import steady_ms
+from barnabas.node.network import PYTHON_THREADS
 
 if TYPE_CHECKING:
     from barnabas.node.loop import Loop
@@ -74,7 +75,7 @@ class Fetchers:
         if found is None:
             from barnabas.node.replication.fetcher import Fetcher
 
-            threads = self._node.network.threads
+            threads = self._node.network.threads[:PYTHON_THREADS]
             loop = threads[(leader_id + number) % len(threads)]
             found = self._fetchers[leader_id, number] = loop, Fetcher(self._node, loop, leader_id, number)
         return found
