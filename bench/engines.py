@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTITIONS = 8
-ENGINES = (nodes.APACHE, nodes.BARNABAS)
+ENGINES = (nodes.SHIPPED_APACHE, nodes.BARNABAS)
 
 
 def resident_mb(pid: int) -> float:

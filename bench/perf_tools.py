@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm"))
     given = parser.parse_args()
     print("| node | load | records | Apache's tool | ours | CPU s, Apache's tool | ours |\n|---|---|---|---|---|---|---|")
-    for engine in (nodes.BARNABAS, nodes.APACHE):
+    for engine in (nodes.BARNABAS, nodes.SHIPPED_APACHE):
         folder = Path(tempfile.mkdtemp(prefix="bench-tools-", dir=given.directory))
         node = nodes.new_node(engine, folder).start()
         try:

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from tests.apache.release import java_command, run_tool
+from tests.differential.tools import by_apache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.node, pytest.mark.apache]
 
 TOOLS = "org.apache.kafka.tools."
-GROUPS = TOOLS + "consumer.group.ConsumerGroupCommand"
+
+
+def java(tool: str, *arguments: str, stdin: str = "") -> str:
+    """What the tool prints, which must not fail; in the one JVM for all of them."""
+    done = by_apache(tool, *arguments, stdin=stdin)
+    assert done.status == 0, done
+    return done.output
 
 
 def fresh(stem: str) -> str:
@@ -37,32 +44,32 @@ def topic(barnabas_node: Node) -> str:
 
 
 def test_topics(barnabas_node: Node, topic: str) -> None:
-    command = (TOOLS + "TopicCommand", "--bootstrap-server", barnabas_node.bootstrap)
+    command = ("kafka-topics", "--bootstrap-server", barnabas_node.bootstrap)
     made = fresh("java")
-    assert f"Created topic {made}." in run_tool(*command, "--create", "--topic", made, "--partitions", "2", "--replication-factor", "1").stdout
-    assert topic in run_tool(*command, "--list").stdout.split()
-    described = run_tool(*command, "--describe", "--topic", topic).stdout
+    assert f"Created topic {made}." in java(*command, "--create", "--topic", made, "--partitions", "2", "--replication-factor", "1")
+    assert topic in java(*command, "--list").split()
+    described = java(*command, "--describe", "--topic", topic)
     assert "PartitionCount: 2" in described
     assert "Leader: 1" in described
-    run_tool(*command, "--alter", "--topic", topic, "--partitions", "4")
-    run_tool(*command, "--delete", "--topic", topic)
-    assert topic not in run_tool(*command, "--list").stdout.split()
+    java(*command, "--alter", "--topic", topic, "--partitions", "4")
+    java(*command, "--delete", "--topic", topic)
+    assert topic not in java(*command, "--list").split()
 
 
 def test_console_producer_and_consumer(barnabas_node: Node, topic: str) -> None:
     lines = [f"k{n}:line {n}" for n in range(200)]
-    run_tool(
-        TOOLS + "ConsoleProducer",
+    java(
+        "kafka-console-producer",
         *("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--compression-codec", "zstd"),
         *("--reader-property", "parse.key=true", "--reader-property", "key.separator=:"),
         stdin="\n".join(lines) + "\n",
     )
-    consumed = run_tool(
-        TOOLS + "consumer.ConsoleConsumer",
+    consumed = java(
+        "kafka-console-consumer",
         *("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--from-beginning", "--max-messages", "200", "--timeout-ms", "20000"),
         *("--formatter-property", "print.key=true", "--formatter-property", "key.separator=:"),
     )
-    assert sorted(consumed.stdout.splitlines()) == sorted(lines)
+    assert sorted(consumed.splitlines()) == sorted(lines)
 
 
 @pytest.mark.parametrize("acks", ["-1", "1", "0"])
@@ -100,7 +107,7 @@ def test_verifiable_consumer_goes_on_where_its_group_stopped(barnabas_node: Node
     assert consume(1000) == 1000
     produce(500)
     assert consume(500) == 500
-    described = run_tool(GROUPS, "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--group", group).stdout
+    described = java("kafka-consumer-groups", "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--group", group)
     rows = [line.split() for line in described.splitlines() if line.startswith(group)]
     assert sum(int(row[3]) for row in rows) == 1500, described
     assert all(row[5] == "0" for row in rows), described
@@ -109,21 +116,21 @@ def test_verifiable_consumer_goes_on_where_its_group_stopped(barnabas_node: Node
 def test_a_group_as_the_tools_see_it(barnabas_node: Node, topic: str) -> None:
     """A member that runs, seen by ConsumerGroupCommand; then the empty group's offsets are reset and the group deleted."""
     group = fresh("group")
-    command = (GROUPS, "--bootstrap-server", barnabas_node.bootstrap)
+    command = ("kafka-consumer-groups", "--bootstrap-server", barnabas_node.bootstrap)
     arguments = ["--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--group-id", group, "--reset-policy", "earliest"]
     consumer = subprocess.Popen(java_command(TOOLS + "VerifiableConsumer", arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
-        while "Stable" not in (state := run_tool(*command, "--describe", "--group", group, "--state", check=False).stdout):
+        while "Stable" not in (state := by_apache(*command, "--describe", "--group", group, "--state").output):
             assert time.monotonic() < deadline, state
-        assert "range" in run_tool(*command, "--describe", "--group", group, "--members", "--verbose").stdout or "range" in state
+        assert "range" in java(*command, "--describe", "--group", group, "--members", "--verbose") or "range" in state
     finally:
         consumer.terminate()
         consumer.wait(30)
-    assert group in run_tool(*command, "--list").stdout.split()
-    run_tool(*command, "--group", group, "--reset-offsets", "--topic", topic, "--to-earliest", "--execute")
-    assert "successful" in run_tool(*command, "--delete", "--group", group).stdout
-    assert group not in run_tool(*command, "--list").stdout.split()
+    assert group in java(*command, "--list").split()
+    java(*command, "--group", group, "--reset-offsets", "--topic", topic, "--to-earliest", "--execute")
+    assert "successful" in java(*command, "--delete", "--group", group)
+    assert group not in java(*command, "--list").split()
 
 
 def test_client_compatibility(barnabas_nodes: object) -> None:
@@ -145,20 +152,20 @@ def test_client_compatibility(barnabas_nodes: object) -> None:
 
 
 def test_get_offset_shell(barnabas_node: Node, topic: str) -> None:
-    run_tool(TOOLS + "ConsoleProducer", "--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, stdin="a\nb\nc\n")
-    command = (TOOLS + "GetOffsetShell", "--bootstrap-server", barnabas_node.bootstrap, "--topic", topic)
-    ends = [int(line.rsplit(":", 1)[1]) for line in run_tool(*command).stdout.splitlines()]
+    java("kafka-console-producer", "--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, stdin="a\nb\nc\n")
+    command = ("kafka-get-offsets", "--bootstrap-server", barnabas_node.bootstrap, "--topic", topic)
+    ends = [int(line.rsplit(":", 1)[1]) for line in java(*command).splitlines()]
     assert sum(ends) == 3
-    assert [line.rsplit(":", 1)[1] for line in run_tool(*command, "--time", "earliest").stdout.splitlines()] == ["0", "0"]
+    assert [line.rsplit(":", 1)[1] for line in java(*command, "--time", "earliest").splitlines()] == ["0", "0"]
 
 
 def test_configs_and_log_dirs(barnabas_node: Node, topic: str) -> None:
-    command = ("kafka.admin.ConfigCommand", "--bootstrap-server", barnabas_node.bootstrap, "--entity-type", "topics", "--entity-name", topic)
-    run_tool(*command, "--alter", "--add-config", "retention.ms=54321")
+    command = ("kafka-configs", "--bootstrap-server", barnabas_node.bootstrap, "--entity-type", "topics", "--entity-name", topic)
+    java(*command, "--alter", "--add-config", "retention.ms=54321")
     deadline = time.monotonic() + 10
-    while "retention.ms=54321" not in (shown := run_tool(*command, "--describe").stdout):
+    while "retention.ms=54321" not in (shown := java(*command, "--describe")):
         assert time.monotonic() < deadline, shown
-    described = run_tool(TOOLS + "LogDirsCommand", "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--topic-list", topic).stdout
+    described = java("kafka-log-dirs", "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--topic-list", topic)
     assert f"{topic}-0" in described
 
 
@@ -169,9 +176,9 @@ def test_dump_log_reads_every_segment(barnabas_nodes: object, tmp_path: Path) ->
     run_tool(TOOLS + "VerifiableProducer", *arguments)
     node.stop()
     files = sorted(str(path) for path in (node.log_dir / "dumped-0").iterdir() if path.suffix in (".log", ".index", ".timeindex", ".snapshot"))
-    dumped = run_tool(TOOLS + "DumpLogSegments", "--deep-iteration", "--index-sanity-check", "--files", ",".join(files))
-    assert "mismatch" not in (dumped.stdout + dumped.stderr).lower()
-    assert dumped.stdout.count("isvalid: true") > 0
+    dumped = by_apache("kafka-dump-log", "--deep-iteration", "--index-sanity-check", "--files", ",".join(files))
+    assert "mismatch" not in (dumped.output + "".join(dumped.complaints)).lower()
+    assert dumped.output.count("isvalid: true") > 0
     metadata = sorted(str(path) for path in (node.log_dir / "__cluster_metadata-0").iterdir() if path.suffix == ".log")
-    decoded = run_tool(TOOLS + "DumpLogSegments", "--cluster-metadata-decoder", "--files", ",".join(metadata)).stdout
+    decoded = java("kafka-dump-log", "--cluster-metadata-decoder", "--files", ",".join(metadata))
     assert '"type":"TOPIC_RECORD"' in decoded

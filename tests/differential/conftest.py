@@ -37,13 +37,13 @@ def node(request: pytest.FixtureRequest) -> nodes.Node:
 @pytest.fixture(scope="session")
 def three_apache(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[trio.Trio]:
     """Three Apache nodes in one cluster, for the comparisons of tools: who changes what others see brings it back."""
-    yield from _three(trio.APACHE, request)
+    yield from _three(nodes.APACHE, request)
 
 
 @pytest.fixture(scope="session")
 def three_barnabas(request: pytest.FixtureRequest) -> Iterator[trio.Trio]:
     """As `three_apache`, of Barnabas nodes."""
-    yield from _three(trio.APACHE if conftest.SUBJECT is nodes.APACHE else nodes.BARNABAS, request)
+    yield from _three(nodes.APACHE if conftest.SUBJECT is nodes.APACHE else nodes.BARNABAS, request)
 
 
 @pytest.fixture(scope="module", params=["apache", pytest.param("barnabas", marks=pytest.mark.node)])

@@ -12,21 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.client.cluster import Cluster
 from tests import nodes
-from tests.apache import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 SIZE = 3
-FLAGS = ("-Xmx320m", "-Xms64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
-
-
-def _start(properties: Path) -> list[str]:
-    return release.java_command("kafka.Kafka", [str(properties)], FLAGS)
-
-
-APACHE = nodes.APACHE._replace(start_command=_start)
 
 
 class Trio(NamedTuple):
@@ -77,7 +68,7 @@ def _listed(node: nodes.Node) -> set[int]:
     return asyncio.run(ask())
 
 
-def make(directory: Path, engine: nodes.Engine = APACHE) -> Trio:
+def make(directory: Path, engine: nodes.Engine = nodes.APACHE) -> Trio:
     """Formatted, not started."""
     files = [directory / f"{node_id}.properties" for node_id in range(1, SIZE + 1)]
     every = [nodes.combined_properties(directory) for _ in files]

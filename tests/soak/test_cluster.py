@@ -15,7 +15,7 @@ from tests.cluster.disks import SmallDisk
 from tests.cluster.namespaces import Namespaces, unusable
 from tests.cluster.proxy import Proxy
 from tests.conftest import SUBJECT
-from tests.differential.trio import APACHE
+from tests.nodes import APACHE
 from tests.soak.sizes import SECONDS
 
 if TYPE_CHECKING:

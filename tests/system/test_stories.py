@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import conftest, nodes
+from tests import conftest
 from tests.cluster import stories
 from tests.cluster.clock import Clock
 from tests.cluster.cluster import Plan
 from tests.cluster.disks import SmallDisk
 from tests.cluster.proxy import Proxy
-from tests.differential.trio import APACHE
+from tests.nodes import APACHE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Teller = Callable[..., list[dict[str, float]]]
 
 pytestmark = pytest.mark.node
-SUBJECT = APACHE if conftest.SUBJECT is nodes.APACHE else conftest.SUBJECT
+SUBJECT = conftest.SUBJECT
 RACKS = {1: "a", 2: "b", 3: "c"}
 SHORT_SESSIONS = {"broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "500"}
 # A client that gives up a silent connection sooner than after a minute.
