@@ -54,7 +54,7 @@ def unpacked_release(home: Path) -> None:
     """What an unpacked release of Apache Kafka has in bin, as far as the documents use it. The stop waits for the end, and ends this one alone."""
     folder = home / "kafka_2.13-4.3.1" / "bin"
     folder.mkdir(parents=True)
-    start = shlex.join(release.java_command("kafka.Kafka", [], ("-Xmx512m",)))
+    start = shlex.join(release.java_command("kafka.Kafka", [], release.QUICK_SERVER_FLAGS))
     scripts = {
         "kafka-server-start.sh": f'test "$1" = -daemon || exit 1\n{start} "$2" >apache.out 2>&1 &\necho $! >{home}/apache.pid',
         "kafka-server-stop.sh": f"pid=$(cat {home}/apache.pid); kill $pid; while kill -0 $pid; do sleep 0.1; done",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import nodes
 from tests.cluster import stories
 from tests.cluster.cluster import Plan
 from tests.cluster.disks import SmallDisk
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from tests.conftest import ClusterFactory
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
-ENGINE = APACHE if SUBJECT is nodes.APACHE else SUBJECT
 RACKS = {1: "a", 2: "b", 3: "c"}
 PROCESSES = (
     stories.kill_leader,
@@ -67,23 +65,23 @@ def test_stories(cluster_of: ClusterFactory) -> None:
     random, number = Random(seed), 0
     while time.monotonic() < until:
         told = random.sample((*PROCESSES, *NETWORKS), A_CLUSTER)
-        tell(cluster_of(Plan([ENGINE] * 3, racks=RACKS), Proxy(seed)), told, f"seed {seed}, cluster {number}")
+        tell(cluster_of(Plan([SUBJECT] * 3, racks=RACKS), Proxy(seed)), told, f"seed {seed}, cluster {number}")
         number += 1
 
 
 def test_other_shapes(cluster_of: ClusterFactory) -> None:
     """Static voters; roles apart; five nodes in three racks."""
-    tell(cluster_of(Plan([ENGINE] * 3, static=True)), (stories.kill_active_controller, stories.replace_disk, stories.kill_all), "static voters")
-    apart = Plan([ENGINE] * 5, controllers=[1, 2, 3], brokers=[3, 4, 5])
+    tell(cluster_of(Plan([SUBJECT] * 3, static=True)), (stories.kill_active_controller, stories.replace_disk, stories.kill_all), "static voters")
+    apart = Plan([SUBJECT] * 5, controllers=[1, 2, 3], brokers=[3, 4, 5])
     tell(cluster_of(apart), (stories.kill_active_controller, stories.kill_leader, stories.rolling_restart, stories.kill_all), "roles apart")
-    racks = Plan([ENGINE] * 5, racks={1: "a", 2: "b", 3: "b", 4: "c", 5: "c"}, controllers=[1, 2, 4])
+    racks = Plan([SUBJECT] * 5, racks={1: "a", 2: "b", 3: "b", 4: "c", 5: "c"}, controllers=[1, 2, 4])
     tell(cluster_of(racks), (stories.lose_rack,), "racks")
 
 
 def test_full_disk(cluster_of: ClusterFactory, tmp_path: Path) -> None:
     disk = SmallDisk(tmp_path / "disk", 160)
     try:
-        cluster = cluster_of(Plan([ENGINE] * 3, own={3: {"log.dirs": str(disk.path / "log")}}))
+        cluster = cluster_of(Plan([SUBJECT] * 3, own={3: {"log.dirs": str(disk.path / "log")}}))
         with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
             print(f"full disk: {stories.fill_disk(scene, disk)}, {scene.check()}")
     finally:
@@ -94,11 +92,11 @@ def test_lost_host(cluster_of: ClusterFactory) -> None:
     """Each node on a host of its own, whose cable is pulled."""
     why = unusable()
     assert why is None, why
-    tell(cluster_of(Plan([ENGINE] * 3), Namespaces()), (stories.lose_host,), "hosts")
+    tell(cluster_of(Plan([SUBJECT] * 3), Namespaces()), (stories.lose_host,), "hosts")
 
 
 @pytest.mark.apache
-@pytest.mark.parametrize("engines", [[ENGINE, ENGINE, APACHE], [ENGINE, APACHE, APACHE]], ids=["one of Apache Kafka's", "two of Apache Kafka's"])
+@pytest.mark.parametrize("engines", [[SUBJECT, SUBJECT, APACHE], [SUBJECT, APACHE, APACHE]], ids=["one of Apache Kafka's", "two of Apache Kafka's"])
 def test_mixed(cluster_of: ClusterFactory, engines: list) -> None:  # type: ignore[type-arg]
     """All killed at once isn't told: after a crash Apache Kafka knows the last batch of each producer only (its producer snapshots have no more), and refuses
     what librdkafka sends again of the four before with OUT_OF_ORDER_SEQUENCE_NUMBER."""
