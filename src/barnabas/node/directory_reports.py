@@ -55,9 +55,16 @@ class DirectoryReports:
         if self._is_asking or not self._pending:
             return
         self._is_asking = True
+        if self._node.broker.epoch < 0:  # not registered yet: nobody would believe it
+            self._node.controller.loop.call_later(_RETRY_MS, self._ask_again)
+            return
         told = dict(islice(self._pending.items(), _MOST_AT_ONCE))
         request = assignment_request(self._node.broker.id, self._node.broker.epoch, told)
         self._node.controllers.ask(request, lambda answer: self._answered(told, answer))
+
+    def _ask_again(self) -> None:
+        self._is_asking = False
+        self._ask()
 
     def _answered(self, told: dict[Replica, bytes], answer: Any) -> None:
         self._is_asking = False
