@@ -18,6 +18,7 @@ from tests.system.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.node  # processes that stand for nodes
 PORT = 19095
 # Echoes lines; a line "ask HOST" is answered with what the other one echoes.
 ECHO = """
