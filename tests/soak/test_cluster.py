@@ -78,10 +78,13 @@ def test_other_shapes(cluster_of: ClusterFactory) -> None:
     tell(cluster_of(racks), (stories.lose_rack,), "racks")
 
 
-def test_full_disk(cluster_of: ClusterFactory, tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [[], ["with-room"]], ids=["the only one", "one of two"])
+def test_full_disk(cluster_of: ClusterFactory, tmp_path: Path, others: list[str]) -> None:
+    """With another directory, which has the metadata log, the node goes on: its replicas on the full disk are waited for by nobody."""
     disk = SmallDisk(tmp_path / "disk", 160)
     try:
-        cluster = cluster_of(Plan([SUBJECT] * 3, own={3: {"log.dirs": str(disk.path / "log")}}))
+        directories = ",".join(str(path) for path in (*(tmp_path / other for other in others), disk.path / "log"))
+        cluster = cluster_of(Plan([SUBJECT] * 3, own={3: {"log.dirs": directories}}))
         with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
             print(f"full disk: {stories.fill_disk(scene, disk)}, {scene.check()}")
     finally:

@@ -243,9 +243,11 @@ class Replicas:
         return unassigned
 
     def _replica(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
-        """The replica, made if it isn't there; None when it can't be."""
+        """The replica, made if it isn't there; None when it can't be, or went offline: it must not seem to be in sync as long as nothing is written."""
         partition = self.by_id.get(change.topic.id, {}).get(change.partition_id)
-        return partition or self._create(change.topic, change.partition_id, change.current.directory_of(broker_id), image)
+        if partition is not None:
+            return None if partition.retired else partition
+        return self._create(change.topic, change.partition_id, change.current.directory_of(broker_id), image)
 
     def _lead(self, change: PartitionChange, image: MetadataImage, broker_id: int) -> Partition | None:
         """Lead it from here on. The replica, when the metadata doesn't know its directory."""
@@ -274,6 +276,8 @@ class Replicas:
         if partition.follow(current.leader_epoch):
             if current.leader >= 0:
                 self._fetchers.follow(partition, current.leader, current.leader_epoch)
+                if partition.retired:  # just now
+                    self._fetchers.leave(partition)
             else:
                 self._fetchers.leave(partition)
         return self._if_elsewhere(partition, current.directory_of(broker_id))

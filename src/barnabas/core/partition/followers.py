@@ -32,6 +32,10 @@ class Follower:
         self.caught_up_ms = self._fetched_ms = now_ms if in_sync else 0
         self._leader_end_offset = leader_end_offset
 
+    def forget_position(self) -> None:
+        """The controller took it out of sync, and knows why (its disk failed, for instance): it isn't waited for, nor joins, until it has fetched again."""
+        self.end_offset, self.caught_up_ms = UNKNOWN_OFFSET, 0
+
     def fetched(self, offset: int, start_offset: int, now_ms: int, leader_end_offset: int, broker_epoch: int) -> None:
         """It asks for records from `offset` on, so it has those before. Whoever has now what the leader had at its last fetch was caught up then."""
         if offset >= leader_end_offset:

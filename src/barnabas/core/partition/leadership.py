@@ -96,8 +96,10 @@ class Leadership:
             return False
         others = [replica for replica in registration.replicas if replica != self.broker_id]
         self.followers = {replica: self.followers.get(replica) or Follower(replica) for replica in others}
-        self.isr = frozenset(registration.isr)
+        taken_out, self.isr = self.isr.difference(registration.isr), frozenset(registration.isr)
         self._proposal = None
+        for replica in taken_out & self.followers.keys():
+            self.followers[replica].forget_position()
         is_new = registration.leader_epoch > self.leader_epoch
         if is_new:
             for follower in self.followers.values():

@@ -71,11 +71,13 @@ class Leading:
     def lead(self, registration: Registration) -> tuple[bool, list[Wake]]:
         """The metadata says that this node leads, by `registration`. Whether a new leader epoch begins; then the waiters that it concerns."""
         self.state.max_lag_ms = self._cluster.max_lag_ms
+        before = self.state.isr
         is_new = self.state.lead(registration, self._partition.log.end_offset, steady_ms())
-        if is_new:
+        if is_new or before - self.state.isr:  # who was taken out is to come by again if it can
             self.note_records()
+        woken = self.advance()
         self._propose_all()
-        return is_new, self.advance()
+        return is_new, woken
 
     def require_in_sync(self) -> None:
         """Raise InvalidBatch when a write with acks=all would find too few replicas (R27)."""
@@ -122,15 +124,17 @@ class Leading:
 
     def brokers_changed(self) -> list[Wake]:
         """Brokers came, went, or were fenced: somebody who couldn't join may now, and those who are gone aren't waited for."""
+        woken = [*(self._lows_reached() if self._lows else []), *self.advance()]
         self._propose_all()
-        return [*(self._lows_reached() if self._lows else []), *self.advance()]
+        return woken
 
     def answered(self, proposal: Proposal, outcome: Outcome) -> tuple[bool, list[Wake]]:
         """The controller's answer. Whether to ask the same again; then the waiters that it concerns."""
         again = self.state.answered(proposal, outcome)
+        woken = self.advance()  # first: who has just left is behind then
         if outcome.error is Error.NONE:
             self._propose_all()
-        return again, self.advance()
+        return again, woken
 
     def _propose_all(self) -> None:
         """Who may join, but couldn't be proposed so far: a follower that has everything doesn't come by again before there is something new. Whoever is

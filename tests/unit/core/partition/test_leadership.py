@@ -112,6 +112,20 @@ def test_who_is_being_added_counts_until_the_controller_has_said_no() -> None:
     assert committed(leader, 100, 130, LAG_MS + 1) == 130
 
 
+def test_who_was_taken_out_by_the_controller_joins_only_after_another_fetch() -> None:
+    """Its disk has failed, say: it isn't waited for, although it was caught up a moment ago and has what is committed."""
+    leader, now_ms = leadership(), LAG_MS + 1
+    for replica in (2, 3):
+        fetch(leader, replica, 100, now_ms)
+    fetch(leader, 2, 120, now_ms, end_offset=120)
+    assert committed(leader, 100, 120, now_ms) == 100
+    leader.lead(registration((1, 2), partition_epoch=8), 120, now_ms)
+    assert leader.proposal_to_add(3, 100, 10, BROKERS) is None
+    assert committed(leader, 100, 120, now_ms) == 120
+    fetch(leader, 3, 120, now_ms, end_offset=120)
+    assert leader.proposal_to_add(3, 120, 10, BROKERS) is not None
+
+
 @pytest.mark.parametrize("known", [None, broker(2, fenced=True), broker(2, stopping=True), broker(2, 21)])
 def test_nobody_joins_whose_broker_doesnt_serve_or_is_another_life_of_it(known: Broker | None) -> None:
     leader = leadership((1,))
