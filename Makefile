@@ -59,8 +59,11 @@ lint: setup
 types: setup
 	@$(BIN)/mypy
 
-# Side by side with Apache Kafka: a node under load; a node of many topics, groups and connections; three nodes, loaded and killed.
-bench: setup tools bench-tools
+# Side by side with Apache Kafka, about an hour: a node under load; a node of many topics, groups and connections; three nodes, loaded and killed.
+bench: bench-node bench-scale bench-cluster
+
+.PHONY: bench-node
+bench-node: setup tools bench-tools
 	@$(BIN)/python -m bench.run
 
 bench-scale: setup tools bench-tools

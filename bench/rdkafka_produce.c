@@ -2,11 +2,13 @@
  *
  *   rdkafka_produce BOOTSTRAP TOPIC RECORD_BYTES COUNT WARMUP [RATE PARTITIONS]
  *
- * Default settings but for idempotence (acks=all). Throughput: the window opens when WARMUP records are acknowledged and closes with the last.
+ * Default settings but for idempotence (acks=all). Throughput: the window opens when WARMUP records are acknowledged and closes with the last;
+ * busiest_thread is the share of the window that the client's busiest thread was on a processor: near 1, the client is what bounds it.
  * With a RATE, latency: that many records a second, one at a time, to each partition in turn, without linger; from the moment that a record is due
  * until its acknowledgement, without the first WARMUP ones. One line of JSON.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <librdkafka/rdkafka.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,12 +18,47 @@
 
 static long acknowledged, warmup, total;
 static double window_start;
+enum { MAX_THREADS = 64 };
+static struct thread { long id; double seconds; } threads[MAX_THREADS]; /* on a processor before the window */
 static double *due, *latency; /* by record's number; only with a rate */
 
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Seconds that this process' threads have been on a processor; how many threads. */
+static int thread_times(struct thread *found) {
+    int n = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; tasks && n < MAX_THREADS && (entry = readdir(tasks));) {
+        char path[300];
+        double nanoseconds;
+        snprintf(path, sizeof path, "/proc/self/task/%s/schedstat", entry->d_name);
+        FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (!file) continue;
+        if (fscanf(file, "%lf", &nanoseconds) == 1) found[n++] = (struct thread){atol(entry->d_name), nanoseconds / 1e9};
+        fclose(file);
+    }
+    if (tasks) closedir(tasks);
+    return n;
+}
+
+static double busiest_thread(double elapsed) {
+    struct thread after[MAX_THREADS];
+    double most = 0;
+    for (int i = thread_times(after) - 1; i >= 0; i--) {
+        double before = 0;
+        for (int j = 0; j < MAX_THREADS; j++) if (threads[j].id == after[i].id) before = threads[j].seconds;
+        if (after[i].seconds - before > most) most = after[i].seconds - before;
+    }
+    return most / elapsed;
+}
+
+static void open_window(void) {
+    window_start = now();
+    thread_times(threads);
 }
 
 static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque) {
@@ -32,7 +69,7 @@ static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, v
         fprintf(stderr, "rdkafka_produce: %s\n", rd_kafka_err2str(message->err));
         exit(1);
     }
-    if (++acknowledged == warmup) window_start = now();
+    if (++acknowledged == warmup) open_window();
 }
 
 static void set(rd_kafka_conf_t *conf, const char *key, const char *value) {
@@ -96,7 +133,7 @@ int main(int argc, char **argv) {
         send_at_rate(producer, topic, value, record_bytes, atof(argv[6]), atol(argv[7]));
         return 0;
     }
-    window_start = now();
+    open_window();
     for (long sent = 0; sent < total;) {
         if (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value, record_bytes, NULL, 0, NULL) == 0) {
             if (++sent % 10000 == 0) rd_kafka_poll(producer, 0);
@@ -109,7 +146,8 @@ int main(int argc, char **argv) {
     }
     while (acknowledged < total) rd_kafka_poll(producer, 10);
     double elapsed = now() - window_start;
-    printf("{\"mode\": \"librdkafka %s\", \"seconds\": %.4f, \"records_per_s\": %.0f}\n", rd_kafka_version_str(), elapsed, (double)count / elapsed);
+    printf("{\"mode\": \"librdkafka %s\", \"seconds\": %.4f, \"records_per_s\": %.0f, \"busiest_thread\": %.3f}\n", rd_kafka_version_str(), elapsed,
+           (double)count / elapsed, busiest_thread(elapsed));
     rd_kafka_topic_destroy(topic);
     rd_kafka_destroy(producer);
     free(value);

@@ -1,4 +1,4 @@
-"""`make bench`: Barnabas beside Apache Kafka on this machine, engines in turn, medians of several rounds, written to bench/RESULTS.md.
+"""`make bench-node`: Barnabas beside Apache Kafka on this machine, engines in turn, medians of several rounds, written to bench/RESULTS.md.
 
 Usage: python -m bench.run [--rounds 5] [--quick] [--only KEY,...] [--engines apache,barnabas] [--directory /dev/shm] [--output bench/RESULTS.md]
 
