@@ -30,7 +30,7 @@ _IDLE_SWEEP_MS = 30_000
 _LONGEST_WHILE_SHORT_S = 30.0
 _SAVE_AGAIN_S = 0.1
 PYTHON_THREADS = 2  # for what isn't mostly the kernel's work: beyond two, threads take turns at the interpreter's lock
-_MOST_THREADS = 3  # large replies are
+_MOST_THREADS = 3  # as many as connections with large replies are spread over: sending those is mostly the kernel's work
 
 
 class NetworkThread(Loop):
