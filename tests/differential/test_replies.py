@@ -49,6 +49,10 @@ def metadata_by_id(script: Transcript) -> None:
 
 def metadata_with_authorized_operations(script: Transcript) -> None:
     script.create_topic("metadata-operations", 1)
+    for name, topic_id in (("metadata-operations", b"\x12" * 16), (None, b"\x12" * 16), ("metadata-absent", bytes(16)), ("not/legal", bytes(16))):
+        asked = [MetadataRequest.Topic(name=name, topic_id=topic_id)]
+        request = MetadataRequest(topics=asked, allow_auto_topic_creation=False, include_topic_authorized_operations=True)
+        script.call(request, 12, f"{name} {topic_id.hex()}")
     for version in range(8, 14):
         request = MetadataRequest(
             topics=[MetadataRequest.Topic(name="metadata-operations")],
@@ -71,7 +75,7 @@ def describe_topic_partitions(script: Transcript) -> None:
     """W33."""
     script.create_topic("described-a", 5)
     script.create_topic("described-b", 2)
-    topics = [DescribeTopicPartitionsRequest.Topic(name=name) for name in ("described-b", "described-a", "described-absent")]
+    topics = [DescribeTopicPartitionsRequest.Topic(name=name) for name in ("described-b", "described-a", "described-absent", "not/legal")]
     cursor = DescribeTopicPartitionsRequest.Cursor
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=None), 0, "all")
     script.call(DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=3, cursor=None), 0, "first three")

@@ -131,6 +131,23 @@ def sizes(script: Transcript) -> None:
     )
 
 
+def read_committed(script: Transcript) -> None:
+    """No aborted transactions, and nothing that could have had any, are told apart."""
+    topic_id = script.create_topic("fetch-committed", 2)
+    _fill(script, "fetch-committed", 2)
+    for version in range(4, 19):
+        for partition, offset, limit in ((0, 0, 1 << 20), (0, 4, 1 << 20), (0, 99, 1 << 20), (1, 0, 0), (1, -1, 100), (7, 0, 100)):
+            request = _fetch(
+                "fetch-committed", offset, topic_id=topic_id if version >= 13 else bytes(16), partition=partition, partition_max_bytes=limit
+            )
+            request.isolation_level = 1
+            script.call(request, version, f"{partition} from {offset}")
+    for epochs in ({"current_leader_epoch": 5}, {"last_fetched_epoch": 0}, {"last_fetched_epoch": 3}):
+        request = _fetch("fetch-committed", 2, **epochs)
+        request.isolation_level = 1
+        script.call(request, 12, str(epochs))
+
+
 def waiting(script: Transcript) -> None:
     """Unmet min bytes wait out max wait; met ones and errors don't (W27)."""
     script.create_topic("fetch-waiting")
@@ -205,6 +222,10 @@ def list_offsets(script: Transcript) -> None:
         script.call(request("offsets-absent", -1), version, "unknown topic")
         script.call(request("not/legal", -1), version, "illegal topic")
         script.call(ListOffsetsRequest(replica_id=-1, topics=[]), version, "nothing")
+        for empty in ("offsets", "offsets-absent"):
+            script.call(ListOffsetsRequest(replica_id=-1, topics=[ask(name=empty, partitions=[])]), version, f"{empty} without partitions")
+        apart = [ask(name="offsets", partitions=[ask.Partition(partition_index=n, timestamp=-1)]) for n in (0, 3)]
+        script.call(ListOffsetsRequest(replica_id=-1, topics=apart), version, "one topic twice")
     for epoch in (0, 1, 9):
         script.call(request("offsets", -1, epoch=epoch), 11, f"epoch {epoch}")
     script.call(request("offsets", -1, isolation=1), 11, "read committed")
@@ -240,17 +261,24 @@ def delete_records(script: Transcript) -> None:
             ("records-absent", 0, 0),
             ("records-compacted", 0, 0),
             ("__consumer_offsets", 0, 0),
+            ("__consumer_offsets", 99, 0),
         ):
             request = DeleteRecordsRequest(
                 topics=[ask(name=topic, partitions=[ask.Partition(partition_index=partition, offset=offset)])], timeout_ms=3000
             )
             script.call(request, version, f"{topic} {partition} before {offset}")
+        for topic in ("records-deleted", "records-absent"):
+            script.call(DeleteRecordsRequest(topics=[ask(name=topic, partitions=[])], timeout_ms=3000), version, f"{topic} without partitions")
     script.call(_fetch("records-deleted", 0), 12, "below the start")
     script.call(_fetch("records-deleted", 5), 12, "at the start")
     request = DeleteRecordsRequest(topics=[ask(name="records-deleted", partitions=[ask.Partition(partition_index=0, offset=-1)])], timeout_ms=3000)
     script.call(request, 2, "all")
     script.call(_fetch("records-deleted", 10), 12, "at the end")
     script.call(_fetch("records-deleted", 9), 12, "before the end")
+    latest = ListOffsetsRequest.Topic.Partition(partition_index=0, timestamp=-3)
+    script.call(
+        ListOffsetsRequest(replica_id=-1, topics=[ListOffsetsRequest.Topic(name="records-deleted", partitions=[latest])]), 11, "a deleted one"
+    )
 
 
 @pytest.mark.parametrize("script", module_scripts(__name__), ids=lambda script: script.__name__)

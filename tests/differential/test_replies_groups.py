@@ -214,6 +214,9 @@ def offsets(script: Transcript) -> None:
         script.call(_commit("offsets", "committed", 1, generation=3, member="x"), version, "not a member")
         script.call(_commit("offsets", "committed", -5, partition=1), version, "negative offset")
         script.call(OffsetCommitRequest(group_id="offsets", topics=[]), version, "nothing")
+        for topics in (("committed-absent", "committed-absent"), ("committed", "committed-absent", "committed")):
+            twice = [topic for n, name in enumerate(topics) for topic in _commit("offsets", name, 1, partition=9 * n).topics]
+            script.call(OffsetCommitRequest(group_id="offsets", topics=twice), version, f"{topics}")
     script.call(_commit("offsets", "", 99, topic_id=topic_id), 10, "by id")
     script.call(_commit("offsets", "", 99, topic_id=b"\3" * 16), 10, "by an unknown id")
     ids = {"committed": topic_id, "committed-absent": b"\3" * 16}
@@ -233,6 +236,7 @@ def offsets(script: Transcript) -> None:
     ):
         request = OffsetDeleteRequest(group_id=group, topics=[ask(name=topic, partitions=[ask.Partition(partition_index=partition)])])
         script.call(request, 0, f"{group} {topic} {partition}")
+        script.call(OffsetDeleteRequest(group_id=group, topics=[ask(name=topic, partitions=[])]), 0, f"{group} {topic} without partitions")
     script.call(_offsets("offsets", {"committed": [0, 1]}, 9), 9, "after the deletion")
     for version in range(7):
         script.call(DescribeGroupsRequest(groups=["offsets", "offsets-absent", ""]), version)

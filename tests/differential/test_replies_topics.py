@@ -283,6 +283,7 @@ def elect_leaders(script: Transcript) -> None:
         script.call(ElectLeadersRequest(topic_partitions=[ask(topic="elected", partitions=[0, 1, 5])], timeout_ms=5000), version)
         script.call(ElectLeadersRequest(topic_partitions=[ask(topic="elected-absent", partitions=[0])], timeout_ms=5000), version, "absent")
         script.call(ElectLeadersRequest(topic_partitions=[], timeout_ms=5000), version, "nothing")
+        script.call(ElectLeadersRequest(election_type=5 if version else 0, topic_partitions=[], timeout_ms=5000), version, "nothing, of type 5")
     script.call(ElectLeadersRequest(election_type=1, topic_partitions=[ask(topic="elected", partitions=[0])], timeout_ms=5000), 2, "unclean")
     script.call(ElectLeadersRequest(election_type=5, topic_partitions=[ask(topic="elected", partitions=[0])], timeout_ms=5000), 2, "type 5")
 

@@ -34,7 +34,7 @@ def handle(request: DeleteRecordsRequest, call: Call) -> None:
 
     def done(rows: list[Row]) -> None:
         left = iter(rows)
-        topics = [Result(name=topic.name, partitions=[next(left) for _ in topic.partitions]) for topic in request.topics]
+        topics = [Result(name=topic.name, partitions=[next(left) for _ in topic.partitions]) for topic in request.topics if topic.partitions]
         response = DeleteRecordsResponse(throttle_time_ms=0, topics=topics)
         call.node.disk.checkpoint_log_starts(lambda: call.reply(response))
 
@@ -60,9 +60,9 @@ def _reached(put: Callable[[Row], None], index: int, low_watermark: int, error: 
 
 def _delete(call: Call, topic: str, index: int, offset: int) -> Row | tuple[Partition, int]:
     """The outcome, or what must be waited for: that all replicas of the partition begin at an offset."""
-    if topic in INTERNAL_TOPICS and call.node.topic_exists(topic):
-        return Row(partition_index=index, low_watermark=-1, error_code=Error.INVALID_TOPIC_EXCEPTION)
     partition = call.node.partition_by_name(topic, index)
+    if topic in INTERNAL_TOPICS and partition != Error.UNKNOWN_TOPIC_OR_PARTITION:
+        return Row(partition_index=index, low_watermark=-1, error_code=Error.INVALID_TOPIC_EXCEPTION)
     if isinstance(partition, Error):
         return Row(partition_index=index, low_watermark=-1, error_code=partition)
     if not call.node.topic_settings(topic).delete:

@@ -34,9 +34,11 @@ def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopic
         if found is None:
             if request.topics:
                 error = Error.UNKNOWN_TOPIC_OR_PARTITION if is_topic_name(name) else Error.INVALID_TOPIC_EXCEPTION
-                response.topics.append(Topic(error_code=error, name=name, is_internal=name in INTERNAL_TOPICS, partitions=[]))
-                if error == Error.UNKNOWN_TOPIC_OR_PARTITION:
-                    response.topics[-1].topic_authorized_operations = TOPIC_OPERATIONS
+                response.topics.append(
+                    Topic(
+                        error_code=error, name=name, is_internal=name in INTERNAL_TOPICS, partitions=[], topic_authorized_operations=TOPIC_OPERATIONS
+                    )
+                )
             continue
         indexes = [index for index in sorted(found.partitions) if index >= start]
         start = 0

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 Row = ElectLeadersResponse.ReplicaElectionResult
 
 
-def handle(request: ElectLeadersRequest, call: Call) -> None:
+def handle(request: ElectLeadersRequest, call: Call) -> ElectLeadersResponse | None:
+    if request.topic_partitions is not None and not request.topic_partitions:
+        return ElectLeadersResponse(throttle_time_ms=0, replica_election_results=[])  # whatever else it says
+
     def elect(controller: Controller, now_ms: int) -> Result:
         return elect_leaders(controller, request)
 
@@ -35,3 +38,4 @@ def handle(request: ElectLeadersRequest, call: Call) -> None:
         call.reply(ElectLeadersResponse(throttle_time_ms=0, error_code=error if call.version >= 1 else 0, replica_election_results=results))
 
     call.submit(elect, call.reply, refuse)
+    return None

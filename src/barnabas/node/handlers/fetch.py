@@ -283,15 +283,15 @@ class Fetch:
         is_acknowledged = replica >= 0 and diverging is None and not self.is_noted
         if is_acknowledged and not partition.fetched_by(replica, self.replica_epoch, offset, wanted.start_offset, self.watch, wanted.key):
             return self._error(wanted, Error.NOT_LEADER_OR_FOLLOWER)
-        place = PartitionData(
-            wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=[] if committed else None
-        )
+        place = PartitionData(wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=None)
         if diverging is not None:
             return place._replace(diverging=diverging)
         if self.rack and (nearer := partition.nearest_replica(offset, self.rack)) is not None:
             return place._replace(preferred=nearer)
         if replica >= 0 and partition.throttled_as_leader and self._is_held_up(partition, wanted):
             return place
+        if committed:
+            place = place._replace(aborted=[])
         try:
             limit = min(wanted.max_bytes, max(left, 0))
             if replica == -1:
@@ -325,7 +325,7 @@ class Fetch:
             leader = self.leaders.of(wanted.topic, wanted.index)
             if leader == NOBODY:
                 leader = None
-        return PartitionData(wanted.index, error, aborted=[] if self.committed or error in _UNKNOWN else None, current_leader=leader)
+        return PartitionData(wanted.index, error, aborted=[] if error in _UNKNOWN else None, current_leader=leader)
 
     def _answer(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
         self.is_done = True

@@ -28,7 +28,7 @@ _FIRST_NOT_AVAILABLE = 5
 
 
 def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
-    response = ListOffsetsResponse(topics=[])
+    topics: dict[str, list[Row]] = {}  # one that names no partitions isn't answered
     seen: set[tuple[str, int]] = set()
     repeated = {
         (topic.name, p.partition_index)
@@ -37,7 +37,6 @@ def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
         if (topic.name, p.partition_index) in seen or seen.add((topic.name, p.partition_index))  # type: ignore[func-returns-value]
     }
     for topic in request.topics:
-        rows = []
         for asked in topic.partitions:
             partition = call.node.partition_by_name(topic.name, asked.partition_index)
             if (topic.name, asked.partition_index) in repeated:
@@ -50,9 +49,8 @@ def handle(request: ListOffsetsRequest, call: Call) -> ListOffsetsResponse:
                 row = _find(call, partition, asked.partition_index, asked.current_leader_epoch, asked.timestamp, request)
                 if call.version < 4:
                     row.leader_epoch = -1  # not said before version 4
-            rows.append(row)
-        response.topics.append(ListOffsetsResponse.Topic(name=topic.name, partitions=rows))
-    return response
+            topics.setdefault(topic.name, []).append(row)
+    return ListOffsetsResponse(topics=[ListOffsetsResponse.Topic(name=name, partitions=rows) for name, rows in topics.items()])
 
 
 def _find(call: Call, partition: Partition, index: int, epoch: int, timestamp: int, request: ListOffsetsRequest) -> Row:
@@ -81,7 +79,7 @@ def _find(call: Call, partition: Partition, index: int, epoch: int, timestamp: i
         return Row(partition_index=index, error_code=Error.KAFKA_STORAGE_ERROR)
     if found is None or found.offset >= upper:
         return Row(partition_index=index, error_code=not_yet) if not_yet else _row(partition, index, -1, -1, -1)
-    return _row(partition, index, found.timestamp, found.offset, partition.epochs.epoch_of(found.offset))
+    return _row(partition, index, found.timestamp, found.offset, found.leader_epoch)
 
 
 def _row(partition: Partition, index: int, timestamp: int, offset: int, epoch: int) -> Row:

@@ -88,7 +88,8 @@ def _answer(request: MetadataRequest, call: Call, image: MetadataImage) -> Metad
         response.topics = _asked(request, call, image)
     if request.include_topic_authorized_operations:
         for topic in response.topics:
-            topic.topic_authorized_operations = TOPIC_OPERATIONS
+            if topic.error_code != Error.UNKNOWN_TOPIC_ID:
+                topic.topic_authorized_operations = TOPIC_OPERATIONS
     if request.include_cluster_authorized_operations:
         response.cluster_authorized_operations = CLUSTER_OPERATIONS
     return response

@@ -36,7 +36,7 @@ def _keep_known(topic: OffsetDeleteRequest.Topic, image: MetadataImage, refused:
     found = image.topics.by_name.get(topic.name)
     known = () if found is None else found.partitions
     missing = [partition for partition in topic.partitions if partition.partition_index not in known]
-    if missing:
+    if missing or found is None:
         rows = [Answered.Partition(partition_index=each.partition_index, error_code=Error.UNKNOWN_TOPIC_OR_PARTITION) for each in missing]
         refused[topic.name] = Answered(name=topic.name, partitions=rows)
         topic.partitions = [partition for partition in topic.partitions if partition.partition_index in known]

@@ -152,7 +152,8 @@ def handle(request: ProduceRequest, call: Call) -> ProduceResponse | None:
                 if group is not None:
                     groups.append((row, group))
             rows.append(row)
-        response.responses.append(ProduceResponse.TopicProduce(name=topic.name, topic_id=topic.topic_id, partition_responses=rows))
+        if rows:
+            response.responses.append(ProduceResponse.TopicProduce(name=topic.name, topic_id=topic.topic_id, partition_responses=rows))
     for row, group in groups:
         group.partition.write(group)
         if group.error is not None:
