@@ -13,6 +13,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "replica.fetch.backoff.ms",
         "replica.socket.timeout.ms",
     ),
+    "tests/differential/test_cordoned.py::test_from_the_file": ("cordoned.log.dirs",),
     "tests/system/test_replication.py::test_a_follower_hangs": ("replica.lag.time.max.ms",),
     "tests/system/test_directory_moves.py::test_slowly": (
         "replica.alter.log.dirs.io.max.bytes.per.second",

@@ -78,6 +78,7 @@ class BrokerLifecycle:
         self._timer: Timer | None = None
         self._failed_directories: dict[bytes, bool] = {}  # and whether the controller has heard of it
         self._told_directories: list[bytes] = []  # by the heartbeat under way
+        self._told_cordoned: list[bytes] = []
         self._on_shut_down: Callable[[], object] = lambda: None
         self._polls = 0
         self._answered_ms = 0
@@ -120,6 +121,8 @@ class BrokerLifecycle:
                 self._again_in(0)
             elif own is not None and self._state == _STARTING:
                 self._again_in(0)
+        if delta.configs_changed and self._state == _RUNNING and set(self._cordoned) != set(self._told_cordoned):
+            self._again_in(0)
         if self._is_waited_for:  # a broker is let go when all others have heard of it (C28)
             self._again_in(0)
 
@@ -190,6 +193,7 @@ class BrokerLifecycle:
             return
         self._is_asking = True
         self._told_directories = list(self._failed_directories)
+        self._told_cordoned = self._cordoned
         if self._state == _REGISTERING:
             self.channel.ask(self.registration(), self._registration_answered)
         else:
@@ -251,8 +255,14 @@ class BrokerLifecycle:
             want_fence=not self._is_ready,
             want_shut_down=self._state == _SHUTTING_DOWN,
             offline_log_dirs=list(self._failed_directories),
-            cordoned_log_dirs=[] if self._is_caught_up else None,
+            cordoned_log_dirs=self._cordoned if self._is_caught_up else None,
         )
+
+    @property
+    def _cordoned(self) -> list[bytes]:
+        """Its directories that get no new replicas (KIP-1066)."""
+        paths = self._node.config.logs.cordoned
+        return [found.id for found in self._node.replicas.directories if found.path in paths] if paths else []
 
     def _heartbeat_answered(self, answer: Any) -> None:
         self._is_asking = False

@@ -100,6 +100,8 @@ class DirectoryMoves:
         if directory is None:
             return Error.LOG_DIR_NOT_FOUND
         current = replicas.by_name.get(topic, {}).get(index)
+        if directory.is_online and path in self._node.config.logs.cordoned:
+            return Error.INVALID_REPLICA_ASSIGNMENT
         if not directory.is_online or (not replicas.directory_of(current).is_online if current is not None else self._is_away(topic, index)):
             return Error.KAFKA_STORAGE_ERROR
         with self._lock:

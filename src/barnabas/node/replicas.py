@@ -300,7 +300,7 @@ class Replicas:
                 path = self.directory_of(partition).path
                 if path in counts:
                     counts[path] += 1
-            order = place_partition(counts)
+            order = place_partition(counts, self._config().logs.cordoned)
             directory = next(found for found in online if found.path == order[0])
         try:
             path = directory.files.create_partition(topic.name, index)

@@ -43,7 +43,7 @@ _REQUIREMENTS = (
 _WORDED = ("max.connections.per.ip.overrides", _CLEANER_THREADS)  # its errors are Java's own
 # What Apache Kafka would act on at once and this node only at a start, where acting late would be taken for done.
 _OF_LISTENERS = ("max.connections", "max.connection.creation.rate")
-_AT_START_ONLY = ("listeners", "listener.security.protocol.map", "cordoned.log.dirs")
+_AT_START_ONLY = ("listeners", "listener.security.protocol.map")
 
 
 def after_increments(stored: Mapping[str, str], operations: Iterable[tuple[str, int, str | None]], *, per_broker: bool) -> dict[str, str]:

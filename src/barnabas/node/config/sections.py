@@ -132,6 +132,7 @@ class Logs:
     """Directories and the work on logs that no single topic decides."""
 
     __slots__ = (
+        "cordoned",
         "directories",
         "failure_timeout_ms",
         "flush_offset_checkpoint_interval_ms",
@@ -144,6 +145,9 @@ class Logs:
     def __init__(self, values: Values) -> None:
         integer = values.integer
         self.directories = log_dirs(values)
+        cordoned = values.items_of("cordoned.log.dirs")
+        self.cordoned = frozenset(self.directories if "*" in cordoned else cordoned)
+        """Of the directories those that get no new replicas."""
         self.metadata_directory = values.optional_text("metadata.log.dir") or self.directories[0]
         self.failure_timeout_ms = integer("log.dir.failure.timeout.ms")
         self.retention_check_interval_ms = integer("log.retention.check.interval.ms")

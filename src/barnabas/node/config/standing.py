@@ -74,7 +74,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("quota", LATER, "quotas of clients; they shape max.connection.creation.rate"),
     ("request.timeout", LATER, "transactions: only the markers of theirs wait by it"),
     ("controller.quota", LATER, "quotas"),
-    ("cordoned", LATER, "placement among directories; refused at the start"),
     ("controller.quorum.append.linger", NONE, "records are written at once; those that come while the disk is busy share the next write"),
 )
 

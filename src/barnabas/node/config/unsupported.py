@@ -71,7 +71,6 @@ REFUSED: tuple[Row, ...] = (
         "this node loads no Java classes: only uniform and range",
     ),
     ("group.share.assignors", _other_than("group.share.assignors", "simple"), "this node loads no Java classes: only simple"),
-    ("cordoned.log.dirs", _set("cordoned.log.dirs"), "this node places replicas in every directory: take it out"),
 )
 
 IGNORED: tuple[Row, ...] = (

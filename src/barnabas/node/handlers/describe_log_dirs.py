@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from barnabas.core.metadata.features import MV_4_3_IV0_CORDONED_DIRECTORIES
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsResponse
 
@@ -20,6 +21,8 @@ _UNKNOWN_LAG = -1
 
 def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsResponse:
     wanted = None if request.topics is None else {(topic.topic, index) for topic in request.topics for index in topic.partitions}
+    knows_cordoned = (call.node.image.features.metadata_version or 0) >= MV_4_3_IV0_CORDONED_DIRECTORIES
+    cordoned = call.node.config.logs.cordoned if knows_cordoned else ()
     results = []
     for path, is_online in call.node.replicas.directories_online().items():
         if not is_online:
@@ -41,6 +44,7 @@ def handle(request: DescribeLogDirsRequest, call: Call) -> DescribeLogDirsRespon
                 topics=[Result.Topic(name=name, partitions=rows) for name, rows in topics.items()],
                 total_bytes=disk.f_frsize * disk.f_blocks,
                 usable_bytes=disk.f_frsize * disk.f_bavail,
+                is_cordoned=path in cordoned,
             )
         )
     return DescribeLogDirsResponse(throttle_time_ms=0, results=results)
