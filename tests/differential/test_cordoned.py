@@ -76,14 +76,19 @@ def becomes(node: nodes.Node, wanted: str, topic: str, partitions: int = 1) -> b
     return True
 
 
+def made(node: nodes.Node, topic: str, partitions: int) -> list[list[str]]:
+    """Where each partition lies, once all are there."""
+    wait_until(lambda: all(on_disk(node, topic, index) for index in range(partitions)), 20)
+    return [on_disk(node, topic, index) for index in range(partitions)]
+
+
 def story(node: nodes.Node) -> list[object]:
     told: list[object] = [cordoned(node), cordoned(node, 4)]
     told += [alter(node, _SET, value)[0] for value in ("/nowhere", "*,a", "", "a")]
     told += [settles(node, "a"), alter(node, _SET, "b", broker="")[0], alter(node, _APPEND, "b"), settles(node, "a", "b")]
     told += [alter(node, _SUBTRACT, "a"), settles(node, "b"), cordoned(node, 4)]
     told += [becomes(node, "NONE", "t", 4)]
-    wait_until(lambda: all(on_disk(node, "t", index) for index in range(4)), 20)
-    told += [sorted(on_disk(node, "t", index) for index in range(4))]
+    told += [made(node, "t", 4)]
     told += [ask(node, ("t", 0, "b"), ("t", 1, "a"), ("none", 0, "b"), ("t", 0, "/nowhere"))]
     told += [alter(node, _SET, "*"), settles(node, "a", "b"), becomes(node, NO_ROOM, "refused"), ask(node, ("t", 1, "a"))]
     told += [alter(node, _SET, "a"), settles(node, "a"), becomes(node, "NONE", "free")]
@@ -113,8 +118,7 @@ def test_from_the_file(folder: Path) -> None:
         try:
             assert cordoned(node) == {"a": False, "b": True}
             create(node, topic, 2)
-            wait_until(lambda topic=topic: on_disk(node, topic, 0) and on_disk(node, topic, 1), 20)  # type: ignore[misc]
-            assert [on_disk(node, topic, index) for index in range(2)] == [[f"a/{topic}-0"], [f"a/{topic}-1"]]
+            assert made(node, topic, 2) == [[f"a/{topic}-0"], [f"a/{topic}-1"]]
         finally:
             node.stop()
             print(node.tail(3000))

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from barnabas.core.configs.addresses import Endpoint as Address
     from barnabas.core.quorum.peer_events import Peer
     from barnabas.node.config.node_config import NodeConfig
+    from barnabas.node.console_log import ConsoleLog
 
 _PLAINTEXT = 0
 _SWITCH_INTERVAL_S = 0.0005
@@ -125,14 +126,14 @@ def _wait_for(step: Callable[[Callable[[], object]], object], timeout_s: float) 
     done.wait(timeout_s)
 
 
-def start(path: str, overrides: Sequence[str], on_stop: Callable[[int], object]) -> Running:
+def start(path: str, overrides: Sequence[str], on_stop: Callable[[int], object], log: ConsoleLog) -> Running:
     """Start a node from the server.properties at `path`. `on_stop(exit status)`: something happened after which it must stop. Raises CannotStart."""
     try:
         config = read_node_config(path, overrides)
     except InvalidNodeConfig as error:
         raise CannotStart("\n".join(error.problems)) from None
     try:
-        return _start(config, on_stop)
+        return _start(config, on_stop, log)
     except _REFUSALS as error:
         raise CannotStart(_told(error)) from error
 
@@ -146,11 +147,11 @@ def _told(error: Exception) -> str:
     return text
 
 
-def _start(config: NodeConfig, on_stop: Callable[[int], object]) -> Running:
+def _start(config: NodeConfig, on_stop: Callable[[int], object], log: ConsoleLog) -> Running:
     began_ms = clock_ms()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     disks = _open_disks(config)
-    node = Node(config, disks.cluster_id, on_stop)
+    node = Node(config, disks.cluster_id, on_stop, log)
     for warning in config.warnings:
         node.log_warning(warning)
     for directory in disks.directories:

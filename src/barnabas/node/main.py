@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 
+from barnabas.node.console_log import ERROR, ConsoleLog
+
 _COLLECT_AFTER = (10_000, 20, 20)  # new objects; serving makes hardly any cycles, and looking for them after each 700 costs a twentieth of the time
 
 
@@ -43,22 +45,28 @@ class Process:
 
 
 def main(arguments: list[str]) -> int:
-    overrides = []
-    while "--override" in arguments[1:-1]:
-        at = arguments.index("--override")
-        overrides.append(arguments[at + 1])
-        del arguments[at : at + 2]
+    given: dict[str, list[str]] = {"--override": [], "--logs": [], "--log4j": []}
+    for option, values in given.items():
+        while option in arguments[1:-1]:
+            at = arguments.index(option)
+            values.append(arguments[at + 1])
+            del arguments[at : at + 2]
     if len(arguments) != 1:
-        sys.stderr.write("usage: python -m barnabas.node.main server.properties [--override key=value]*\n")
+        sys.stderr.write("usage: python -m barnabas.node.main server.properties [--override key=value]* [--logs DIRECTORY [--log4j FILE]]\n")
+        return 1
+    log = ConsoleLog("node")
+    if given["--logs"] and not _write_files(log, given["--logs"][-1], given["--log4j"]):
         return 1
     from barnabas.node.lifecycle import CannotStart, start
 
     process = Process()
     process.listen()
     try:
-        running = start(arguments[0], overrides, process.stop)
+        running = start(arguments[0], given["--override"], process.stop, log)
     except CannotStart as refused:
         sys.stderr.write(f"{refused}\n")
+        if given["--logs"]:  # who looks there for why
+            log.write(ERROR, str(refused))
         return 1
     gc.collect()
     gc.freeze()  # what a start leaves stays: the collector needn't look at it again
@@ -72,6 +80,19 @@ def main(arguments: list[str]) -> int:
     running.node.log_info("shut down completed")
     sys.stdout.flush()
     os._exit(0)  # everything is closed; taking the interpreter apart would only take time
+
+
+def _write_files(log: ConsoleLog, directory: str, configurations: list[str]) -> bool:
+    """Have the log in files too."""
+    from barnabas.node.config.log4j import InvalidLogging
+    from barnabas.node.log_files import attach
+
+    try:
+        attach(log, configurations[-1] if configurations else None, directory)
+    except (InvalidLogging, OSError) as refused:
+        sys.stderr.write(f"{refused}\n")
+        return False
+    return True
 
 
 if __name__ == "__main__":

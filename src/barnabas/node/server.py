@@ -66,13 +66,14 @@ class Node:
     producer_ids: ProducerIds
     replicas: Replicas
 
-    def __init__(self, config: NodeConfig, cluster_id: str, stop: Callable[[int], object]) -> None:
+    def __init__(self, config: NodeConfig, cluster_id: str, stop: Callable[[int], object], log: ConsoleLog) -> None:
         """`stop(exit status)` ends the process in order; it may be called from any thread."""
         self.static_config = config
         self.config = config
         self.cluster_id = cluster_id
         self.image: MetadataImage = EMPTY
-        self.log = ConsoleLog(f"node {config.node_id}")
+        log.name = f"node {config.node_id}"
+        self.log = log
         self.stop = stop
         self.fetch_sessions_lock = Lock()
         self.fetch_sessions = SessionCache(

@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from barnabas.node.config.node_config import read_node_config
+from barnabas.node.console_log import ConsoleLog
 from barnabas.node.listener import Listener
 from barnabas.node.network import Network
 from barnabas.node.replication.commits import RequestCommit, await_reply
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 def test_a_send_between_an_outcome_and_its_reply(tmp_path: Path) -> None:
     """Another thread has settled a request, and makes the reply: what is sent meanwhile must not take the reply for known, nor forget it."""
-    node = Node(read_node_config(str(write_properties(tmp_path / "server.properties", combined_properties(tmp_path)))), "c", lambda status: None)
+    node = Node(
+        read_node_config(str(write_properties(tmp_path / "server.properties", combined_properties(tmp_path)))),
+        "c",
+        lambda status: None,
+        ConsoleLog("x"),
+    )
     node.network = Network(node, Router())
     (thread, *_) = node.network.threads
     listener = Listener("PLAINTEXT", "127.0.0.1", 0, is_controller=False)

@@ -39,11 +39,18 @@ def main(argv: Sequence[str]) -> int:
 
         print(VERSION)
         return 0
+    from .java_environment import for_node
+
     overrides = _overrides(arguments[1:])
+    told = for_node(os.environ, as_daemon=daemon)
+    if told.refusal:
+        sys.stderr.write(f"{told.refusal}\n")
+        return 1
     if not os.path.isfile(arguments[0]):
         sys.stderr.write(f"{arguments[0]}: no such file. Give the path of a server.properties.\n")
         return 1
-    command = node_command(arguments[0], overrides)
+    sys.stderr.writelines(f"{note}\n" for note in told.notes)
+    command = [*node_command(arguments[0], overrides), *told.options]
     if daemon:
         return start_daemon(command, _daemon_name(os.environ.get("EXTRA_ARGS", "").split()))
     sys.stdout.flush()
