@@ -9,17 +9,22 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import count
 from random import SystemRandom
-from typing import Any
+from typing import Any, NamedTuple
 
-from .cluster.cluster import FAULTS_MS, Failure, shrink
 from .cluster.cluster import simulate as simulate_cluster
+from .failures import Failure, shrink
 from .quorum.cluster import simulate as simulate_quorum
-from .quorum.invariants import Violation
 
-Run = tuple[str, Callable[[int], Any], int]
+
+class Kind(NamedTuple):
+    name: str
+    simulate: Callable[..., Any]
+    """From seed, misfortunes left out, and until when there are any."""
+
+
+QUORUM, CLUSTER = Kind("quorum", simulate_quorum), Kind("cluster", simulate_cluster)
 
 
 def numbers(text: str) -> range:
@@ -27,13 +32,12 @@ def numbers(text: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def runs(options: argparse.Namespace) -> Iterable[Run]:
-    whole = partial(simulate_cluster, without={int(number) for number in options.without.split(",") if number}, until_ms=options.until)
+def runs(options: argparse.Namespace) -> Iterable[tuple[Kind, int]]:
     if options.seeds or options.clusters:
-        quorums = [("quorum", simulate_quorum, seed) for seed in numbers(options.seeds)] if options.seeds else []
-        return [*quorums, *(("cluster", whole, seed) for seed in numbers(options.clusters))] if options.clusters else quorums
+        asked = ((QUORUM, options.seeds), (CLUSTER, options.clusters))
+        return ((kind, seed) for kind, text in asked if text for seed in numbers(text))
     first = SystemRandom().randrange(1 << 40) * 1_000_000
-    return (run for seed in count(first) for run in (("quorum", simulate_quorum, seed), ("cluster", whole, seed)))
+    return ((kind, seed) for seed in count(first) for kind in (QUORUM, CLUSTER))
 
 
 def main(arguments: list[str]) -> int:
@@ -41,21 +45,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", default="")
     parser.add_argument("--clusters", default="")
     parser.add_argument("--without", default="")
-    parser.add_argument("--until", type=int, default=FAULTS_MS)
+    parser.add_argument("--until", type=int)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     options = parser.parse_args(arguments)
+    story: dict[str, Any] = {"without": {int(number) for number in options.without.split(",") if number}}
+    if options.until is not None:
+        story["until_ms"] = options.until
     began_s, done, simulated_ms, steps, failures = time.monotonic(), {"quorum": 0, "cluster": 0}, 0, 0, 0
     try:
-        for kind, simulate, seed in runs(options):
+        for kind, seed in runs(options):
             if time.monotonic() - began_s > 60 * options.minutes:
                 break
-            done[kind] += 1
+            done[kind.name] += 1
             try:
-                cluster = simulate(seed)
-            except Violation as violation:
+                cluster = kind.simulate(seed, **story)
+            except Failure as failure:
                 failures += 1
-                shrunk = shrink(violation) if isinstance(violation, Failure) else violation
-                print(f"{kind} {seed}: {shrunk}", flush=True)
+                print(f"{kind.name} {seed}: {shrink(failure, kind.simulate)}", flush=True)
             else:
                 simulated_ms += cluster.now_ms
                 steps += cluster.steps

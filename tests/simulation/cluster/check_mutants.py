@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.simulation.failures import Failure
 from tests.simulation.quorum.mutants import Mutant, planted
 
-from .cluster import Failure, simulate
+from .cluster import simulate
 from .mutants import MUTANTS
 
 SEEDS_FOR_A_MUTANT = 120

@@ -77,7 +77,7 @@ class Operator(Client):
     """Creates the topics, as soon as somebody can."""
 
     def begin(self) -> None:
-        self._create(self.cluster.random.choice(self.cluster.voter_ids))
+        self._create(self.cluster.random.choice(self.cluster.controller_ids))
 
     def _create(self, node_id: int) -> None:
         cluster = self.cluster
@@ -100,7 +100,7 @@ class Operator(Client):
                 again()
 
         def again() -> None:
-            self.after(150, lambda: self._create(cluster.random.choice(cluster.voter_ids)))
+            self.after(150, lambda: self._create(cluster.random.choice(cluster.controller_ids)))
 
         self.ask(node_id, serve, answered, again)
 

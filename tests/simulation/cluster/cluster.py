@@ -9,14 +9,17 @@ from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from barnabas.core.controller.reassignments import alter_partition_reassignments
 from barnabas.core.quorum import events as ev
 from barnabas.core.quorum import peer_events as pe
 from barnabas.core.quorum.voters import Endpoint, Voter, VoterSet
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.add_raft_voter import AddRaftVoterRequest
 from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
-from tests.simulation.quorum.invariants import Violation
+from barnabas.wire.messages.remove_raft_voter import RemoveRaftVoterRequest
+from tests.simulation.failures import Failure, Violation
 from tests.simulation.quorum.network import Network
 from tests.simulation.quorum.node import LISTENER
 
@@ -28,6 +31,9 @@ from .invariants import Invariants
 from .metadata import format_directory
 from .node import Node
 from .producers import CarelessProducer, Producer
+
+if TYPE_CHECKING:
+    from barnabas.wire.schema import Message
 
 FAULTS_MS = 9_000
 REST_MS = 30_000
@@ -48,6 +54,8 @@ class Cluster:
     """`without`: the numbers of misfortunes that don't happen; `until_ms`: when they end. Both are what shrinking a failure changes."""
 
     id = "c"
+    kind = "CLUSTERS"
+    default_until_ms = FAULTS_MS
 
     def __init__(self, seed: int, base: str, without: Collection[int] = (), until_ms: int = FAULTS_MS) -> None:
         self.seed = seed
@@ -69,10 +77,14 @@ class Cluster:
 
     def _make_nodes(self) -> None:
         random = self.random
-        count = random.choice((3, 3, 3, 4, 5, 5, 7))
+        count = random.choice((3, 3, 3, 4, 5, 5, 6, 7))
         is_combined = count < 5 or random.random() < 0.4
         controllers = random.choice((1, 3)) if count == 4 else 3
+        is_dynamic = random.random() < 0.5
         self.voter_ids = list(range(1, controllers + 1))
+        spares = random.choice((0, 1, 2)) if is_dynamic and is_combined else 0
+        self.controller_ids = list(range(1, min(controllers + spares, count) + 1))
+        self.joins_by_itself = is_dynamic and random.random() < 0.2
         self.replication_factor = 3 if is_combined or count > 5 else 2
         self.min_isr = random.choice((1, 2, 2, 2)) if self.replication_factor == 3 else random.choice((1, 2))
         self.partitions = random.choice((1, 2, 3))
@@ -83,12 +95,12 @@ class Cluster:
         self.in_flight = random.choice((1, 5))
         self.follows_early = random.random() < 0.5
         self.hears_of_deaths = random.random() < 0.5
-        is_dynamic = random.random() < 0.5
-        self.bootstrap = [pe.Peer(-2 - place if is_dynamic else node_id, f"node{node_id}", 9000) for place, node_id in enumerate(self.voter_ids)]
+        self.is_dynamic = is_dynamic
+        self.bootstrap = [pe.Peer(-2 - place if is_dynamic else node_id, f"node{node_id}", 9000) for place, node_id in enumerate(self.controller_ids)]
         self.static_voters = VoterSet() if is_dynamic else VoterSet(Voter(i, endpoints=(_endpoint(i, 9000),)) for i in self.voter_ids)
         self.nodes: dict[int, Node] = {}
         for node_id in range(1, count + 1):
-            is_controller = node_id in self.voter_ids
+            is_controller = node_id in self.controller_ids
             self.nodes[node_id] = Node(
                 node_id,
                 self,
@@ -341,14 +353,60 @@ class Cluster:
         network.slowest_ms = self.misfortune.choice((3, 50, 300))
         self.faults.append(f"{self.now_ms} ms: {network.loss:.0%} lost, {network.doubling:.0%} doubled, up to {network.slowest_ms} ms")
 
+    def _change_voters(self) -> None:
+        """An operator adds a controller to the voters, or removes one; never so that fewer than two are left. The quorum may refuse."""
+        leader = next((node for node in self._up() if node.metadata.quorum.is_leader and not node.is_paused), None)
+        if leader is None or not self.is_dynamic:
+            return
+        voters = leader.metadata.quorum.voters
+        others = [node for node in self.nodes.values() if node.is_controller and node.id not in voters.by_id]
+        if others and self.misfortune.random() < 0.6:
+            self._add_voter(leader, self.misfortune.choice(others))
+        elif len(voters) > 2:
+            self._remove_voter(leader, self.misfortune.choice(list(voters.by_id.values())), then_replaces=self.misfortune.random() < 0.5)
+
+    def _add_voter(self, leader: Node, added: Node) -> None:
+        self.faults.append(f"{self.now_ms} ms: {leader} is asked to add {added} to the voters")
+        listeners = [AddRaftVoterRequest.Listener(name=LISTENER, host=f"node{added.id}", port=9000 + added.incarnation)]
+        request = AddRaftVoterRequest(
+            cluster_id=self.id, timeout_ms=1000, voter_id=added.id, voter_directory_id=added.directory_id, listeners=listeners
+        )
+        leader.run(lambda: leader.metadata.ask(request, 1, self._voters_changed))
+
+    def _remove_voter(self, leader: Node, removed: Voter, *, then_replaces: bool) -> None:
+        """`then_replaces`: its disk, which is why it was removed."""
+        self.faults.append(f"{self.now_ms} ms: {leader} is asked to remove node {removed.id} from the voters")
+        request = RemoveRaftVoterRequest(cluster_id=self.id, voter_id=removed.id, voter_directory_id=removed.directory_id)
+
+        def answered(answer: Message) -> None:
+            if self._voters_changed(answer) and then_replaces:
+                self.call_in(50, lambda: self._empty_disk(self.nodes[removed.id]))
+
+        leader.run(lambda: leader.metadata.ask(request, 0, answered))
+
+    def _voters_changed(self, answer: Message) -> bool:
+        is_done: bool = answer.error_code == Error.NONE  # type: ignore[attr-defined]
+        self.invariants.voter_changes += is_done
+        return is_done
+
+    def _is_counted_on(self, node: Node) -> bool:
+        """Whether some controller takes it for a voter, with the disk that it has now."""
+        voters = [other.metadata.quorum.voters.by_id.get(node.id) for other in self.nodes.values() if other.is_controller]
+        return any(voter is not None and voter.directory_id in (node.directory_id, bytes(16)) for voter in voters)
+
     def _replace_disk(self) -> None:
-        """A broker's disk fails for good; an empty one takes its place. A controller's vote must not be forgotten like that."""
-        node = self.misfortune.choice(list(self.nodes.values()))
-        if node.is_up and not node.is_controller and not self.syncs_each_batch and self.may_be_lost(node, loses_power=True):
+        self._empty_disk(self.misfortune.choice(list(self.nodes.values())))
+
+    def _empty_disk(self, node: Node) -> None:
+        """A node's disk fails for good; an empty one takes its place. Not a voter's: its vote must not be forgotten."""
+        if not node.is_up or self._is_counted_on(node) or not self.may_be_lost(node, loses_power=True):
+            return
+        if not node.is_broker or not self.syncs_each_batch:
             self.died(node, loses_power=True)
             self.faults.append(f"{self.now_ms} ms: {node} has an empty disk now")
             node.disk.wipe()
             node.directory_id = self.random.randbytes(16)
+            self.invariants.replaced_disks += 1
 
     def _reassign(self) -> None:
         """An operator moves a partition to other brokers."""
@@ -424,6 +482,8 @@ class Cluster:
         if len(leaders) != 1 or leaders[0].controller is None or not leaders[0].controller.controller.is_active:
             return f"the quorum's leaders are {leaders}"
         image = leaders[0].metadata.image
+        if any(node.metadata.applied < leaders[0].metadata.log.end_offset for node in self.nodes.values()):
+            return "the metadata isn't everywhere"
         if len(image.topics.by_id) < 2:
             return "there are no topics"
         for producer in self.producers:
@@ -459,23 +519,13 @@ MISFORTUNES: tuple[tuple[Callable[[Cluster], None], int], ...] = (
     (Cluster._snapshot, 2),
     (Cluster._reassign, 2),
     (Cluster._replace_disk, 1),
+    (Cluster._change_voters, 4),
 )
 """What goes wrong, or gets well again, and how often beside the others."""
 
 
 def _endpoint(node_id: int, port: int) -> Endpoint:
     return Endpoint(LISTENER, f"node{node_id}", port)
-
-
-class Failure(Violation):
-    """A run that failed, and how to see it again."""
-
-    def __init__(self, cluster: Cluster, error: Exception) -> None:
-        self.cluster = cluster
-        without = f" WITHOUT={','.join(map(str, sorted(cluster.without)))}" if cluster.without else ""
-        until = f" UNTIL={cluster.until_ms}" if cluster.until_ms != FAULTS_MS else ""
-        text = str(error) if type(error) is Violation else f"{type(error).__name__}: {error}"
-        super().__init__("\n".join((text, *cluster.faults, f"replay: make simulate CLUSTERS={cluster.seed}{without}{until}")))
 
 
 def simulate(seed: int, without: Collection[int] = (), until_ms: int = FAULTS_MS) -> Cluster:
@@ -492,19 +542,3 @@ def simulate(seed: int, without: Collection[int] = (), until_ms: int = FAULTS_MS
     finally:
         shutil.rmtree(base, ignore_errors=True)
     return cluster
-
-
-def shrink(failure: Failure) -> Failure:
-    """The same seed with fewer misfortunes and a shorter time for them, as long as it fails, whatever it fails of."""
-    seed, numbers = failure.cluster.seed, range(failure.cluster.misfortunes, 0, -1)
-    for number in numbers:
-        failure = _fails(seed, {*failure.cluster.without, number}, failure.cluster.until_ms) or failure
-    return _fails(seed, failure.cluster.without, min(failure.cluster.now_ms + 1, failure.cluster.until_ms)) or failure
-
-
-def _fails(seed: int, without: Collection[int], until_ms: int) -> Failure | None:
-    try:
-        simulate(seed, without, until_ms)
-    except Failure as failure:
-        return failure
-    return None

@@ -10,7 +10,7 @@ from zlib import crc32
 from barnabas.wire.errors import Error
 from barnabas.wire.records.batch import iterate_headers, read_header
 from barnabas.wire.records.record import decode_records
-from tests.simulation.quorum.invariants import Violation
+from tests.simulation.failures import Violation
 
 if TYPE_CHECKING:
     from barnabas.core.metadata.image import MetadataImage
@@ -55,7 +55,7 @@ class Invariants:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._quorum_leaders: dict[int, tuple[int, int]] = {}
-        self._votes: dict[tuple[int, int], int] = {}
+        self._votes: dict[tuple[int, bytes, int], int] = {}
         self._metadata: dict[tuple[int, int], int] = {}
         self._metadata_committed: dict[int, tuple[int, int]] = {}
         self._metadata_seen: dict[tuple[int, int], int] = {}
@@ -72,6 +72,7 @@ class Invariants:
         self.lost_power: set[int] = set()
         """Those among them whose logs may have lost something."""
         self.acknowledgements = self.elections = self.truncations = self.generations = 0
+        self.voter_changes = self.replaced_disks = 0
 
     def fail(self, text: str) -> None:
         raise Violation(f"{text} (at {self._cluster.now_ms} ms)")
@@ -92,7 +93,7 @@ class Invariants:
         row = answer.topics[0].partitions[0] if answer.topics else None  # type: ignore[attr-defined]
         asked = request.topics[0].partitions[0]
         if row is not None and row.vote_granted and not asked.pre_vote:
-            key = (node.id, asked.replica_epoch)
+            key = (node.id, node.directory_id, asked.replica_epoch)
             if self._votes.setdefault(key, asked.replica_id) != asked.replica_id:
                 self.fail(f"{node} votes for {asked.replica_id} in epoch {asked.replica_epoch}, and voted for {self._votes[key]}")
 

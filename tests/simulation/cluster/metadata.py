@@ -87,7 +87,7 @@ class MetadataHost:
         self._pending: list[Event] = []
         self._stepping = False
         self._next_key = 0
-        self._asked: dict[int, tuple[pe.Send, int, Callable[[Message], None]]] = {}
+        self._asked: dict[int, tuple[Message, int, Callable[[Message], None]]] = {}
 
     def _open(self) -> Log:
         """Always as after a crash: every segment is read and checked (D24)."""
@@ -318,19 +318,23 @@ class MetadataHost:
         if send.message.api_key == ApiVersionsResponse.api_key:
             reply(ApiVersionsResponse(error_code=0, api_keys=[], supported_features=KRAFT_VERSIONS))
             return
+        self.ask(type(send.message).decode(data, version), version, reply)
+
+    def ask(self, message: Message, version: int, reply: Callable[[Message], None]) -> None:
+        """What a peer asks, or an operator."""
         self._next_key += 1
-        self._asked[self._next_key] = (send, version, reply)
-        self.happen(pe.Request(self._next_key, type(send.message).decode(data, version), version))
+        self._asked[self._next_key] = (message, version, reply)
+        self.happen(pe.Request(self._next_key, message, version))
 
     def _reply(self, effect: pe.Reply) -> None:
-        send, version, reply = self._asked.pop(effect.key)
+        asked, version, reply = self._asked.pop(effect.key)
         message, read = effect.message, effect.read
         if isinstance(read, pe.Read):
             message.responses[0].partitions[0].records = self.read(read.offset, read.max_bytes)  # type: ignore[attr-defined]
         elif read is not None:
             self._read_snapshot_piece(message, read)
-        if isinstance(send.message, VoteRequest):
-            self.node.cluster.invariants.voted(self.node, message, send.message)
+        if isinstance(asked, VoteRequest):
+            self.node.cluster.invariants.voted(self.node, message, asked)
         reply(type(message).decode(message.encode(version), version))
 
     def _read_snapshot_piece(self, message: Message, read: pe.ReadSnapshot) -> None:

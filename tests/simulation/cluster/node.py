@@ -59,7 +59,10 @@ class Node:
         self.controller = ControllerHost(self) if self.is_controller else None
         self.broker = Broker(self) if self.is_broker else None
         settings = QuorumSettings(
-            can_become_voter=self.is_controller, fetch_max_bytes=cluster.fetch_max_bytes, fetch_snapshot_max_bytes=cluster.fetch_max_bytes
+            can_become_voter=self.is_controller,
+            auto_join=self.is_controller and cluster.joins_by_itself,
+            fetch_max_bytes=cluster.fetch_max_bytes,
+            fetch_snapshot_max_bytes=cluster.fetch_max_bytes,
         )
         self.metadata = MetadataHost(self, self.directory_id, cluster.static_voters, cluster.bootstrap, settings)
         if self.broker is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.failures import Failure, shrink
 from tests.simulation.quorum.mutants import planted
 
-from .cluster import Failure, shrink, simulate
+from .cluster import simulate
 from .mutants import commit_without_who_is_joining
 
 SEEDS = 300
@@ -14,16 +15,18 @@ SEEDS = 300
 
 @pytest.mark.parametrize("seeds", [range(first, first + 20) for first in range(0, SEEDS, 20)], ids=str)
 def test_clusters_hold(seeds: range) -> None:
-    acknowledgements, elections, generations = 0, 0, 0
+    acknowledgements, elections, generations, voter_changes = 0, 0, 0, 0
     for seed in seeds:
         try:
             invariants = simulate(seed).invariants
         except Failure as failure:
-            raise shrink(failure) from failure
+            raise shrink(failure, simulate) from failure
         acknowledgements += invariants.acknowledgements
         elections += invariants.elections
         generations += invariants.generations
+        voter_changes += invariants.voter_changes
     assert min(acknowledgements // 20, elections // 2, generations) > len(seeds), "too little happened"
+    assert voter_changes, "no voter came or went"
 
 
 def test_a_seed_is_the_whole_story() -> None:
@@ -34,12 +37,12 @@ def test_a_seed_is_the_whole_story() -> None:
 def test_a_failure_is_shrunk_and_says_how_to_see_it_again() -> None:
     with planted(commit_without_who_is_joining):
         failure = _first_failure()
-        shrunk = shrink(failure)
-        assert len(shrunk.cluster.faults) < len(failure.cluster.faults)
+        shrunk = shrink(failure, simulate)
+        assert len(shrunk.run.faults) < len(failure.run.faults)
         with pytest.raises(Failure) as again:
-            simulate(shrunk.cluster.seed, shrunk.cluster.without, shrunk.cluster.until_ms)
+            simulate(shrunk.run.seed, shrunk.run.without, shrunk.run.until_ms)
     assert str(again.value) == str(shrunk)
-    assert str(shrunk).splitlines()[-1].startswith(f"replay: make simulate CLUSTERS={failure.cluster.seed} WITHOUT=")
+    assert str(shrunk).splitlines()[-1].startswith(f"replay: make simulate CLUSTERS={failure.run.seed} WITHOUT=")
 
 
 def _first_failure() -> Failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from heapq import heappop, heappush
 from random import Random
@@ -13,9 +13,10 @@ from barnabas.core.quorum import peer_events as pe
 from barnabas.core.quorum.quorum import Quorum, QuorumRefused
 from barnabas.core.quorum.settings import QuorumSettings
 from barnabas.core.quorum.voters import BOOTSTRAP_OFFSET, Endpoint, Voter, VoterSet
+from tests.simulation.failures import Failure, Violation
 
 from .disk import Disk, Snapshot
-from .invariants import Invariants, Violation
+from .invariants import Invariants
 from .network import Network
 from .node import LISTENER, WITHOUT_PRE_VOTE, Crash, Node
 
@@ -28,9 +29,18 @@ MAX_STEPS = 200_000
 
 
 class Cluster:
-    def __init__(self, seed: int) -> None:
+    """`without` and `until_ms`: see `failures.Run`."""
+
+    kind = "SEEDS"
+    default_until_ms = FAULTS_MS
+
+    def __init__(self, seed: int, without: Collection[int] = (), until_ms: int = FAULTS_MS) -> None:
         self.seed = seed
         self.random = Random(seed)
+        self.without, self.until_ms = without, until_ms
+        self.misfortune = Random(seed)
+        self.misfortunes = 0
+        self.faults: list[str] = []
         self.now_ms = 1_000
         self.steps = 0
         self.network = Network(self.random)
@@ -158,34 +168,34 @@ class Cluster:
             node.start()
 
     def _crash(self) -> None:
-        node = self.random.choice(list(self.nodes.values()))
+        node = self.misfortune.choice(list(self.nodes.values()))
         if node.is_up:
             node.crash()
-            self.call_in(self.random.choice((5, 200, 2000, 6000)), lambda: self._restart(node))
+            self.call_in(self.misfortune.choice((5, 200, 2000, 6000)), lambda: self._restart(node))
 
     def _crash_all(self) -> None:
         for node in self._up():
             node.crash()
-            self.call_in(self.random.randint(0, 2000), lambda node=node: self._restart(node))  # type: ignore[misc]
+            self.call_in(self.misfortune.randint(0, 2000), lambda node=node: self._restart(node))  # type: ignore[misc]
 
     def _stop(self) -> None:
         """A node is told to stop, and goes when it may."""
-        node = self.random.choice(list(self.nodes.values()))
+        node = self.misfortune.choice(list(self.nodes.values()))
         if node.is_up and not node.is_paused:
             node.happen(ev.Stop())
-            self.call_in(self.random.randint(1, 300), lambda: self._end(node))
+            self.call_in(self.misfortune.randint(1, 300), lambda: self._end(node))
 
     def _end(self, node: Node) -> None:
         if node.is_up:
             node.crash()
-            self.call_in(self.random.randint(1, 3000), lambda: self._restart(node))
+            self.call_in(self.misfortune.randint(1, 3000), lambda: self._restart(node))
 
     def _pause(self) -> None:
         """SIGSTOP: whatever comes is seen late."""
-        node = self.random.choice(self._up() or [next(iter(self.nodes.values()))])
+        node = self.misfortune.choice(self._up() or [next(iter(self.nodes.values()))])
         if node.is_up and not node.is_paused:
             node.is_paused = True
-            self.call_in(self.random.randint(10, 5000), lambda: self._resume(node))
+            self.call_in(self.misfortune.randint(10, 5000), lambda: self._resume(node))
 
     def _resume(self, node: Node) -> None:
         if node.is_up and node.is_paused:
@@ -197,8 +207,8 @@ class Cluster:
     def _partition(self) -> None:
         """Two sides that don't hear each other, or only one the other."""
         ids = list(self.nodes)
-        side = set(self.random.sample(ids, self.random.randint(1, len(ids) - 1)))
-        both = self.random.random() < 0.6
+        side = set(self.misfortune.sample(ids, self.misfortune.randint(1, len(ids) - 1)))
+        both = self.misfortune.random() < 0.6
         for one in ids:
             for other in ids:
                 if one in side and other not in side:
@@ -207,14 +217,14 @@ class Cluster:
                         self.network.cut(other, one)
 
     def _degrade(self) -> None:
-        self.network.loss = self.random.choice((0.0, 0.05, 0.3))
-        self.network.doubling = self.random.choice((0.0, 0.1, 0.3))
-        self.network.slowest_ms = self.random.choice((3, 50, 400))
+        self.network.loss = self.misfortune.choice((0.0, 0.05, 0.3))
+        self.network.doubling = self.misfortune.choice((0.0, 0.1, 0.3))
+        self.network.slowest_ms = self.misfortune.choice((3, 50, 400))
 
     def _snapshot(self) -> None:
-        node = self.random.choice(self._up() or [next(iter(self.nodes.values()))])
+        node = self.misfortune.choice(self._up() or [next(iter(self.nodes.values()))])
         if node.is_up:
-            node.take_snapshot(trim=self.random.random() < 0.7)
+            node.take_snapshot(trim=self.misfortune.random() < 0.7)
 
     def _resign(self) -> None:
         for node in self._up():
@@ -236,7 +246,7 @@ class Cluster:
     def _change_voters(self) -> None:
         for node in self._up():
             if node.quorum.is_leader and not node.is_paused:
-                for _ in range(self.random.choice((1, 1, 2))):
+                for _ in range(self.misfortune.choice((1, 1, 2))):
                     self._change_one(node)
 
     def _change_voters_and_cut_off(self) -> None:
@@ -251,15 +261,15 @@ class Cluster:
         voters = leader.quorum.voters
         others = [other for other in self.nodes.values() if other.id not in voters.by_id]
         lost = [voter for voter in voters.by_id.values() if voter.directory_id != self.nodes[voter.id].disk.directory_id]
-        removed = self.random.choice(lost or list(voters.by_id.values()))  # whose disk is gone goes first
-        if others and self.random.random() < 0.5:
-            leader.ask_to_add(self.random.choice(others))
+        removed = self.misfortune.choice(lost or list(voters.by_id.values()))  # whose disk is gone goes first
+        if others and self.misfortune.random() < 0.5:
+            leader.ask_to_add(self.misfortune.choice(others))
         elif len(voters) > 2 and self._is_whole(voters.without(removed.id)):
             leader.ask_to_remove(removed)
 
     def _replace_disk(self) -> None:
         """At most once, and never so that a set of voters that may be in force loses its majority."""
-        node = self.random.choice(list(self.nodes.values()))
+        node = self.misfortune.choice(list(self.nodes.values()))
         if self._has_replaced or not all(other.incarnation and self._is_whole(other.quorum.voters.without(node.id)) for other in self.nodes.values()):
             return
         if len({other.quorum.voters.ids for other in self.nodes.values()}) > 1 or len(node.quorum.voters) == 2:
@@ -273,20 +283,28 @@ class Cluster:
     _has_replaced = False
 
     def _misfortune(self) -> None:
-        if self.now_ms >= FAULTS_MS:
+        """Each has a Random of its own: without it, the others are as they were."""
+        if self.now_ms >= self.until_ms:
             return
+        self.misfortunes += 1
+        self.misfortune = Random(f"{self.seed} {self.misfortunes}")
         always = (self._crash, self._crash, self._partition, self._degrade, self.network.heal, self.network.heal, self._stop, self._pause)
         dynamic = (self._change_voters, self._change_voters, self._change_voters_and_cut_off, self._replace_disk)
         static = (self._raise_kraft_version,)
-        self.random.choice((*always, *(dynamic if self.is_dynamic else static), self._snapshot, self._snapshot, self._resign, self._crash_all))()
-        self.call_in(self.random.randint(50, 2500), self._misfortune)
+        others = (self._snapshot, self._snapshot, self._resign, self._crash_all)
+        what = self.misfortune.choice((*always, *(dynamic if self.is_dynamic else static), *others))
+        delay_ms = self.misfortune.randint(50, 2500)
+        if self.misfortunes not in self.without:
+            self.faults.append(f"{self.now_ms} ms: {what.__name__.strip('_').replace('_', ' ')}")
+            what()
+        self.call_in(delay_ms, self._misfortune)
 
     def _work(self) -> None:
         """Controllers that lead, or believe so, write."""
         for node in self._up():
             for _ in range(self.random.choice((0, 1, 3))):
                 node.propose(b"record %d of node %d" % (self._order, node.id))
-        if self.now_ms < FAULTS_MS:
+        if self.now_ms < self.until_ms:
             self.call_in(self.random.randint(5, 400), self._work)
 
     # --- the whole run
@@ -298,7 +316,7 @@ class Cluster:
         self.crash_rate = self.random.choice((0.0, 0.0005, 0.002))
         self._misfortune()
         self._work()
-        self.run_until(FAULTS_MS)
+        self.run_until(self.until_ms)
         self._come_to_rest()
 
     def _come_to_rest(self) -> None:
@@ -344,11 +362,11 @@ class Cluster:
         return [state(node) for node in self.nodes.values()]
 
 
-def simulate(seed: int) -> Cluster:
-    """One run. An AssertionError says how to see it again."""
-    cluster = Cluster(seed)
+def simulate(seed: int, without: Collection[int] = (), until_ms: int = FAULTS_MS) -> Cluster:
+    """One run. Raises Failure."""
+    cluster = Cluster(seed, without, until_ms)
     try:
         cluster.run()
     except Exception as error:
-        raise Violation(f"{type(error).__name__}: {error}\nreplay: make simulate SEEDS={seed}") from error
+        raise Failure(cluster, error) from error
     return cluster

@@ -10,6 +10,7 @@ from barnabas.core.quorum.peer_events import Contradiction, Reply, Send, Truncat
 from barnabas.core.quorum.voters import VoterSet
 from barnabas.wire.logs.raft import VotersRecord
 from barnabas.wire.messages.vote import VoteRequest, VoteResponse
+from tests.simulation.failures import Violation
 
 from .disk import controls_of
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
     from .disk import Batch
     from .node import Node
-
-
-class Violation(AssertionError):
-    """The simulated cluster did what consensus rules out."""
 
 
 class Invariants:
