@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from barnabas.node.router import served_apis
+from barnabas.wire.apis import BROKER
+from barnabas.wire.messages.api_versions import ApiVersionsRequest
 from tests import nodes
 from tests.cluster.cluster import Cluster, Plan
+from tests.differential.transcript import Client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,3 +115,23 @@ def test_a_controller_joins_by_itself(tmp_path: Path) -> None:
     with cluster(tmp_path, 4, voters=[1, 2, 3], own={4: {"controller.quorum.auto.join.enable": "true"}}) as found:
         found.start()
         found.wait_for("four voters", lambda: {voter.replica_id for voter in found.quorum().voters} == {1, 2, 3, 4}, 30)
+
+
+def test_a_broker_tells_of_what_the_controller_takes(tmp_path: Path) -> None:
+    """ApiVersions of a broker that has forwarded something to a controller that serves less, as one of another release would."""
+    less = "r.SERVED -= {'ElectLeaders'}; a.APIS[19] = a.APIS[19]._replace(last=6)"
+    start = (
+        f"import sys, barnabas.wire.apis as a, barnabas.node.router as r; {less}; from barnabas.node.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    older = nodes.BARNABAS._replace(start_command=lambda properties: [sys.executable, "-c", start, str(properties)])
+    with Cluster(Plan([older, nodes.BARNABAS], controllers=[1], brokers=[2]), tmp_path / "cluster") as found:
+        found.start()
+        found.create_topic("t", 1, 1)
+
+        def served() -> dict[int, tuple[int, int]]:
+            with closing(Client(found.members[2].port, found.members[2].address()[0])) as client:
+                rows = client.call(ApiVersionsRequest(client_software_name="test", client_software_version="1"), 4).api_keys
+            return {row.api_key: (row.min_version, row.max_version) for row in rows}
+
+        found.wait_for("fewer versions", lambda: served()[19] == (2, 6))  # CreateTopics
+        assert {api.key for api in served_apis(BROKER)} - set(served()) == {43}  # ElectLeaders

@@ -63,6 +63,12 @@ class ControllerChannel:
         thread. What a controller was asked that then was lost is asked again: it may have been done already."""
         self._controller.loop.call(self._ask, request, on_answer)
 
+    @property
+    def versions(self) -> dict[int, tuple[int, int]] | None:
+        """What the active controller serves, as long as this node is connected to it; None while it isn't, or is itself the controller. For any thread."""
+        connection = self._connection
+        return None if connection is None else connection.versions
+
     def leader_changed(self) -> None:
         """The quorum has another leader: what waits for one, or for the answer of the last one, goes to it now. From any thread."""
         self._controller.loop.call(self._drive)

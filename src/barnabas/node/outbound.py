@@ -125,6 +125,11 @@ class Outbound:
         loop.call(self._resolve)
 
     @property
+    def versions(self) -> dict[int, tuple[int, int]] | None:
+        """First and last version of each API by its key, as the other end said; None before."""
+        return self._versions
+
+    @property
     def unanswered(self) -> int:
         """Requests whose answers are to come."""
         return len(self._early) + sum(waiting.api.key != API_VERSIONS for waiting in self._waiting)
