@@ -64,10 +64,10 @@ def test_processes_that_end_or_hang(tell: Teller) -> None:
 
 
 def test_networks_that_break(tell: Teller) -> None:
-    """Connections that are cut are no evidence of a death: who leads a partition goes on to. Silence is, in the end."""
-    plan = Plan([SUBJECT] * 3)
-    cut, _ = tell(plan, stories.cut_connections, stories.isolate_active_controller, network=Proxy())
-    assert cut["leaders moved"] == 0
+    """Connections that are cut or slow are no evidence of a death: who leads a partition goes on to. Silence is, in the end."""
+    lossy = partial(stories.lossy_network, seconds=4.0)
+    cut, slow, _ = tell(Plan([SUBJECT] * 3), stories.cut_connections, lossy, stories.isolate_active_controller, network=Proxy())
+    assert cut["leaders moved"] == slow["leaders moved"] == 0
 
 
 def test_disks_that_fill_up_or_are_replaced(tell: Teller, small_disk: SmallDisk) -> None:

@@ -49,7 +49,9 @@ def _state(member: Member, health: Health | None) -> str:
     if health is None:
         return "doesn't answer"
     known = health.brokers if member.is_broker else [voter.replica_id for voter in health.quorum.voters]
-    return "serves" if member.node_id in known else "not let in"
+    if member.node_id not in known:
+        return "not let in"
+    return "serves" if not member.is_broker or member.node_id in health.lags else "doesn't answer"
 
 
 def _row(member: Member, state: str, health: Health | None) -> list[str]:

@@ -156,6 +156,16 @@ def test_the_life_of_three(directory: Path) -> None:
         again = outcome(directory, "status")
     assert all(node["pid"] != pids[node["node_id"]] for node in again["nodes"])
 
+    hung = next(node for node in again["nodes"] if node["node_id"] != again["quorum"]["leader_id"])
+    os.kill(hung["pid"], signal.SIGSTOP)
+    try:
+        assert [node["state"] for node in outcome(directory, "status", status=1)["nodes"] if node["pid"] == hung["pid"]] == ["doesn't answer"]
+    finally:
+        os.kill(hung["pid"], signal.SIGCONT)
+    deadline = time.monotonic() + PATIENCE_S
+    while subprocess.run([SCRIPTS / "barnabas", "status", "--dir", directory], capture_output=True, timeout=60).returncode:
+        assert time.monotonic() < deadline
+
     killed = next(node for node in again["nodes"] if node["node_id"] != again["quorum"]["leader_id"])
     os.kill(killed["pid"], signal.SIGKILL)
     deadline = time.monotonic() + PATIENCE_S
