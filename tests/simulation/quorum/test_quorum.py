@@ -53,6 +53,6 @@ def _failure() -> Failure:
         try:
             simulate(seed)
         except Failure as failure:
-            if len(failure.run.faults) > 3:
+            if len(failure.run.faults) > 1:
                 return failure
     raise AssertionError(f"{SEEDS_FOR_A_MUTANT} seeds find nothing that can be shrunk")
