@@ -12,7 +12,7 @@ setup: $(STAMP)
 # Everything into .venv: the locked dependencies, then the project itself with its native part. Safe to repeat.
 $(STAMP): requirements.lock pyproject.toml setup.py src/barnabas/wire/records/_native.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Barnabas needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 setup"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q src/barnabas
