@@ -43,6 +43,13 @@ _REQUIREMENTS = (
 _WORDED = ("max.connections.per.ip.overrides", _CLEANER_THREADS)  # its errors are Java's own
 # What Apache Kafka would act on at once and this node only at a start, where acting late would be taken for done.
 _OF_LISTENERS = ("max.connections", "max.connection.creation.rate")
+_CLASSES = (
+    "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder",
+    "org.apache.kafka.common.security.ssl.DefaultSslEngineFactory",
+)
+"""Of Java's what stands for what a node does by itself. There are no others here."""
+_REPORTERS = "metric.reporters"
+_REPORTER = "org.apache.kafka.common.metrics.JmxReporter"
 _AT_START_ONLY = ("listeners", "listener.security.protocol.map")
 
 
@@ -118,6 +125,8 @@ def _check_keys(configs: Mapping[str, str], per_broker: bool) -> None:
     for name, text in configs.items():
         row = _dynamic_row(name)
         if row is not None:
+            if row[TYPE] == "class" and text.strip() not in _CLASSES:
+                raise invalid_request(f"Invalid value {text} for configuration {name}: Class {text} could not be found.", name)
             try:
                 parse(row, text)
             except ConfigError as error:
@@ -161,6 +170,10 @@ def _check_running(values: Values, present: Values, texts: Mapping[str, str]) ->
             value = by_listener(texts, key).get(name, values.integer(key))
             if value <= 0:
                 raise _invalid_dynamic(f"Invalid {key} {value}", key)
+    if any(name != _REPORTER for name in values.items_of(_REPORTERS)) and values[_REPORTERS] != present[_REPORTERS]:
+        raise _invalid_dynamic(
+            f"Validation of dynamic config update of Set({_REPORTERS}) failed with class class kafka.server.DynamicMetricsReporters", _REPORTERS
+        )
     for key in _AT_START_ONLY:
         if values[key] != present[key]:
             raise _invalid_dynamic(f"this node takes {key} at its start only: change server.properties and start it again", key)
