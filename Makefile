@@ -34,12 +34,13 @@ restart: setup
 status: setup
 	@$(BIN)/barnabas status
 
-# What starts no nodes on all cores, as many tests at a time; then what does, one test after the other, or they would disturb each other's clocks.
+# Tests that start no nodes run on all cores; of those that do, two files at a time; then those that nothing may run beside.
 test: setup tools lint types
-	@failed=0; \
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not node and not apache" || failed=1; \
-	$(BIN)/python -m pytest -m "node or apache" || failed=1; \
-	test $$failed = 0 || { echo "make test: some tests failed, see above: each of the two runs names its own at its end"; exit 1; }
+	@failed=""; \
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not node and not apache" || failed="$$failed first"; \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "(node or apache) and not alone" || failed="$$failed second"; \
+	$(BIN)/python -m pytest -m alone || failed="$$failed third"; \
+	test -z "$$failed" || { echo "make test: failed in its$$failed run of three: each names its failures at its end"; exit 1; }
 
 # Programs of the system that tests run beside Python's: Java and Maven for Apache Kafka itself, kcat as a client.
 .PHONY: tools

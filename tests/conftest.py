@@ -35,6 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:(aio)?kafka")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What `--dist loadgroup` keeps together, in order: a file's tests; and all comparisons that leave topics and groups on nodes they share."""
+    for item in items:
+        folder, name = item.path.parent.name, item.path.name
+        shares = folder == "differential" and name.startswith(("test_replies", "test_tools"))
+        item.add_marker(pytest.mark.xdist_group("comparisons" if shares else item.nodeid.partition("::")[0]))
+
+
 def scratch() -> Path:
     """A fresh folder, in memory where there is one: what these tests wait for is seldom the disk."""
     return Path(tempfile.mkdtemp(prefix="barnabas-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))

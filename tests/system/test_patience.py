@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.cluster.cluster import Member
     from tests.conftest import ClusterFactory
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.alone]
 
 LONG_MS = "600000"
 ESTABLISHED, CLOSE_WAIT = 1, 8
