@@ -9,7 +9,7 @@ import pytest
 from tests.simulation.failures import Failure, shrink
 
 from .cluster import simulate
-from .mutants import MUTANTS, Mutant, forget_to_truncate, planted
+from .mutants import MUTANTS, Mutant, lead_the_same_epoch_again, planted
 
 SEEDS = 50
 SEEDS_FOR_A_MUTANT = 30
@@ -38,7 +38,7 @@ def test_the_simulator_finds(mutant: Callable[[], Mutant]) -> None:
 
 
 def test_a_failure_is_shrunk_and_says_how_to_see_it_again() -> None:
-    with planted(forget_to_truncate):
+    with planted(lead_the_same_epoch_again):
         failure = _failure()
         shrunk = shrink(failure, simulate)
         assert len(shrunk.run.faults) < len(failure.run.faults)
