@@ -76,11 +76,15 @@ def test_disks_that_fill_up_or_are_replaced(tell: Teller, small_disk: SmallDisk)
     tell(plan, partial(stories.fill_disk, disk=small_disk), stories.replace_disk, stories.remove_and_add_controller)
 
 
-def test_roles_apart_and_a_clock_that_is_set(tell: Teller, tmp_path: Path) -> None:
-    """A controller alone, a broker alone, two that are both; one of these has its clock set an hour ahead and back: it makes no difference."""
+def test_roles_apart_and_a_clock_that_is_set_and_a_rack_that_is_lost(tell: Teller, tmp_path: Path) -> None:
+    """A controller alone, a broker alone, two that are both; one of these has its clock set an hour ahead and back: it makes no difference. The first two
+    are in one rack, which is lost.
+    """
     clock = Clock(tmp_path / "clock")
-    plan = Plan([SUBJECT, clock.engine(SUBJECT), SUBJECT, SUBJECT], controllers=[1, 2, 3], brokers=[2, 3, 4])
-    stepped, *_ = tell(plan, partial(stories.set_clock, clock=clock), stories.kill_active_controller, stories.kill_leader)
+    racks = {1: "a", 2: "b", 3: "c", 4: "a"}
+    plan = Plan([SUBJECT, clock.engine(SUBJECT), SUBJECT, SUBJECT], controllers=[1, 2, 3], brokers=[2, 3, 4], racks=racks)
+    set_clock = partial(stories.set_clock, clock=clock)
+    stepped, *_ = tell(plan, set_clock, stories.kill_active_controller, stories.kill_leader, stories.lose_rack)
     assert stepped["leaders moved"] == 0
 
 
