@@ -1,6 +1,6 @@
 """ACLs, SCRAM credentials, client quotas and delegation tokens as the controller replays them: kept, so that later requests can be judged by them.
 
-Their operations belong to security and quotas. Source: C59, C60, C77, C78, C80.
+Their operations belong to security and quotas; those of SCRAM credentials are in `scram`. Source: C59, C60, C77, C78, C80.
 """
 
 from __future__ import annotations
