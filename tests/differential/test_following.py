@@ -16,6 +16,7 @@ import pytest
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.fetch import FetchRequest, FetchResponse
+from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.list_offsets import ListOffsetsRequest, ListOffsetsResponse
 from barnabas.wire.records.batch import stamp
 from barnabas.wire.records.builder import build_batch
@@ -222,3 +223,12 @@ def test_fetchers_pauses_and_patience(barnabas_nodes: NodeFactory) -> None:
             clients.add(leader.next().client_id)
             leader.tell(session_id=0)
         assert clients == {"broker-1-fetcher-0", "broker-1-fetcher-1"}
+        Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
+        config = Resource.AlterableConfig(name="num.replica.fetchers", config_operation=0, value="4")
+        with closing(Client(node.port)) as client:
+            asked = IncrementalAlterConfigsRequest(resources=[Resource(resource_type=4, resource_name="1", configs=[config])], validate_only=False)
+            assert not client.call(asked, 1).responses[0].error_code
+        while len(clients) < 4:  # without a restart
+            clients.add(leader.next().client_id)
+            leader.tell(session_id=0)
+        assert clients == {f"broker-1-fetcher-{number}" for number in range(4)}

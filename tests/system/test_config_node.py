@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from barnabas.wire.messages.describe_quorum import DescribeQuorumRequest
 from barnabas.wire.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
 from barnabas.wire.messages.fetch import FetchRequest
 from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
+from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.join_group import JoinGroupRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from barnabas.wire.messages.offset_commit import OffsetCommitRequest
@@ -176,6 +178,12 @@ def test_threads_and_backlog(barnabas_nodes: NodeFactory) -> None:
     assert threads[1] == threads[0] + 1
     assert _let_in(narrow, 12) < 5
     assert _let_in(wide, 12) == 12
+    Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
+    config = Resource.AlterableConfig(name="num.network.threads", config_operation=0, value="2")
+    with closing(Client(narrow.port)) as client:
+        asked = IncrementalAlterConfigsRequest(resources=[Resource(resource_type=4, resource_name="", configs=[config])], validate_only=False)
+        assert not client.call(asked, 1).responses[0].error_code
+    wait_until(lambda: len(os.listdir(f"/proc/{narrow.pid}/task")) == threads[1])  # without a restart
 
 
 @pytest.mark.parametrize("threads", [1, 2])

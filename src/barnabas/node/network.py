@@ -149,14 +149,19 @@ class NetworkThread(Loop):
         self.call_later(min(_IDLE_SWEEP_MS, abs(limit_ms) / 2 + 1), self._sweep)
 
 
+def _in_use(network: NetworkSettings) -> int:
+    return max(1, min(network.threads, _MOST_THREADS))
+
+
 class Network:
     """All listeners and network threads of a node."""
 
     def __init__(self, node: Node, router: Router) -> None:
         self.node = node
         network, listeners = node.config.network, node.config.listeners
-        count = max(1, min(network.threads, _MOST_THREADS))
-        self.threads = [NetworkThread(node, f"network-{index}", router, node.on_network_error) for index in range(count)]
+        self._router = router
+        self._in_use = _in_use(network)
+        self.threads = [self._thread(index) for index in range(self._in_use)]
         self.group_thread = NetworkThread(node, "coordinators", router, node.on_loop_error)
         """The coordinators', who start and stop it: a group's requests needn't change threads."""
         controllers = set(listeners.controllers)
@@ -173,6 +178,9 @@ class Network:
         self._leaving: dict[Connection, None] = {}  # told to close, not counted out yet
         self._next = 0
         self._first_reserved = most_descriptors() * 7 // 8  # the lowest free number is given out: beyond it hardly any are left
+
+    def _thread(self, index: int) -> NetworkThread:
+        return NetworkThread(self.node, f"network-{index}", self._router, self.node.on_network_error)
 
     def start(self) -> None:
         for thread in self.threads:
@@ -193,6 +201,11 @@ class Network:
     def _take(self, network: NetworkSettings, addresses: dict[str, int]) -> None:
         for limits in self._limits.values():
             limits.take(network, addresses)
+        self._in_use = _in_use(network)
+        while len(self.threads) < self._in_use:
+            thread = self._thread(len(self.threads))
+            thread.start()
+            self.threads.append(thread)  # one that isn't used any more keeps the connections that it has
         self.trim()
         self._admit_waiting()
 
@@ -237,7 +250,7 @@ class Network:
         if kind == GROUPS:
             return self.group_thread
         self._next += 1
-        return self.threads[self._next % min(PYTHON_THREADS if kind == LARGE_REQUESTS else _MOST_THREADS, len(self.threads))]
+        return self.threads[self._next % min(PYTHON_THREADS if kind == LARGE_REQUESTS else _MOST_THREADS, self._in_use)]
 
     def closed(self, connection: Connection) -> None:
         """A connection ended. Called on its network thread."""

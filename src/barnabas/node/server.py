@@ -187,6 +187,7 @@ class Node:
         if delta.configs_changed:
             self._configure(image)
             self.network.reconfigured()
+            self.fetchers.reconfigured()
         unassigned = self.replicas.publish(delta, image, broker_id)
         self._show(image)
         if brokers_changed:

@@ -6,7 +6,7 @@ Owns the table; told by `replicas` on the publisher's thread, before that and th
 from __future__ import annotations
 
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.node.call import steady_ms
 from barnabas.node.network import PYTHON_THREADS
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     from barnabas.node.server import Node
 
 
+class _Assigned(NamedTuple):
+    """Which fetcher has a partition, from whom, in which epoch."""
+
+    loop: Loop
+    fetcher: Fetcher
+    leader_id: int
+    leader_epoch: int
+
+
 class Fetchers:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._fetchers: dict[tuple[int, int], tuple[Loop, Fetcher]] = {}
-        self._of: dict[Partition, tuple[Loop, Fetcher]] = {}
+        self._of: dict[Partition, _Assigned] = {}
         self._early: dict[Partition, tuple[int, int]] = {}  # before there is a thread for it
         self._is_started = False
         self._lock = RLock()
@@ -42,8 +51,25 @@ class Fetchers:
                 self._early[partition] = (leader_id, leader_epoch)
                 return
             self.leave(partition)
-            loop, fetcher = self._of[partition] = self._fetcher(leader_id, partition.index)
+            loop, fetcher = self._fetcher(leader_id, partition.index)
+            self._of[partition] = _Assigned(loop, fetcher, leader_id, leader_epoch)
             loop.call(fetcher.follow, partition, leader_epoch)
+
+    def reconfigured(self) -> None:
+        """num.replica.fetchers may be another: partitions go to the fetcher that is theirs by it, each once the one before has let it go."""
+        with self._lock:
+            for partition, before in list(self._of.items()):
+                loop, fetcher = self._fetcher(before.leader_id, partition.index)
+                if fetcher is not before.fetcher:
+                    self._of[partition] = after = before._replace(loop=loop, fetcher=fetcher)
+                    before.loop.call(self._hand_over, partition, before, after)
+
+    def _hand_over(self, partition: Partition, before: _Assigned, after: _Assigned) -> None:
+        """On the thread of the fetcher that gives it up."""
+        before.fetcher.leave((partition.topic_id, partition.index), partition)
+        with self._lock:
+            if self._of.get(partition) is after:
+                after.loop.call(after.fetcher.follow, partition, after.leader_epoch)
 
     def leave(self, partition: Partition) -> None:
         """It follows nobody: it leads, is gone, or has no leader."""
@@ -51,8 +77,7 @@ class Fetchers:
             self._early.pop(partition, None)
             found = self._of.pop(partition, None)
             if found is not None:
-                loop, fetcher = found
-                loop.call(fetcher.leave, (partition.topic_id, partition.index), partition)
+                found.loop.call(found.fetcher.leave, (partition.topic_id, partition.index), partition)
 
     def brokers_changed(self, brokers: set[int]) -> None:
         """Brokers registered anew, or were fenced or unfenced: the image says so already."""
