@@ -28,6 +28,7 @@ MODULES = {
     "kafka-log-dirs": "log_dirs",
     "kafka-leader-election": "leader_election",
     "kafka-cluster": "cluster_tool",
+    "kafka-docker-wrapper": "docker_wrapper",
     "kafka-features": "features",
     "kafka-metadata-quorum": "metadata_quorum",
     "kafka-reassign-partitions": "reassign_partitions",

@@ -19,6 +19,7 @@ TOOLS = "org.apache.kafka.tools."
 SCRIPTS = {
     "kafka.Kafka": "kafka-server-start",
     "kafka.admin.ConfigCommand": "kafka-configs",
+    "kafka.docker.KafkaDockerWrapper": "kafka-docker-wrapper",
     "kafka.tools.StorageTool": "kafka-storage",
     "org.apache.kafka.shell.MetadataShell": "kafka-metadata-shell",
     f"{TOOLS}AclCommand": "kafka-acls",
