@@ -87,6 +87,11 @@ def describe_topic_partitions(script: Transcript) -> None:
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=cursor(topic_name="described-b", partition_index=1)), 0, "from b")
     script.call(DescribeTopicPartitionsRequest(topics=topics, cursor=cursor(topic_name="described-a", partition_index=-1)), 0, "negative cursor")
     script.call(DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=0, cursor=None), 0, "limit 0")
+    for limit in (4, 5, 6, 7, 8):
+        script.call(DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=limit, cursor=None), 0, f"limit {limit}")
+    for name in ("described-absent", "not/legal", "described-a"):
+        at = cursor(topic_name=name, partition_index=4)
+        script.call(DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=2, cursor=at), 0, f"from {name} 4")
 
 
 def sasl_where_there_is_none(script: Transcript) -> None:

@@ -237,6 +237,8 @@ def offsets(script: Transcript) -> None:
         request = OffsetDeleteRequest(group_id=group, topics=[ask(name=topic, partitions=[ask.Partition(partition_index=partition)])])
         script.call(request, 0, f"{group} {topic} {partition}")
         script.call(OffsetDeleteRequest(group_id=group, topics=[ask(name=topic, partitions=[])]), 0, f"{group} {topic} without partitions")
+        twice = [ask(name=topic, partitions=[ask.Partition(partition_index=index)]) for index in (8, 1, 7)]
+        script.call(OffsetDeleteRequest(group_id=group, topics=twice), 0, f"{group} {topic} again and again")
     script.call(_offsets("offsets", {"committed": [0, 1]}, 9), 9, "after the deletion")
     for version in range(7):
         script.call(DescribeGroupsRequest(groups=["offsets", "offsets-absent", ""]), version)

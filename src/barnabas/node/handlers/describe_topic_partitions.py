@@ -21,15 +21,16 @@ Topic = DescribeTopicPartitionsResponse.Topic
 def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopicPartitionsResponse:
     image, cursor = call.node.image, request.cursor
     names = sorted({topic.name for topic in request.topics} or set(image.topics.by_name))
-    start = 0
     if cursor is not None:
         if cursor.partition_index < 0 or (request.topics and cursor.topic_name not in names):
             return _invalid(request)
         names = [name for name in names if name >= cursor.topic_name]
-        start = cursor.partition_index if names and names[0] == cursor.topic_name else 0
     left = min(max(request.response_partition_limit, 1), call.node.config.replication.max_partitions_per_request)
     response = DescribeTopicPartitionsResponse(topics=[], next_cursor=None)
     for name in names:
+        if not left:
+            response.next_cursor = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=0)
+            break
         found = image.topics.by_name.get(name)
         if found is None:
             if request.topics:
@@ -40,11 +41,8 @@ def handle(request: DescribeTopicPartitionsRequest, call: Call) -> DescribeTopic
                     )
                 )
             continue
+        start = cursor.partition_index if cursor is not None and cursor.topic_name == name else 0
         indexes = [index for index in sorted(found.partitions) if index >= start]
-        start = 0
-        if not left:
-            response.next_cursor = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=indexes[0] if indexes else 0)
-            break
         shown = indexes[:left]
         left -= len(shown)
         response.topics.append(

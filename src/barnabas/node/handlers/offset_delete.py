@@ -38,6 +38,7 @@ def _keep_known(topic: OffsetDeleteRequest.Topic, image: MetadataImage, refused:
     missing = [partition for partition in topic.partitions if partition.partition_index not in known]
     if missing or found is None:
         rows = [Answered.Partition(partition_index=each.partition_index, error_code=Error.UNKNOWN_TOPIC_OR_PARTITION) for each in missing]
-        refused[topic.name] = Answered(name=topic.name, partitions=rows)
+        place = refused.setdefault(topic.name, Answered(name=topic.name, partitions=[]))
+        place.partitions = place.partitions + rows
         topic.partitions = [partition for partition in topic.partitions if partition.partition_index in known]
     return bool(topic.partitions)
