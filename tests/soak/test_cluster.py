@@ -49,8 +49,8 @@ UNDISTURBED = (stories.cut_connections, stories.lossy_network)
 A_CLUSTER = 5  # stories
 
 
-def tell(cluster: Cluster, told: Sequence[stories.Story], label: str) -> None:
-    with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
+def tell(cluster: Cluster, told: Sequence[stories.Story], label: str, **client: object) -> None:
+    with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000, **client) as scene:
         for story in told:
             began = time.monotonic()
             measured = story(scene)
@@ -101,7 +101,8 @@ def test_lost_host(cluster_of: ClusterFactory) -> None:
 @pytest.mark.apache
 @pytest.mark.parametrize("engines", [[SUBJECT, SUBJECT, APACHE], [SUBJECT, APACHE, APACHE]], ids=["one of Apache Kafka's", "two of Apache Kafka's"])
 def test_mixed(cluster_of: ClusterFactory, engines: list) -> None:  # type: ignore[type-arg]
-    """All killed at once isn't told: after a crash Apache Kafka knows the last batch of each producer only (its producer snapshots have no more), and refuses
-    what librdkafka sends again of the four before with OUT_OF_ORDER_SEQUENCE_NUMBER."""
+    """All are killed at once with one request in flight: after a crash Apache Kafka knows the last batch of each producer only (its producer snapshots have no
+    more), and refuses what librdkafka sends again of the four before with OUT_OF_ORDER_SEQUENCE_NUMBER."""
     told = (stories.kill_each, stories.rolling_restart, stories.isolate_active_controller, stories.lossy_network)
     tell(cluster_of(Plan(engines, racks=RACKS), Proxy()), told, "mixed")
+    tell(cluster_of(Plan(engines, racks=RACKS)), (stories.kill_all,), "mixed, one request in flight", max_in_flight=1)
