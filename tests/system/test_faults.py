@@ -192,6 +192,25 @@ def test_one_of_two_disks_fails(barnabas_nodes: NodeFactory, scratch: Path, conn
     writer.check(connect(node))
 
 
+def test_what_is_left_of_a_replica_that_was_made_elsewhere(barnabas_nodes: NodeFactory, scratch: Path, connect: Connect) -> None:
+    """In a directory that failed, or was full, while it was made there: it stops no start."""
+    first, second = scratch / "first", scratch / "second"
+    node = barnabas_nodes({"log.dirs": f"{first},{second}"})
+    create_topics(node.port, "t", partitions=2)
+    writer = Writer(connect(node), "t", 2)
+    writer.write(3)
+    assert node.stop() == 0
+    for partition in range(2):
+        here, there = (first, second) if (first / f"t-{partition}").is_dir() else (second, first)
+        left = there / f"t-{partition}"
+        left.mkdir()
+        (left / "partition.metadata").write_bytes((here / left.name / "partition.metadata").read_bytes())
+        (left / "00000000000000000000.log").touch()
+    node.start()
+    writer.check(connect(node))
+    assert len([*scratch.glob("*/t-[01]")]) == 2
+
+
 @pytest.mark.parametrize("fault", ["read-only", "meta.properties", "partition.metadata"])
 def test_one_of_two_disks_is_bad_at_the_start(barnabas_nodes: NodeFactory, scratch: Path, small_disk: Path, connect: Connect, fault: str) -> None:
     """As Apache Kafka: the node starts with the other one, and says so. Once repaired, everything is there."""

@@ -211,6 +211,31 @@ def require_distinct(paths: Iterable[str]) -> None:
         seen[real] = path
 
 
+def untouched_twins(partitions: Iterable[PartitionDirectory]) -> list[PartitionDirectory]:
+    """Replicas that never had a record, where there is another one of the partition: left in a directory that failed or was full as they were made, so that
+    they were made again elsewhere. Raises OSError."""
+    kept: dict[tuple[str, int], PartitionDirectory] = {}
+    twins = []
+    for found in partitions:
+        if found.suffix:
+            continue
+        known = kept.setdefault((found.topic, found.partition), found)
+        if known is found:
+            continue
+        if _is_untouched(found.path):
+            twins.append(found)
+        elif _is_untouched(known.path):
+            twins.append(known)
+            kept[found.topic, found.partition] = found
+    return twins
+
+
+def _is_untouched(path: str) -> bool:
+    """Whether a log is empty and begins at offset 0, or there is none."""
+    with os.scandir(path) as entries:
+        return all(entry.name.strip("0") == LOG and not entry.stat().st_size for entry in entries if entry.name.endswith(LOG))
+
+
 def require_no_duplicates(partitions: Iterable[PartitionDirectory]) -> None:
     """Raise LogDirectoryError when a partition has two live replicas, or two future ones, over all directories of the node (D110)."""
     seen: dict[tuple[str, int, str], str] = {}

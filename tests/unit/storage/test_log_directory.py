@@ -115,10 +115,24 @@ def test_strays_and_duplicates(tmp_path: Path) -> None:
     twin = [directory.PartitionDirectory(f"/{name}/orders-0", "orders", 0, "") for name in "ab"]
     with pytest.raises(directory.LogDirectoryError, match=r"/a/orders-0 and /b/orders-0"):
         directory.require_no_duplicates(twin)
+    untouched = [_twin(tmp_path / name, {"00000000000000000000.log": b""}) for name in "abc"]
+    written = _twin(tmp_path / "d", {"00000000000000000000.log": b"records"})
+    emptied = _twin(tmp_path / "e", {"00000000000000000007.log": b""})
+    assert directory.untouched_twins(untouched) == untouched[1:]
+    assert directory.untouched_twins([untouched[0], written]) == directory.untouched_twins([emptied, untouched[0]]) == untouched[:1]
+    assert directory.untouched_twins([written, emptied]) == directory.untouched_twins([untouched[0]]) == []
     (tmp_path / "x").mkdir()
     (tmp_path / "y").symlink_to(tmp_path / "x")
     with pytest.raises(directory.LogDirectoryError, match="twice"):
         directory.require_distinct([str(tmp_path / "x"), str(tmp_path / "y")])
+
+
+def _twin(parent: Path, files: dict[str, bytes]) -> directory.PartitionDirectory:
+    path = parent / "orders-0"
+    path.mkdir(parents=True)
+    for name, data in files.items():
+        (path / name).write_bytes(data)
+    return directory.PartitionDirectory(str(path), "orders", 0, "")
 
 
 def test_a_new_partition_goes_where_the_fewest_are() -> None:
