@@ -10,7 +10,6 @@ at start ends it with one line that says where and what to do.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import sys
@@ -48,7 +47,7 @@ from barnabas.node.server import Node
 from barnabas.storage.clean_shutdown import previous_broker_epoch
 from barnabas.storage.directory_lock import DirectoryLock, DirectoryLockedError
 from barnabas.storage.errors import FULL, NO_ROOM, StorageError
-from barnabas.storage.log_directory import LogDirectory, LogDirectoryError, require_distinct, require_no_duplicates, untouched_twins
+from barnabas.storage.log_directory import LogDirectory, LogDirectoryError, require_distinct, require_one_of_each
 from barnabas.storage.meta_properties import MetaPropertiesEnsemble, MetaPropertiesError
 from barnabas.storage.metadata_snapshot import SnapshotError
 from barnabas.storage.quorum_state import QuorumStateError
@@ -191,15 +190,8 @@ def _open_disks(config: NodeConfig) -> _Disks:
     directories = [_open_directory(path, ensemble, failed) for path in paths]
     _require_usable(directories, metadata_directory, failed)
     metadata_lock = None if metadata_directory in paths else DirectoryLock(metadata_directory)
-    _set_twins_aside({directory.files.path: directory.files for directory in directories if directory.is_online})
+    require_one_of_each([directory.files for directory in directories if directory.is_online], clock_ms())
     return _Disks(properties.cluster_id or "", properties.directory_id or b"", directories, failed, previous_epoch, metadata_lock)
-
-
-def _set_twins_aside(online: dict[str, LogDirectory]) -> None:
-    with contextlib.suppress(OSError):  # told of below
-        for twin in untouched_twins(entry for files in online.values() for entry in files.partitions()):
-            online[os.path.dirname(twin.path)].mark_deleted(twin.path, twin.topic, twin.partition, clock_ms())
-    require_no_duplicates(entry for files in online.values() for entry in files.partitions())
 
 
 class _Starting:

@@ -7,6 +7,7 @@ host calls the `write_*` methods, `remove_due` and `close` when it is time. Sour
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import checkpoint_file
@@ -209,6 +210,15 @@ def require_distinct(paths: Iterable[str]) -> None:
         if real in seen:
             raise LogDirectoryError(f"log.dirs names one directory twice: {seen[real]} and {path}. Give each disk its own.")
         seen[real] = path
+
+
+def require_one_of_each(directories: Sequence[LogDirectory], now_ms: int) -> None:
+    """All directories of a node: twins that never had a record are marked for deletion. Raises LogDirectoryError for others, and OSError."""
+    by_path = {directory.path: directory for directory in directories}
+    with suppress(OSError):  # then they are told of
+        for twin in untouched_twins(entry for directory in directories for entry in directory.partitions()):
+            by_path[os.path.dirname(twin.path)].mark_deleted(twin.path, twin.topic, twin.partition, now_ms)
+    require_no_duplicates(entry for directory in directories for entry in directory.partitions())
 
 
 def untouched_twins(partitions: Iterable[PartitionDirectory]) -> list[PartitionDirectory]:
