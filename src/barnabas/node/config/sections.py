@@ -50,8 +50,8 @@ class Network:
         self.threads = integer("num.network.threads")
         self.send_buffer_bytes = integer("socket.send.buffer.bytes")
         """-1: the system's."""
-        self.receive_buffer_bytes = integer("socket.receive.buffer.bytes")
-        """-1: the system's."""
+        self.receive_buffer_bytes = integer("socket.receive.buffer.bytes") if "socket.receive.buffer.bytes" in values.given else -1
+        """-1: the system's, also without a word about it: it grows with what a client brings."""
         self.request_max_bytes = integer("socket.request.max.bytes")
         self.queued_max_request_bytes = integer("queued.max.request.bytes")
         """Negative: the node's own limit, a share of the machine's memory."""
