@@ -142,6 +142,12 @@ def read_committed(script: Transcript) -> None:
             )
             request.isolation_level = 1
             script.call(request, version, f"{partition} from {offset}")
+    _fill(script, "fetch-committed", 2, partition=1)
+    for limit in (0, 1, 150, 300, 1 << 20):
+        parts = [Part(partition=0, fetch_offset=2, partition_max_bytes=1 << 20), Part(partition=1, fetch_offset=0, partition_max_bytes=1 << 20)]
+        request = FetchRequest(max_wait_ms=0, min_bytes=0, max_bytes=limit, topics=[Topic(topic="fetch-committed", partitions=parts)])
+        request.isolation_level = 1
+        script.call(request, 12, f"limit {limit}, two")
     for epochs in ({"current_leader_epoch": 5}, {"last_fetched_epoch": 0}, {"last_fetched_epoch": 3}):
         request = _fetch("fetch-committed", 2, **epochs)
         request.isolation_level = 1

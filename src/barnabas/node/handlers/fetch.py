@@ -299,7 +299,8 @@ class Fetch:
             else:
                 found = partition.read_all(offset, limit, min_one=min_one)
             if found is None or not found.size:
-                return place
+                is_cut = committed and limit > 0 and offset < partition.last_stable_offset  # its first batch is larger than what is left
+                return place._replace(aborted=None) if is_cut else place
             aborted = partition.aborted_transactions(offset, found) if committed else None
         except OffsetOutOfRange:  # let go of between the look and the read
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE)
