@@ -188,6 +188,24 @@ def serves(node: Node, api_key: int) -> bool:
     return asyncio.run(ask())
 
 
+def test_credentials(node: Node, prefix: str) -> None:
+    """Set by either tool, removed by the other one; what is no longer there is refused alike."""
+    server = ("--bootstrap-server", node.bootstrap, "--alter", "--entity-type", "users", "--entity-name", prefix)
+    assert by_barnabas("kafka-configs", *server, "--add-config", "SCRAM-SHA-256=[iterations=5000,password=secret]").status == 0
+    for step in (
+        "SCRAM-SHA-512=[password=secret]",
+        "SCRAM-SHA-256=[password=a],SCRAM-SHA-512=[iterations=8192,password=b]",
+        "SCRAM-SHA-1=[password=a]",
+    ):
+        theirs, ours = by_both("kafka-configs", *server, "--add-config", step)
+        assert ours == theirs
+    assert by_apache("kafka-configs", *server, "--delete-config", "SCRAM-SHA-256").status == 0
+    theirs, ours = by_both("kafka-configs", *server, "--delete-config", "SCRAM-SHA-256")
+    assert ours == theirs
+    assert ours.status == 1
+    assert by_barnabas("kafka-configs", *server, "--delete-config", "SCRAM-SHA-512").status == 0
+
+
 def test_quotas_and_credentials(node: Node, prefix: str) -> None:
     """Set by one tool, both see the same; removed again."""
     if not serves(node, 49) or not serves(node, 51):
