@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from barnabas.client.admin import topics
 from barnabas.wire.errors import Error
@@ -138,8 +138,7 @@ class Group:
         def assigned(_: object, partitions: list) -> None:  # type: ignore[type-arg]
             next_offset.clear()
             for partition in partitions:
-                committed = consumer.committed([partition], timeout=60)[0].offset
-                partition.offset = max(committed, 0)
+                partition.offset = max(self._committed(consumer, partition), 0)
             consumer.assign(partitions)
 
         consumer.subscribe([topic], on_assign=assigned)
@@ -155,6 +154,16 @@ class Group:
                 next_offset[partition] = offset + 1
                 self.seen[partition].add(offset)
         consumer.close()
+
+    def _committed(self, consumer: Consumer, partition: TopicPartition) -> int:
+        """A coordinator that hangs answers nobody: asked again."""
+        while True:
+            try:
+                return int(consumer.committed([partition], timeout=20)[0].offset)
+            except KafkaException as error:
+                self.errors.append(str(error))
+                if self._stop.is_set():
+                    raise
 
     def wait_until_seen(self, ends: dict[int, int], timeout_s: float = PROGRESS_S) -> None:
         """Until every offset below these ends was seen by some member."""

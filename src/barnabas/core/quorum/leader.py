@@ -122,7 +122,11 @@ class Leader:
         if before is None and len(self._progress) >= MAX_OBSERVERS:
             self._forget_observers(now_ms)
         self._progress[key] = ReplicaProgress(replica_id, directory_id, offset, now_ms, caught_up_ms, log_end_offset)
-        return self.advance() if self._history.voters.contains(replica_id, directory_id) else None
+        if not self._history.voters.contains(replica_id, directory_id):
+            return None
+        if key[1] != ZERO_UUID:
+            self._progress.pop((replica_id, ZERO_UUID), None)  # of the time when its directory wasn't known
+        return self.advance()
 
     def advance(self) -> int | None:
         """The offset that a majority of the voters has, once it lies beyond the epoch's first record (Q29)."""
@@ -162,7 +166,8 @@ class Leader:
         return tuple((voter.id, voter.directory_id) for voter in others)
 
     def _is_voter(self, key: tuple[int, bytes]) -> bool:
-        return self._history.voters.contains(*key) or key[0] == self.local.id
+        is_unnamed = key[1] == ZERO_UUID and key[0] in self._history.voters.by_id
+        return is_unnamed or self._history.voters.contains(*key) or key[0] == self.local.id
 
     def _forget_observers(self, now_ms: int) -> None:
         """Those unseen for five minutes (Q53); when all were seen, the one seen longest ago."""
@@ -174,12 +179,12 @@ class Leader:
             del self._progress[min(observers)[1]]
 
     def voters_progress(self, now_ms: int) -> list[ReplicaProgress]:
-        """Every voter; the leader itself counts as fetching and caught up now."""
+        """Every voter, with its directory if the voters are known by them; the leader itself counts as fetching and caught up now."""
         found = []
         for voter in self._history.voters.by_id.values():
-            progress = self._of_voter(voter)
+            progress = self._of_voter(voter)._replace(directory_id=voter.directory_id)
             if voter.id == self.local.id:
-                progress = progress._replace(directory_id=voter.directory_id, last_fetch_ms=now_ms, last_caught_up_ms=now_ms)
+                progress = progress._replace(last_fetch_ms=now_ms, last_caught_up_ms=now_ms)
             found.append(progress)
         return found
 

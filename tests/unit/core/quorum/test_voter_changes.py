@@ -17,6 +17,7 @@ from barnabas.wire.messages.add_raft_voter import AddRaftVoterRequest
 from barnabas.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from barnabas.wire.messages.remove_raft_voter import RemoveRaftVoterRequest
 from barnabas.wire.messages.update_raft_voter import UpdateRaftVoterRequest
+from barnabas.wire.types import ZERO_UUID
 from tests.quorum_members import CLUSTER, Play, voter
 
 
@@ -135,11 +136,22 @@ def test_static_voters_become_dynamic_once_all_are_known() -> None:
         play.happen(RaiseKRaftVersion(1))
     for voter_id in (2, 3):
         assert update(play, voter(voter_id)).error_code == 0
+    commit(play)
+    assert described(play) == ([(1, ZERO_UUID), (2, ZERO_UUID), (3, ZERO_UUID)], [])
     play.happen(RaiseKRaftVersion(1))
+    named = [(voter_id, voter(voter_id).directory_id) for voter_id in (1, 2, 3)]
+    assert described(play) == (named, [])
     assert len(play.all(AppendControl)[0].records) == 2
     assert [known.directory_id for known in play.quorum.voters.by_id.values()] == [voter(i).directory_id for i in (1, 2, 3)]
     commit(play)
     assert play.quorum.high_watermark == play.quorum.log.end_offset
+    assert described(play) == (named, [])
+
+
+def described(play: Play) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes]]]:
+    found = play.quorum.describe(play.now_ms)
+    assert found is not None
+    return sorted((seen.id, seen.directory_id) for seen in found.voters), sorted((seen.id, seen.directory_id) for seen in found.observers)
 
 
 def test_an_observer_that_may_joins_and_gives_up_its_former_disk() -> None:
