@@ -170,6 +170,15 @@ def _answers(node: Node) -> tuple[int, int, bool, bool]:
     return len(list(batches(bytes(found.records)))), len(described.topics[0].partitions), session != 0, refused
 
 
+def set_for_all_brokers(node: Node, key: str, value: str) -> None:
+    """At run time."""
+    Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
+    config = Resource.AlterableConfig(name=key, config_operation=0, value=value)
+    with closing(Client(node.port)) as client:
+        asked = IncrementalAlterConfigsRequest(resources=[Resource(resource_type=4, resource_name="", configs=[config])], validate_only=False)
+        assert not client.call(asked, 1).responses[0].error_code
+
+
 def test_threads_and_backlog(barnabas_nodes: NodeFactory) -> None:
     """num.network.threads; socket.listen.backlog.size: how many the system lets in while the node does nothing."""
     narrow = barnabas_nodes({"num.network.threads": "1", "socket.listen.backlog.size": "1"})
@@ -178,11 +187,7 @@ def test_threads_and_backlog(barnabas_nodes: NodeFactory) -> None:
     assert threads[1] == threads[0] + 1
     assert _let_in(narrow, 12) < 5
     assert _let_in(wide, 12) == 12
-    Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
-    config = Resource.AlterableConfig(name="num.network.threads", config_operation=0, value="2")
-    with closing(Client(narrow.port)) as client:
-        asked = IncrementalAlterConfigsRequest(resources=[Resource(resource_type=4, resource_name="", configs=[config])], validate_only=False)
-        assert not client.call(asked, 1).responses[0].error_code
+    set_for_all_brokers(narrow, "num.network.threads", "2")
     wait_until(lambda: len(os.listdir(f"/proc/{narrow.pid}/task")) == threads[1])  # without a restart
 
 
@@ -415,6 +420,8 @@ def test_producers_are_forgotten(barnabas_nodes: NodeFactory) -> None:
             assert put(client, "t", 0, records(b"x", producer=(5, 0, 0))).error_code == 0
     wait_until(lambda: producers(quick) == 0)
     assert (producers(late), producers(lazy)) == (1, 1)
+    set_for_all_brokers(late, "producer.id.expiration.ms", "1")
+    wait_until(lambda: producers(late) == 0)  # without a restart
 
 
 def test_socket_buffers(barnabas_nodes: NodeFactory) -> None:

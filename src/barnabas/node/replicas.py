@@ -363,6 +363,7 @@ class Replicas:
                 self._throttle(partition, settings)
                 try:
                     with partition.lock:
+                        partition.producers.expiration_ms = expiration_ms
                         partition.log.reconfigure(config)
                 except (OSError, StorageError) as error:
                     self.fail(self.directory_of(partition), error)

@@ -93,10 +93,11 @@ class _Producer:
 class ProducerStates:
     """All producers that this partition remembers. The caller holds the partition's lock, except for the two offsets."""
 
-    __slots__ = ("_completed", "_expiration_ms", "_first_open", "_open", "_producers", "_verifications")
+    __slots__ = ("_completed", "_first_open", "_open", "_producers", "_verifications", "expiration_ms")
 
     def __init__(self, expiration_ms: int = 24 * 3600 * 1000) -> None:
-        self._expiration_ms = expiration_ms
+        self.expiration_ms = expiration_ms
+        """After so long without a batch a producer is forgotten."""
         self._producers: dict[int, _Producer] = {}
         self._open: dict[int, int] = {}  # first offset -> producer id
         self._first_open: int | None = None
@@ -284,7 +285,7 @@ class ProducerStates:
     def load(self, entries: Iterable[tuple[int, int, int, int, int, int, int, int]], now_ms: int) -> None:
         """Add the producers of a snapshot, without those that expired meanwhile."""
         for producer_id, epoch, sequence, last_offset, delta, timestamp, coordinator_epoch, first_offset in entries:
-            if first_offset < 0 and now_ms - timestamp >= self._expiration_ms:
+            if first_offset < 0 and now_ms - timestamp >= self.expiration_ms:
                 continue
             producer = self._producers[producer_id] = _Producer(epoch)
             producer.coordinator_epoch = coordinator_epoch
@@ -306,7 +307,7 @@ class ProducerStates:
 
     def expire(self, now_ms: int) -> None:
         """Forget producers that are silent for too long and have nothing open (D69)."""
-        limit = now_ms - self._expiration_ms
+        limit = now_ms - self.expiration_ms
         for producer_id in [known for known, producer in self._producers.items() if producer.first_offset < 0 and producer.timestamp <= limit]:
             del self._producers[producer_id]
         for producer_id in [known for known, guard in self._verifications.items() if guard.started_ms <= limit]:
