@@ -222,12 +222,19 @@ def _files(log_dir: Path, pattern: str) -> str:
         ("__transaction_state-*/*.log", ["--offsets-decoder"]),
         ("dumped-0/*checkpoint", []),
         ("dumped-0/*.log", ["--value-decoder-class", "no.such.Decoder"]),
+        ("dumped-0/*.log", ["--value-decoder-class", "org.apache.kafka.tools.api.IntegerDecoder", "--print-data-log"]),
+        ("__consumer_offsets-*/*.log", ["--value-decoder-class", "org.apache.kafka.tools.api.LongDecoder"]),
+        ("dumped-0/*.log", ["--print-data-log", "--key-decoder-class", "org.apache.kafka.tools.api.LongDecoder"]),
+        ("dumped-0/*.log", ["--offsets-decoder"]),
     ],
 )
 def test_dump_log(log_dir: Path, pattern: str, arguments: list[str]) -> None:
     theirs, ours = by_both("kafka-dump-log", "--files", _files(log_dir, pattern), *arguments)
     assert (ours.status, ours.output) == (theirs.status, theirs.output)
-    if "no.such.Decoder" not in arguments:
+    if "--key-decoder-class" in arguments:
+        assert ours.status == 1
+        assert ours.complaints[0].startswith(theirs.complaints[0])
+    elif "no.such.Decoder" not in arguments:
         assert ours.complaints == theirs.complaints
 
 

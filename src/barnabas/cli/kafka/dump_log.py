@@ -31,11 +31,6 @@ MAX_INT = 2**31 - 1
 SMALLEST_RECORD = 14
 MAGIC_END = 17
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-_DECODERS: dict[str, Callable[[bytes], str]] = {
-    STRING_DECODER: lambda data: data.decode("utf-8", "replace"),
-    "org.apache.kafka.tools.api.IntegerDecoder": lambda data: str(int.from_bytes(data[:4], "big", signed=True)),
-    "org.apache.kafka.tools.api.LongDecoder": lambda data: str(int.from_bytes(data[:8], "big", signed=True)),
-}
 
 
 class DumpFailed(ValueError):
@@ -44,6 +39,20 @@ class DumpFailed(ValueError):
     def __init__(self, message: str, java_class: str = "java.lang.RuntimeException") -> None:
         super().__init__(message)
         self.java_class = java_class
+
+
+def _number(data: bytes, size: int) -> str:
+    """Bytes behind the number are left alone."""
+    if len(data) < size:
+        raise DumpFailed(f"{len(data)} bytes are no number of {size}: use another decoder", "java.nio.BufferUnderflowException")
+    return str(int.from_bytes(data[:size], "big", signed=True))
+
+
+_DECODERS: dict[str, Callable[[bytes], str]] = {
+    STRING_DECODER: lambda data: data.decode("utf-8", "replace"),
+    "org.apache.kafka.tools.api.IntegerDecoder": lambda data: _number(data, 4),
+    "org.apache.kafka.tools.api.LongDecoder": lambda data: _number(data, 8),
+}
 
 
 class DumpOptions:
@@ -278,7 +287,11 @@ def _dump_records(
             if header.is_control:
                 line += _control(record)
         if parse is not None and not header.is_control:
-            key, value = parse(record)
+            try:
+                key, value = parse(record)
+            except DumpFailed:
+                sys.stdout.write("".join(lines) + line)
+                raise
             if key is not None:
                 line += f"{prefix}key: {key}"
                 prefix = " "
