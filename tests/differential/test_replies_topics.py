@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from barnabas.wire.messages.alter_configs import AlterConfigsRequest
+from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
 from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
@@ -15,6 +16,7 @@ from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
 from barnabas.wire.messages.elect_leaders import ElectLeadersRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.list_config_resources import ListConfigResourcesRequest
+from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from tests.differential.transcript import Transcript, assert_same, module_scripts
 
@@ -286,6 +288,32 @@ def elect_leaders(script: Transcript) -> None:
         script.call(ElectLeadersRequest(election_type=5 if version else 0, topic_partitions=[], timeout_ms=5000), version, "nothing, of type 5")
     script.call(ElectLeadersRequest(election_type=1, topic_partitions=[ask(topic="elected", partitions=[0])], timeout_ms=5000), 2, "unclean")
     script.call(ElectLeadersRequest(election_type=5, topic_partitions=[ask(topic="elected", partitions=[0])], timeout_ms=5000), 2, "type 5")
+
+
+def no_time(script: Transcript) -> None:
+    """Without time nothing is done; what asks for nothing needs none."""
+    script.create_topic("hurried", 1)
+    made = CreateTopicsRequest.CreatableTopic(name="hurried-new", num_partitions=1, replication_factor=1)
+    grown = CreatePartitionsRequest.Topic(name="hurried", count=2)
+    moved = AlterPartitionReassignmentsRequest.ReassignableTopic
+    moves = [moved(name="hurried", partitions=[moved.ReassignablePartition(partition_index=0, replicas=[1])])]
+    elected = [ElectLeadersRequest.TopicPartitions(topic="hurried", partitions=[0])]
+    for ms in (0, -1, -(1 << 31)):
+        for validate_only in (False, True):
+            script.all_versions(lambda _, ms=ms, v=validate_only: CreateTopicsRequest(topics=[made], timeout_ms=ms, validate_only=v), f"in {ms} ms")
+            script.all_versions(
+                lambda _, ms=ms, v=validate_only: CreatePartitionsRequest(topics=[grown], timeout_ms=ms, validate_only=v), f"in {ms} ms"
+            )
+        script.call(CreateTopicsRequest(topics=[], timeout_ms=ms), 7, f"nothing in {ms} ms")
+        script.call(CreatePartitionsRequest(topics=[], timeout_ms=ms, validate_only=False), 3, f"nothing in {ms} ms")
+        script.call(DeleteTopicsRequest(topic_names=["hurried"], timeout_ms=ms), 5, f"in {ms} ms")
+        script.call(DeleteTopicsRequest(topics=[DeleteTopicsRequest.DeleteTopicState(name="hurried")], timeout_ms=ms), 6, f"in {ms} ms")
+        script.call(DeleteTopicsRequest(topics=[], timeout_ms=ms), 6, f"nothing in {ms} ms")
+        script.all_versions(lambda _, ms=ms: ElectLeadersRequest(topic_partitions=elected, timeout_ms=ms), f"in {ms} ms")
+        script.all_versions(lambda _, ms=ms: AlterPartitionReassignmentsRequest(topics=moves, timeout_ms=ms), f"in {ms} ms")
+        script.call(AlterPartitionReassignmentsRequest(topics=[], timeout_ms=ms), 1, f"nothing in {ms} ms")
+        script.call(ListPartitionReassignmentsRequest(topics=None, timeout_ms=ms), 0, f"in {ms} ms")
+    script.note("what is there", [script.client.metadata(name).error_code for name in ("hurried", "hurried-new")])
 
 
 def auto_creation(script: Transcript) -> None:

@@ -89,6 +89,13 @@ class Call:
         """Have this node's controller run `operation`, as `ControllerHost.submit` does."""
         self.node.controller.submit(operation, on_reply, on_error, at_commit=at_commit)
 
+    def submit_within(self, timeout_ms: int, operation: Operation, on_reply: OnReply, on_error: OnError) -> None:
+        """`submit`, for requests that say how long they wait: with no time at all nothing is done, as with Apache Kafka."""
+        if timeout_ms > 0:
+            self.submit(operation, on_reply, on_error)
+        else:
+            on_error(Error.REQUEST_TIMED_OUT, None)
+
     def reply(self, response: Message | EncodedResponse) -> None:
         """Answer now; for handlers that returned None. From any thread."""
         self.connection.network.hand(self.connection.deliver, self, response)

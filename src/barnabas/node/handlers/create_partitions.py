@@ -23,4 +23,4 @@ def handle(request: CreatePartitionsRequest, call: Call) -> None:
         answers = [CreatePartitionsResponse.TopicResult(name=topic.name, error_code=error, error_message=message) for topic in request.topics]
         call.reply(CreatePartitionsResponse(throttle_time_ms=0, results=answers))
 
-    call.submit(create, call.reply, refuse)
+    call.submit_within(request.timeout_ms if request.topics else 1, create, call.reply, refuse)

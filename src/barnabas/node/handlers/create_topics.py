@@ -26,4 +26,4 @@ def handle(request: CreateTopicsRequest, call: Call) -> None:
         answers = [CreateTopicsResponse.CreatableTopicResult(name=topic.name, error_code=error, error_message=message) for topic in request.topics]
         call.reply(CreateTopicsResponse(topics=answers))
 
-    call.submit(create, call.reply, refuse)
+    call.submit_within(request.timeout_ms if request.topics else 1, create, call.reply, refuse)

@@ -37,5 +37,6 @@ def handle(request: DeleteTopicsRequest, call: Call) -> DeleteTopicsResponse | N
         if call.version < _KNOWS_DISABLED:
             return refusal(Error.INVALID_REQUEST, None)
         return refusal(Error.TOPIC_DELETION_DISABLED, None)
-    call.submit(delete, call.reply, lambda error, message: call.reply(refusal(error, message)))
+    is_empty = not request.topics and not request.topic_names
+    call.submit_within(1 if is_empty else request.timeout_ms, delete, call.reply, lambda error, message: call.reply(refusal(error, message)))
     return None

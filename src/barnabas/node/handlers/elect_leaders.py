@@ -37,5 +37,5 @@ def handle(request: ElectLeadersRequest, call: Call) -> ElectLeadersResponse | N
         ]
         call.reply(ElectLeadersResponse(throttle_time_ms=0, error_code=error if call.version >= 1 else 0, replica_election_results=results))
 
-    call.submit(elect, call.reply, refuse)
+    call.submit_within(request.timeout_ms, elect, call.reply, refuse)
     return None
