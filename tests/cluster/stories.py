@@ -386,7 +386,7 @@ def replace_disk(scene: Scene) -> dict[str, float]:
     victim.kill()
     began = time.monotonic()
     if dynamic:
-        cluster.ask(lambda client: _remove(client, victim.node_id))
+        cluster.ask(lambda client: remove_voter(client, victim.node_id))
     victim.replace_disk(joins=dynamic)
     cluster.start([victim])
     if dynamic:
@@ -417,7 +417,7 @@ def remove_and_add_controller(scene: Scene) -> dict[str, float]:
     """The active controller is removed from the voters, resigns, and is added again as an observer that caught up."""
     cluster, victim = scene.cluster, scene.cluster.active_controller()
     began = time.monotonic()
-    cluster.ask(lambda client: _remove(client, victim.node_id))
+    cluster.ask(lambda client: remove_voter(client, victim.node_id))
     cluster.wait_for("another controller is active", lambda: cluster.active_controller() is not victim)
     handed_over = time.monotonic() - began
     created = scene.until_created(began)
@@ -426,7 +426,7 @@ def remove_and_add_controller(scene: Scene) -> dict[str, float]:
     return {"handed over": handed_over, "until created": created, "gap": scene.gap_since(began)}
 
 
-async def _remove(client: Client, node_id: int) -> None:
+async def remove_voter(client: Client, node_id: int) -> None:
     found = await quorum.describe(client)
     directory = next(voter.directory_id for voter in found.voters if voter.replica_id == node_id)
     await quorum.remove_voter(client, node_id, directory)

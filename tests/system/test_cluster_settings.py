@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from contextlib import closing
@@ -13,6 +14,7 @@ from barnabas.node.router import served_apis
 from barnabas.wire.apis import BROKER
 from barnabas.wire.messages.api_versions import ApiVersionsRequest
 from tests import nodes
+from tests.cluster import stories
 from tests.cluster.cluster import Cluster, Plan
 from tests.differential.transcript import Client
 
@@ -135,3 +137,22 @@ def test_a_broker_tells_of_what_the_controller_takes(tmp_path: Path) -> None:
 
         found.wait_for("fewer versions", lambda: served()[19] == (2, 6))  # CreateTopics
         assert {api.key for api in served_apis(BROKER)} - set(served()) == {43}  # ElectLeaders
+
+
+def test_static_voters_become_dynamic(tmp_path: Path) -> None:
+    """By kraft.version=1, once the leader knows the directories of all; then voters go and come. (controller.quorum.voters stays where it is.)"""
+    with cluster(tmp_path, static=True) as found:
+        found.start()
+        assert {voter.directory_id for voter in found.quorum().voters} == {bytes(16)}
+        raised = [str(nodes.SCRIPTS / "kafka-features"), "--bootstrap-server", found.bootstrap, "upgrade", "--feature", "kraft.version=1"]
+        found.wait_for("kraft.version 1", lambda: subprocess.run(raised, capture_output=True, timeout=60).returncode == 0)
+        found.wait_for("directories of voters", lambda: bytes(16) not in {voter.directory_id for voter in found.quorum().voters})
+        assert found.quorum().observers == []
+        victim = found.others(found.active_controller())[0]
+        found.ask(lambda client: stories.remove_voter(client, victim.node_id))
+        found.wait_for("two voters", lambda: len(found.quorum().voters) == 2)
+        stories.add_voter(found, victim)
+        for member in found.members.values():
+            member.stop()
+            found.start([member])
+        assert len(found.quorum().voters) == 3
