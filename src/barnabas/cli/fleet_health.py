@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT_MS = 5_000
 LAG_TIMEOUT_S = 2.0
+REQUEST_TIMEOUT_MS = 2_000  # then another node is asked: one may hang
 
 Key = tuple[str, int]
 
@@ -91,7 +92,7 @@ async def _lag(cluster: Cluster, broker: int) -> int | None:
 
 
 def ask(members: Sequence[Member], *, timeout_ms: int = ANSWER_TIMEOUT_MS, lags: bool = False) -> tuple[Health | None, str]:
-    """The answer, or why there is none. `lags`: how far the replicas of each broker that runs are behind, too."""
+    """The answer, or why there is none. `lags`: how far the replicas of each broker that runs are behind, too, which gets as much time again."""
     import asyncio
 
     from barnabas.client.cluster import Cluster, Settings
@@ -99,8 +100,11 @@ def ask(members: Sequence[Member], *, timeout_ms: int = ANSWER_TIMEOUT_MS, lags:
 
     asked = [member.node_id for member in members if lags and member.is_broker and member.home.pid() is not None]
 
+    timeout_ms *= 1 + lags
+
     async def work() -> Health:
-        async with Cluster(bootstrap_of(members), Settings(client_id="barnabas", api_timeout_ms=timeout_ms)) as cluster:
+        settings = Settings(client_id="barnabas", request_timeout_ms=min(REQUEST_TIMEOUT_MS, timeout_ms), api_timeout_ms=timeout_ms)
+        async with Cluster(bootstrap_of(members), settings) as cluster:
             return await look(cluster, asked)
 
     try:

@@ -57,9 +57,14 @@ def _check_running(members: list[Member]) -> None:
 
 def _order(members: list[Member]) -> list[Member]:
     """The active controller last: each change of it makes everybody wait a little."""
-    health, failure = ask(members)
+    health, failure = ask(members, lags=True)
     if health is None:
         raise HomeError(f"The cluster doesn't answer, so nothing was restarted: {failure}")
+    silent = [str(member.node_id) for member in members if member.is_broker and member.node_id not in health.lags]
+    if silent:
+        raise HomeError(
+            f"Nothing was restarted, since node {', '.join(silent)} runs and doesn't answer: another one less could take partitions away."
+        )
     if health.under_replicated:
         raise HomeError(
             f"Nothing was restarted, since replicas are behind: {partitions_text(health.under_replicated)}. `barnabas status` shows them."

@@ -170,17 +170,17 @@ class Cluster:
         return connection
 
     async def any_connection(self) -> Connection:
-        """A connection to some broker: an open one, else a known one, else a bootstrap address. Raises ConnectionLost."""
+        """A connection to some broker: an open one, else a known one, else a bootstrap address. Raises ConnectionLost, TimedOut."""
         for (_, purpose), connection in self._connections.items():
             if connection.usable and not purpose:
                 return connection
         known = list(self.brokers)
         random.shuffle(known)
-        failure: ConnectionLost | None = None
+        failure: KafkaError | None = None
         for node_id in [*known, *range(-1, -len(self._bootstrap) - 1, -1)]:
             try:
                 return await self.connection(node_id)
-            except ConnectionLost as error:
+            except (ConnectionLost, TimedOut) as error:  # gone, or it hangs
                 failure = error
         assert failure is not None
         raise failure

@@ -160,6 +160,7 @@ def test_the_life_of_three(directory: Path) -> None:
     os.kill(hung["pid"], signal.SIGSTOP)
     try:
         assert [node["state"] for node in outcome(directory, "status", status=1)["nodes"] if node["pid"] == hung["pid"]] == ["doesn't answer"]
+        assert f"node {hung['node_id']} runs and doesn't answer" in barnabas(directory, "restart", status=1)
     finally:
         os.kill(hung["pid"], signal.SIGCONT)
     deadline = time.monotonic() + PATIENCE_S
