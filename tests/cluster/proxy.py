@@ -154,6 +154,9 @@ class Proxy:
         except OSError:
             _reset(writer)
             return
+        except asyncio.CancelledError:
+            _reset(writer)
+            raise
         pair = _Pair(writer, onward[1])
         pairs = self._pairs.setdefault((source, target), set())
         pairs.add(pair)
@@ -208,10 +211,13 @@ class Proxy:
                 pair.reset()
         for _ in range(3):
             await asyncio.sleep(0)
-        for task in asyncio.all_tasks():
-            if task is not asyncio.current_task():
-                task.cancel()
-        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=5)
+        for _ in range(3):
+            await asyncio.sleep(0)  # transports close their sockets a moment after they are told to
 
 
 class _Pair:
