@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from barnabas.wire.messages.fetch import FetchResponse
 
     from .cluster import Cluster
-    from .group import GroupSettings
+    from .group import GroupSettings, Membership
     from .subscription import Partitions
 
     Take = Callable[[tuple[str, int], memoryview, list[tuple[int, int]]], "list[T]"]
@@ -159,6 +159,17 @@ class Consumer:
         wanted = self.positions if places is None else places
         await self._member.commit({key: groups.Committed(offset, self.epochs.get(key, -1), "") for key, offset in wanted.items()})
         self._last_commit_s = time.monotonic()
+
+    @property
+    def membership(self) -> Membership:
+        """As what a transaction commits this group's offsets, with `reached`."""
+        assert self._member is not None, "membership needs a group"
+        return self._member.membership
+
+    @property
+    def reached(self) -> dict[tuple[str, int], groups.Committed]:
+        """The offset behind what was polled of each partition."""
+        return {key: groups.Committed(offset, self.epochs.get(key, -1), "") for key, offset in self.positions.items()}
 
     async def close(self) -> None:
         if self._member is not None:

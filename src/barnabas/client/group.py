@@ -44,6 +44,15 @@ class GroupSettings(NamedTuple):
     assignors: tuple[str, ...] = ("range", "cooperative-sticky")
 
 
+class Membership(NamedTuple):
+    """Whom a coordinator knows a member by, and since which generation, or member epoch: what a transaction commits offsets for."""
+
+    group_id: str
+    generation: int = -1
+    member_id: str = ""
+    instance_id: str | None = None
+
+
 class Member:
     """One member. `join` until it returns; then call `beat` often; when it says so, join again."""
 
@@ -58,6 +67,10 @@ class Member:
         self.protocol = ""
         self.topics: tuple[str, ...] = ()
         self.assigned: Partitions = []
+
+    @property
+    def membership(self) -> Membership:
+        return Membership(self._settings.group_id, self.generation, self.member_id, self._settings.instance_id)
 
     async def join(self, topics: Iterable[str]) -> Partitions:
         """Through as many rounds as it takes to what this member may consume; cooperative members hold on to what they keep. Raises KafkaError."""

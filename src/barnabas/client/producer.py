@@ -1,6 +1,6 @@
 """Records out: batches by partition, sent to leaders, tried again without duplicates or reordering (KIP-98's idempotence).
 
-Owns: batching, sequences, retries of Produce. Doesn't own the choice of a partition (`partitioner`), nor transactions.
+Owns: batching, sequences, retries of Produce. Doesn't own the choice of a partition (`partitioner`), nor transactions (`transactions`).
 One Produce a leader is under way at a time: order and sequences then need no bookkeeping beyond the queue itself.
 """
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from barnabas.wire.records.record import Headers
 
     from .cluster import Cluster, Partition
+    from .transactions import Transaction
 
 RECORD_OVERHEAD = 24  # bytes at most around key and value, headers apart
 STALE_METADATA = (
@@ -123,9 +124,15 @@ class _Batch:
 class Producer:
     """`send` from one loop's tasks; `close` at the end, which sends what is left."""
 
-    def __init__(self, cluster: Cluster, settings: ProducerSettings = ProducerSettings()) -> None:  # noqa: B008 - immutable
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: ProducerSettings = ProducerSettings(),  # noqa: B008 - immutable
+        transaction: Transaction | None = None,
+    ) -> None:
         self._cluster = cluster
         self._settings = settings
+        self._transaction = transaction
         self._queues: dict[tuple[str, int], deque[_Batch]] = {}
         self._sequences: dict[tuple[str, int], int] = {}
         self._sticky = partitioner.Sticky()
@@ -259,8 +266,10 @@ class Producer:
         """One request with the first batch of each partition."""
         try:
             connection = await self._cluster.connection(leader)
-            await self._identify()
+            await self._identify(keys)
             version = connection.version_of(ProduceRequest)
+            if self._transaction is not None:
+                version = self._transaction.produce_version(version)
             request = self._request(keys, version)
             if self._settings.acks == 0:
                 connection.send_only(request)
@@ -269,15 +278,21 @@ class Producer:
                 return
             # By the ids as they were sent: by the time of the answer another leader's may have made us forget the topic.
             names = {self._cluster.topic_id(topic): topic for topic, _ in keys} if version >= 13 else {}
-            self._take(await connection.call(request, version=version, timeout_s=self._settings.request_timeout_ms / 1000), names)
+            if self._take(await connection.call(request, version=version, timeout_s=self._settings.request_timeout_ms / 1000), names):
+                await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
         except (ConnectionLost, TimedOut, KafkaError) as error:
             for key in keys:
                 self._cluster.forget_leader(key[0])
                 self._failed(key, error)
             await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
 
-    async def _identify(self) -> None:
-        if self._settings.idempotence and self._settings.acks == -1 and self._producer_id < 0:
+    async def _identify(self, keys: Sequence[tuple[str, int]]) -> None:
+        if self._transaction is not None:
+            identity_now = await self._transaction.enrol(keys)
+            if identity_now != (self._producer_id, self._producer_epoch):
+                self._producer_id, self._producer_epoch = identity_now
+                self._sequences.clear()
+        elif self._settings.idempotence and self._settings.acks == -1 and self._producer_id < 0:
             self._producer_id, self._producer_epoch = await identity(self._cluster)
 
     def _request(self, keys: Sequence[tuple[str, int]], version: int) -> ProduceRequest:
@@ -295,6 +310,7 @@ class Producer:
                 producer_id=self._producer_id,
                 producer_epoch=self._producer_epoch,
                 base_sequence=batch.sequence,
+                transactional=self._transaction is not None,
             )
             topics.setdefault(topic, []).append(Topic.PartitionProduceData(index=partition, records=encoded))
         data = []
@@ -303,9 +319,16 @@ class Producer:
                 data.append(Topic(topic_id=self._cluster.topic_id(name), partition_data=partitions))
             else:
                 data.append(Topic(name=name, partition_data=partitions))
-        return ProduceRequest(acks=self._settings.acks, timeout_ms=self._settings.request_timeout_ms, topic_data=data)
+        return ProduceRequest(
+            transactional_id=None if self._transaction is None else self._transaction.transactional_id,
+            acks=self._settings.acks,
+            timeout_ms=self._settings.request_timeout_ms,
+            topic_data=data,
+        )
 
-    def _take(self, reply: ProduceResponse, names: Mapping[bytes, str]) -> None:
+    def _take(self, reply: ProduceResponse, names: Mapping[bytes, str]) -> bool:
+        """Whether something has to go again that no new metadata would help."""
+        again = False
         for topic in reply.responses:
             name = topic.name or names.get(topic.topic_id, "")
             for p in topic.partition_responses:
@@ -316,8 +339,11 @@ class Producer:
                 failure = error_of(p.error_code)
                 if failure in STALE_METADATA:
                     self._cluster.forget_leader(name)
+                else:
+                    again = again or failure.retriable
                 message = p.record_errors[0].batch_index_error_message if p.record_errors else p.error_message
                 self._failed(key, KafkaError(failure, message))
+        return again
 
     def _delivered(self, key: tuple[str, int], base_offset: int, append_time_ms: int) -> None:
         batch = self._queues[key].popleft()
@@ -346,7 +372,9 @@ class Producer:
                     outcome.set_exception(error)
             elif outcome is not None:
                 outcome(error)
-        if batch.sequence >= 0:
+        if self._transaction is not None:
+            self._transaction.lost(error, gap=batch.sequence >= 0)
+        elif batch.sequence >= 0:
             self._producer_id = self._producer_epoch = -1
             self._sequences.clear()
             for queue in self._queues.values():
