@@ -328,6 +328,12 @@ class Cluster:
             raise KafkaError(Error.UNKNOWN_TOPIC_OR_PARTITION)
         return known.topic_id
 
+    def leader_epoch(self, topic: str, partition: int) -> int:
+        """As of the last metadata; -1 if that says nothing of it."""
+        known = self.topics.get(topic)
+        found = known.partitions.get(partition) if known else None
+        return -1 if found is None else found.leader_epoch
+
     def forget_leader(self, topic: str) -> None:
         """What is known of the topic is stale: the next `leader` asks anew."""
         self.topics.pop(topic, None)

@@ -1,4 +1,4 @@
-"""Records in: positions, fetches from leaders, resets, aborted transactions left out; by hand or as a member of a group.
+"""Records in: positions, fetches from leaders, resets, logs that were cut (KIP-320), aborted transactions left out; by hand or as a member of a group.
 
 Owns: what to fetch next and from whom. Doesn't own membership (`group`) nor formats. Full fetches without sessions: a tool reads few partitions.
 """
@@ -83,6 +83,17 @@ class NoOffset(ValueError):
     java_class = "org.apache.kafka.clients.consumer.NoOffsetForPartitionException"
 
 
+class LogTruncated(ValueError):
+    """A leader's log has parted from what was read, before the position; no policy says to go back. `divergent` has where, as far as that is known."""
+
+    java_class = "org.apache.kafka.clients.consumer.LogTruncationException"
+
+    def __init__(self, positions: Mapping[tuple[str, int], int], divergent: Mapping[tuple[str, int], int]) -> None:
+        super().__init__("Detected log truncation with diverging offsets " + ", ".join(f"{t}-{p}: {at}" for (t, p), at in divergent.items()))
+        self.positions = dict(positions)
+        self.divergent = dict(divergent)
+
+
 def _unheard(partitions: Partitions) -> object:
     """Who doesn't listen."""
 
@@ -102,6 +113,9 @@ class Consumer:
         self._last_metadata_s = 0.0
         self.positions: dict[tuple[str, int], int] = {}
         self.epochs: dict[tuple[str, int], int] = {}
+        """Of the last record before each position, where it is known."""
+        self._led: dict[tuple[str, int], int] = {}
+        """The leader epoch in whose log each position was last seen to lie."""
         self._held: Partitions = []
         """As far as `on_assigned` and `on_revoked` have been told."""
         self._on_assigned: Callable[[Partitions], object] = _unheard
@@ -110,6 +124,7 @@ class Consumer:
     def assign(self, places: Mapping[tuple[str, int], int]) -> None:
         """Partitions by hand, each at an offset, or at `offsets.EARLIEST` or `LATEST`."""
         self.positions = {key: place for key, place in places.items() if place >= 0}
+        self.epochs, self._led = {}, {}
         self._resets = {key: place for key, place in places.items() if place < 0}
 
     def subscribe(
@@ -149,8 +164,9 @@ class Consumer:
             if time.monotonic() >= deadline_s:
                 return []
 
-    def seek(self, topic: str, partition: int, offset: int) -> None:
-        self.positions[(topic, partition)] = offset
+    def seek(self, topic: str, partition: int, offset: int, leader_epoch: int = -1) -> None:
+        """With the epoch of the record before (`epochs`), a log that has been cut since is noticed."""
+        self._stand((topic, partition), offset, leader_epoch)
 
     async def commit(self, places: Mapping[tuple[str, int], int] | None = None) -> None:
         """Commits these offsets, or all positions, if this is a group's member."""
@@ -241,7 +257,7 @@ class Consumer:
         self._resets = {}
         for key in assigned:
             if key in committed:
-                self.positions[key] = committed[key].offset
+                self._stand(key, committed[key].offset, committed[key].leader_epoch)
             elif key not in kept:
                 self._reset(key)
 
@@ -261,6 +277,11 @@ class Consumer:
         self.positions.pop(key, None)
         self._resets[key] = places[policy]
 
+    def _stand(self, key: tuple[str, int], offset: int, leader_epoch: int) -> None:
+        self.positions[key] = offset
+        self.epochs[key] = leader_epoch
+        self._led.pop(key, None)
+
     async def _place(self) -> None:
         """Turns places (beginning, end, a time) into offsets."""
         if not self._resets:
@@ -272,15 +293,47 @@ class Consumer:
             if answer.offset < 0 <= self._resets[key]:
                 self._reset(key)  # no record is as young as that; one may come
                 continue
-            self.positions[key] = answer.offset
+            self._stand(key, answer.offset, answer.leader_epoch)
             self._resets.pop(key, None)
+
+    async def _follow_leaders(self) -> None:
+        """Whether the logs of leaders that are new since the last look still lead to where this consumer is; if not, back to where they part."""
+        moved = {}
+        for key in self.positions:
+            epoch = self._cluster.leader_epoch(*key)
+            if self._led.get(key) != epoch:
+                moved[key] = self.epochs.get(key, -1)
+                self._led[key] = epoch
+        asked = {key: epoch for key, epoch in moved.items() if epoch >= 0}
+        ends = await offsets.epoch_ends(self._cluster, asked) if asked else {}
+        cut: dict[tuple[str, int], int] = {}
+        for key, end in ends.items():
+            if isinstance(end, KafkaError):
+                if end.error is Error.UNSUPPORTED_VERSION:
+                    continue  # a node that is older than this
+                self._led.pop(key, None)
+                if not end.retriable:
+                    raise end
+            elif end.leader_epoch < 0 or end.offset < self.positions[key]:
+                cut[key] = end.offset
+                if self._settings.auto_offset_reset != "none" and end.offset >= 0:
+                    self.positions[key], self.epochs[key] = end.offset, end.leader_epoch
+                elif self._settings.auto_offset_reset != "none":
+                    self._reset(key)
+        if cut and self._settings.auto_offset_reset == "none":
+            for key in cut:
+                self._led.pop(key, None)
+            raise LogTruncated({key: self.positions[key] for key in cut}, {key: at for key, at in cut.items() if at >= 0})
 
     # Fetching
 
     async def _fetch(self, take: Take[T], max_wait_ms: int) -> list[T]:
+        leaders = {key: await self._cluster.leader(*key) for key in list(self.positions)}
+        await self._follow_leaders()
         by_leader: dict[int, list[tuple[str, int]]] = {}
-        for key in self.positions:
-            by_leader.setdefault(await self._cluster.leader(*key), []).append(key)
+        for key, leader in leaders.items():
+            if key in self.positions:
+                by_leader.setdefault(leader, []).append(key)
         results = await asyncio.gather(*(self._fetch_from(take, leader, keys, max_wait_ms) for leader, keys in by_leader.items()))
         return [one for taken in results for one in taken]
 
@@ -293,6 +346,7 @@ class Consumer:
                 topics.setdefault(topic, []).append(
                     FetchRequest.Topic.Partition(
                         partition=partition,
+                        current_leader_epoch=self._cluster.leader_epoch(topic, partition),
                         fetch_offset=self.positions[(topic, partition)],
                         partition_max_bytes=self._settings.max_partition_fetch_bytes,
                     )
@@ -373,4 +427,4 @@ class Consumer:
         return records
 
 
-__all__ = ["READ_COMMITTED", "READ_UNCOMMITTED", "ConsumedRecord", "Consumer", "ConsumerSettings", "NoOffset", "TimedOut"]
+__all__ = ["READ_COMMITTED", "READ_UNCOMMITTED", "ConsumedRecord", "Consumer", "ConsumerSettings", "LogTruncated", "NoOffset", "TimedOut"]
