@@ -209,10 +209,17 @@ def test_apaches_shell_shows_our_snapshot(tmp_path: Path, apache_libs: Path) -> 
     _, host = filled(tmp_path)
     snapshot = host.snapshot()
     host.stop()
-    shown = release.run_tool("org.apache.kafka.shell.MetadataShell", "--snapshot", str(snapshot), "cat", "/image/topics/byName/orders/0").stdout
-    assert "replicas=[1]" in shown and "partitionEpoch=1" in shown
-    features = release.run_tool("org.apache.kafka.shell.MetadataShell", "--snapshot", str(snapshot), "ls", "/image/features").stdout
-    assert "finalized_transaction.version" in features
+
+    def shown(*command: str, until: str) -> str:
+        """It prints as far as it has read when it is asked: asked again until it has read that."""
+        for _ in range(5):
+            printed = release.run_tool("org.apache.kafka.shell.MetadataShell", "--snapshot", str(snapshot), *command).stdout
+            if until in printed:
+                return printed
+        pytest.fail(f"Its last word: {printed}")
+
+    assert "partitionEpoch=1" in shown("cat", "/image/topics/byName/orders/0", until="replicas=[1]")
+    assert "metadataVersion" in shown("ls", "/image/features", until="finalized_transaction.version")
 
 
 @pytest.mark.node

@@ -357,3 +357,28 @@ class GroupLife(RuleBasedStateMachine):
 
 TestGroupLife = GroupLife.TestCase
 TestGroupLife.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+
+
+def test_a_group_that_a_refused_commit_had_made() -> None:
+    """Who joined it meanwhile is told, as the group isn't there any more."""
+    life = GroupLife()
+    life.begin()
+    life.commit(0, 0, 0, alone=False, flush=False)
+    life.join(0, 3, "range", flush=False)
+    assert not life.answered
+    life.log_refuses(Error.NOT_ENOUGH_REPLICAS)
+    assert life.answered == set(life.asked)
+
+
+def test_a_static_member_that_comes_again_while_the_log_holds() -> None:
+    """What was written for its first return comes to nothing; its second is still answered."""
+    life = GroupLife()
+    life.begin()
+    life.behave({0}, 3, rounds=2, ms=50)
+    life.sync(0, flush=True)
+    life.coordinator_moves()
+    life.log_holds()
+    life.behave({0, 1, 2}, 3, rounds=1, ms=50)
+    life.behave({0}, 3, rounds=2, ms=3000)
+    life.coordinator_moves()
+    assert life.answered == set(life.asked)

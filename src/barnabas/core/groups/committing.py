@@ -28,7 +28,7 @@ NO_RETENTION_TIME = -1
 def commit_offsets(context: Context, request: OffsetCommitRequest, version: int, waiter: Waiter) -> None:
     """One batch for the whole request, answered when it has committed. Topics have names and ids here: the handler looked them up."""
     try:
-        _check_commit(context, request, version)
+        made = _check_commit(context, request, version)
     except Refused as refused:
         context.reply(waiter, commit_error(request, refused.error))
         return
@@ -54,23 +54,29 @@ def commit_offsets(context: Context, request: OffsetCommitRequest, version: int,
             partitions.append(make(partition_index=partition.partition_index, error_code=error))
         answers.append(OffsetCommitResponse.Topic(name=topic.name, topic_id=topic.topic_id, partitions=partitions))
     response = OffsetCommitResponse(topics=answers)
-    context.write(Write(records, waiter=waiter, response=response, refuse=lambda error: commit_error(request, client_error(error))))
+
+    def done(error: Error) -> None:
+        if made is not None and error is not Error.NONE:
+            rebalancing.abandon_if_undone(context, made, error)
+
+    context.write(Write(records, waiter=waiter, response=response, refuse=lambda error: commit_error(request, client_error(error)), done=done))
 
 
-def _check_commit(context: Context, request: OffsetCommitRequest, version: int) -> None:
+def _check_commit(context: Context, request: OffsetCommitRequest, version: int) -> ClassicGroup | None:
+    """Raises Refused. A group that this commit makes, if any."""
     generation_id = request.generation_id_or_member_epoch
     group = context.groups.current.get(request.group_id)
     if group is None:
         if generation_id >= 0:
             raise Refused(Error.GROUP_ID_NOT_FOUND if version >= GROUP_ID_NOT_FOUND_SINCE else Error.ILLEGAL_GENERATION)
-        context.make_classic_group(request.group_id)  # a simple group: only a place for offsets
-        return
+        return context.make_classic_group(request.group_id)  # a simple group: only a place for offsets
     if isinstance(group, ModernGroup):
         _check_modern_commit(group, request, version)
-        return
+        return None
     _check_classic_commit(group, request.member_id, request.group_instance_id, generation_id)
     if group.state in (STABLE, PREPARING_REBALANCE):
         rebalancing.expect_heartbeat(context, group, group.members[request.member_id])
+    return None
 
 
 def _check_classic_commit(group: ClassicGroup, member_id: str, instance_id: str | None, generation_id: int) -> None:

@@ -69,14 +69,9 @@ def _join_new_group(context: Context, request: JoinGroupRequest, caller: Caller,
     _join(context, group, request, caller, waiter)
 
     def done(error: Error) -> None:
-        if error is Error.NONE:
-            return
-        answer = join_error(client_error(error))
-        context.reply(waiter, answer)
-        for member in list(group.members.values()):  # the group is gone; nobody else would answer those who came after the first
-            parked = group.take_join(member)
-            if parked is not None:
-                context.reply(parked, answer)
+        if error is not Error.NONE:
+            context.reply(waiter, join_error(client_error(error)))
+            rebalancing.abandon_if_undone(context, group, error)
 
     context.write(Write([*tombstones, GroupRecord(group.group_id, value)], done=done, replay=False))
 
@@ -207,8 +202,9 @@ def _store_replacement(
     context: Context, group: ClassicGroup, caller: Caller, old: Member, member: Member, leader_before: str | None, waiter: Waiter
 ) -> None:
     def done(error: Error) -> None:
-        if group.take_join(member) is not waiter:
+        if member.awaiting_join is not waiter:
             return  # another rebalance has answered it meanwhile, or a later incarnation has taken its place
+        group.take_join(member)
         if error is not Error.NONE:
             if error is not Error.REQUEST_TIMED_OUT:  # the record may still be committed: its new id stays
                 _undo_replacement(context, group, old, member)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from barnabas.core.groups.answers import join_error, sync_error
 from barnabas.core.groups.classic_group import COMPLETING_REBALANCE, DEAD, EMPTY, PREPARING_REBALANCE, STABLE
 from barnabas.core.groups.records import GroupRecord
+from barnabas.core.groups.writes import client_error
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.join_group import JoinGroupResponse
 from barnabas.wire.messages.sync_group import SyncGroupResponse
@@ -159,6 +160,24 @@ def drop_member(context: Context, group: ClassicGroup, member: Member) -> None:
         context.reply(member.awaiting_sync, sync_error(Error.UNKNOWN_MEMBER_ID))
         member.awaiting_sync = None
     group.remove(member.member_id)
+
+
+def abandon(context: Context, group: ClassicGroup, error: Error) -> None:
+    """The group is gone from here: whoever waits in it is told why, as nobody else would."""
+    group.transition(DEAD, context.now_ms)
+    for member in group.members.values():
+        waiter = group.take_join(member)
+        if waiter is not None:
+            context.reply(waiter, join_error(error, member.member_id))
+        if member.awaiting_sync is not None:
+            context.reply(member.awaiting_sync, sync_error(error))
+            member.awaiting_sync = None
+
+
+def abandon_if_undone(context: Context, group: ClassicGroup, error: Error) -> None:
+    """The write that made the group failed; if it was undone, so is the group, with those who joined it meanwhile. A late one may still count."""
+    if context.groups.current.get(group.group_id) is not group:
+        abandon(context, group, client_error(error))
 
 
 def _expire_sync(context: Context, group_id: str, generation_id: int) -> None:

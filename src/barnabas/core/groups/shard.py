@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.core.groups import administering, committing, expiring, fetching, joining, leaving, loading, syncing
-from barnabas.core.groups.answers import join_error, sync_error
-from barnabas.core.groups.classic_group import DEAD, ClassicGroup
+from barnabas.core.groups import administering, committing, expiring, fetching, joining, leaving, loading, rebalancing, syncing
+from barnabas.core.groups.classic_group import ClassicGroup
 from barnabas.core.groups.context import Context
 from barnabas.core.groups.member_memory import MemberMemory
 from barnabas.core.groups.writes import Waiter
@@ -65,16 +64,8 @@ class GroupShard:
         context = self.context
         context.deadlines.clear()
         for group in context.groups.current.values():
-            if not isinstance(group, ClassicGroup):
-                continue
-            group.transition(DEAD, context.now_ms)
-            for member in group.members.values():
-                parked = group.take_join(member)
-                if parked is not None:
-                    context.reply(parked, join_error(Error.NOT_COORDINATOR, member.member_id))
-                if member.awaiting_sync is not None:
-                    context.reply(member.awaiting_sync, sync_error(Error.NOT_COORDINATOR))
-                    member.awaiting_sync = None
+            if isinstance(group, ClassicGroup):
+                rebalancing.abandon(context, group, Error.NOT_COORDINATOR)
         context.writes.fail(Error.NOT_COORDINATOR)
 
     def next_deadline_ms(self) -> int | None:
