@@ -17,8 +17,10 @@ from barnabas.wire.records.control import ControlType, control_type
 from barnabas.wire.records.record import decode_records
 
 from .admin import groups, offsets
+from .consumer_group import ConsumerGroupMember, ConsumerGroupSettings
 from .errors import KafkaError, TimedOut, check, error_of
-from .group import COOPERATIVE, Member
+from .group import COOPERATIVE, MAX_ROUNDS, GroupSettings, Member
+from .heartbeats import JOINING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from barnabas.wire.messages.fetch import FetchResponse
 
     from .cluster import Cluster
-    from .group import GroupSettings, Membership
+    from .group import Membership
     from .subscription import Partitions
 
     Take = Callable[[tuple[str, int], memoryview, list[tuple[int, int]]], "list[T]"]
@@ -35,6 +37,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 READ_UNCOMMITTED = 0
 READ_COMMITTED = 1
+_MOVED_ON = (
+    Error.REBALANCE_IN_PROGRESS,
+    Error.ILLEGAL_GENERATION,
+    Error.UNKNOWN_MEMBER_ID,
+    Error.STALE_MEMBER_EPOCH,
+    Error.FENCED_MEMBER_EPOCH,
+)
 _STALE = (
     Error.NOT_LEADER_OR_FOLLOWER,
     Error.REPLICA_NOT_AVAILABLE,
@@ -62,7 +71,7 @@ class ConsumerSettings(NamedTuple):
     fetch_max_wait_ms: int = 500
     fetch_max_bytes: int = 52_428_800
     max_partition_fetch_bytes: int = 1_048_576
-    group: GroupSettings | None = None
+    group: GroupSettings | ConsumerGroupSettings | None = None
 
 
 class ConsumedRecord(NamedTuple):
@@ -98,13 +107,19 @@ def _unheard(partitions: Partitions) -> object:
     """Who doesn't listen."""
 
 
+def _member(cluster: Cluster, settings: GroupSettings | ConsumerGroupSettings | None) -> Member | ConsumerGroupMember | None:
+    if isinstance(settings, ConsumerGroupSettings):
+        return ConsumerGroupMember(cluster, settings)
+    return Member(cluster, settings) if settings else None
+
+
 class Consumer:
     """Either `assign`, or `subscribe` with a group; then `poll`; `close` at the end."""
 
     def __init__(self, cluster: Cluster, settings: ConsumerSettings = ConsumerSettings()) -> None:  # noqa: B008 - immutable
         self._cluster = cluster
         self._settings = settings
-        self._member = Member(cluster, settings.group) if settings.group else None
+        self._member = _member(cluster, settings.group)
         self._wants: Callable[[str], bool] | None = None
         self._names: Sequence[str] | None = None
         self._joined = False
@@ -142,6 +157,18 @@ class Consumer:
         self._wants = wants
         self._names = names
         self._on_assigned, self._on_revoked = on_assigned or _unheard, on_revoked or _unheard
+
+    def subscribe_pattern(
+        self,
+        pattern: str,
+        *,
+        on_assigned: Callable[[Partitions], object] | None = None,
+        on_revoked: Callable[[Partitions], object] | None = None,
+    ) -> None:
+        """Topics that match a regular expression of RE2, which the group's coordinator looks for: with `ConsumerGroupSettings`."""
+        assert isinstance(self._member, ConsumerGroupMember), "subscribe_pattern needs a group whose coordinator shares it out"
+        self._member.pattern = pattern
+        self.subscribe(lambda topic: False, names=[], on_assigned=on_assigned, on_revoked=on_revoked)
 
     async def poll(self, timeout_ms: int) -> list[ConsumedRecord]:
         """Records that are there, or that come within the time. Raises KafkaError, NoOffset."""
@@ -202,7 +229,9 @@ class Consumer:
     async def _keep_membership(self) -> None:
         member, wants = self._member, self._wants
         assert member is not None and wants is not None, "subscribe needs a group"
-        if not self._joined or not await member.beat():
+        if isinstance(member, ConsumerGroupMember):
+            await self._reconcile(member, wants)
+        elif not self._joined or not await member.beat():
             await self._join(member, wants)
         elif (time.monotonic() - self._last_metadata_s) * 1000 > self._settings_age_ms():
             await self._look()
@@ -212,7 +241,7 @@ class Consumer:
             try:
                 await self.commit()
             except KafkaError as error:
-                if not error.retriable and error.error not in (Error.REBALANCE_IN_PROGRESS, Error.ILLEGAL_GENERATION, Error.UNKNOWN_MEMBER_ID):
+                if not error.retriable and error.error not in _MOVED_ON:
                     raise
                 self._last_commit_s = time.monotonic()
 
@@ -242,16 +271,42 @@ class Consumer:
         if self._joined and self._settings.enable_auto_commit and member.generation >= 0:
             with contextlib.suppress(KafkaError):  # too late: the partitions are gone
                 await self.commit()
-        if self._settings.group is None or set(self._settings.group.assignors) != {COOPERATIVE}:
+        if not isinstance(self._settings.group, GroupSettings) or set(self._settings.group.assignors) != {COOPERATIVE}:
             self._give_back([])  # all is given back before the group shares anew
         await self._look()
         assigned = await member.join(filter(wants, self._cluster.topics))
         self._joined = True
+        await self._take_over(member, assigned, keeps=member.protocol == COOPERATIVE)
+
+    async def _reconcile(self, member: ConsumerGroupMember, wants: Callable[[str], bool]) -> None:
+        """Says what is wanted, and follows what the coordinator gives and takes, as far as that goes without waiting."""
+        if member.pattern is None and (not self._last_metadata_s or (time.monotonic() - self._last_metadata_s) * 1000 > self._settings_age_ms()):
+            if self._names is None:
+                await self._look()
+            member.topics = tuple(sorted(filter(wants, self._cluster.topics))) if self._names is None else tuple(self._names)
+        for _ in range(MAX_ROUNDS):
+            await member.beat()
+            if self._joined and member.generation == JOINING:
+                self._joined = False
+                self._give_back([])
+                self.positions, self._resets = {}, {}
+            if member.generation == JOINING or (self._joined and member.target == member.assigned):
+                return
+            target = list(member.target)
+            if self._settings.enable_auto_commit and any(key not in target for key in member.assigned):
+                with contextlib.suppress(KafkaError):  # too late: the partitions are gone
+                    await self.commit()
+            self._joined = True
+            await self._take_over(member, target, keeps=True)
+            member.own(target)
+
+    async def _take_over(self, member: Member | ConsumerGroupMember, assigned: Partitions, *, keeps: bool) -> None:
+        """Gives up what isn't assigned any more and finds where to begin in what is new; `keeps`: what stays goes on from where it is."""
         self._give_back(assigned)
         fresh = [key for key in assigned if key not in self._held]
         self._held = list(assigned)
         self._on_assigned(fresh)
-        kept = {key: self.positions[key] for key in assigned if key in self.positions and member.protocol == COOPERATIVE}
+        kept = {key: self.positions[key] for key in assigned if keeps and key in self.positions}
         committed = await member.committed([key for key in assigned if key not in kept]) if assigned else {}
         self.positions = kept
         self._resets = {}

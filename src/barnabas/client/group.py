@@ -1,6 +1,7 @@
-"""Membership of a classic consumer group: join, sync, heartbeat, leave, commit; as leader, the assignment.
+"""Membership of a classic consumer group: join, sync, heartbeat, leave, commit; as leader, the assignment. And what it shares with members of other groups.
 
-Owns: the member's side of the protocol, one rebalance after another. Doesn't own fetching (`consumer`) nor the assignors (`subscription`).
+Owns: the member's side of the protocol, one rebalance after another. Doesn't own fetching (`consumer`), the assignors (`subscription`), nor groups that their
+coordinators share out (`consumer_group`).
 """
 
 from __future__ import annotations
@@ -53,24 +54,85 @@ class Membership(NamedTuple):
     instance_id: str | None = None
 
 
-class Member:
-    """One member. `join` until it returns; then call `beat` often; when it says so, join again."""
+class Place:
+    """A member's place in a group, whatever its protocol: whom to ask, the epoch that fences, the offsets committed by it."""
 
-    def __init__(self, cluster: Cluster, settings: GroupSettings) -> None:
+    def __init__(self, cluster: Cluster, group_id: str, instance_id: str | None = None) -> None:
         self._cluster = cluster
-        self._settings = settings
+        self._group_id = group_id
+        self._instance_id = instance_id
         self._coordinator: int | None = None
         self._purpose = f"member {id(self)}"
-        self._last_beat_s = 0.0
         self.member_id = ""
         self.generation = -1
-        self.protocol = ""
-        self.topics: tuple[str, ...] = ()
+        """Or the member's epoch."""
         self.assigned: Partitions = []
 
     @property
     def membership(self) -> Membership:
-        return Membership(self._settings.group_id, self.generation, self.member_id, self._settings.instance_id)
+        return Membership(self._group_id, self.generation, self.member_id, self._instance_id)
+
+    async def committed(self, partitions: Partitions) -> dict[tuple[str, int], groups.Committed]:
+        """What the group committed of these; those without are left out."""
+        wanted: dict[str, list[int]] = {}
+        for topic, index in partitions:
+            wanted.setdefault(topic, []).append(index)
+
+        async def attempt() -> dict[tuple[str, int], groups.Committed]:
+            try:
+                return await groups.fetch_committed(await self.connection(), self._group_id, wanted, stable=True)
+            except KafkaError as error:
+                self.after(error)
+                raise
+
+        return await self._cluster.retrying("offsetFetch", attempt)
+
+    async def commit(self, offsets: Mapping[tuple[str, int], groups.Committed]) -> None:
+        """Raises KafkaError; REBALANCE_IN_PROGRESS and the like mean that the partitions may be somebody else's by now."""
+        if not offsets:
+            return
+
+        async def attempt() -> None:
+            try:
+                await groups.commit(
+                    await self.connection(),
+                    self._group_id,
+                    offsets,
+                    generation=self.generation,
+                    member_id=self.member_id,
+                    instance_id=self._instance_id,
+                )
+            except KafkaError as error:
+                self.after(error)
+                raise
+
+        await self._cluster.retrying("offsetCommit", attempt)
+
+    async def connection(self) -> Connection:
+        if self._coordinator is None:
+            self._coordinator = await groups.coordinator(self._cluster, self._group_id)
+        return await self._cluster.connection(self._coordinator, self._purpose)
+
+    def release(self) -> None:
+        """The member is gone."""
+        self._cluster.release(self._purpose)
+        self.member_id, self.generation, self.assigned = "", -1, []
+
+    def after(self, error: KafkaError) -> None:
+        """What an error says about the group's keeper."""
+        if isinstance(error, ConnectionLost) or error.error in _FIND_AGAIN:
+            self._coordinator = None
+
+
+class Member(Place):
+    """One member. `join` until it returns; then call `beat` often; when it says so, join again."""
+
+    def __init__(self, cluster: Cluster, settings: GroupSettings) -> None:
+        super().__init__(cluster, settings.group_id, settings.instance_id)
+        self._settings = settings
+        self._last_beat_s = 0.0
+        self.protocol = ""
+        self.topics: tuple[str, ...] = ()
 
     async def join(self, topics: Iterable[str]) -> Partitions:
         """Through as many rounds as it takes to what this member may consume; cooperative members hold on to what they keep. Raises KafkaError."""
@@ -85,13 +147,13 @@ class Member:
         raise KafkaError(Error.REBALANCE_IN_PROGRESS, f"The group didn't settle within {MAX_ROUNDS} rounds.")
 
     async def _join_once(self) -> Partitions:
-        connection = await self._connection()
+        connection = await self.connection()
         try:
             joined = await self._enter(connection)
             assignments = await self._assign(joined) if joined.leader == joined.member_id and not joined.skip_assignment else {}
             return await self._sync(connection, assignments)
         except KafkaError as error:
-            self._after(error)
+            self.after(error)
             if error.error in (Error.REBALANCE_IN_PROGRESS, Error.MEMBER_ID_REQUIRED, *_LOST_PLACE, *_FIND_AGAIN):
                 raise KafkaError(Error.COORDINATOR_LOAD_IN_PROGRESS, str(error)) from error  # retriable: another round
             raise
@@ -145,7 +207,7 @@ class Member:
         if (time.monotonic() - self._last_beat_s) * 1000 < self._settings.heartbeat_interval_ms:
             return True
         try:
-            connection = await self._connection()
+            connection = await self.connection()
             request = HeartbeatRequest(
                 group_id=self._settings.group_id,
                 generation_id=self.generation,
@@ -154,7 +216,7 @@ class Member:
             )
             check((await connection.call(request)).error_code)
         except KafkaError as error:
-            self._after(error)
+            self.after(error)
             if error.error is Error.REBALANCE_IN_PROGRESS or error.error in _LOST_PLACE:
                 return False
             if not error.retriable:
@@ -163,48 +225,12 @@ class Member:
         self._last_beat_s = time.monotonic()
         return True
 
-    async def committed(self, partitions: Partitions) -> dict[tuple[str, int], groups.Committed]:
-        """What the group committed of these; those without are left out."""
-        wanted: dict[str, list[int]] = {}
-        for topic, index in partitions:
-            wanted.setdefault(topic, []).append(index)
-
-        async def attempt() -> dict[tuple[str, int], groups.Committed]:
-            try:
-                return await groups.fetch_committed(await self._connection(), self._settings.group_id, wanted, stable=True)
-            except KafkaError as error:
-                self._after(error)
-                raise
-
-        return await self._cluster.retrying("offsetFetch", attempt)
-
-    async def commit(self, offsets: Mapping[tuple[str, int], groups.Committed]) -> None:
-        """Raises KafkaError; REBALANCE_IN_PROGRESS and the like mean that the partitions may be somebody else's by now."""
-        if not offsets:
-            return
-
-        async def attempt() -> None:
-            try:
-                await groups.commit(
-                    await self._connection(),
-                    self._settings.group_id,
-                    offsets,
-                    generation=self.generation,
-                    member_id=self.member_id,
-                    instance_id=self._settings.instance_id,
-                )
-            except KafkaError as error:
-                self._after(error)
-                raise
-
-        await self._cluster.retrying("offsetCommit", attempt)
-
     async def leave(self) -> None:
         """Static members (with an instance id) keep their place until the session ends, as Kafka's own do."""
         if not self.member_id or self._settings.instance_id is not None:
             return
         try:
-            connection = await self._connection()
+            connection = await self.connection()
             members = [LeaveGroupRequest.MemberIdentity(member_id=self.member_id, reason="the consumer is being closed")]
             version = connection.version_of(LeaveGroupRequest)
             request = (
@@ -215,18 +241,11 @@ class Member:
             await connection.call(request)
         except KafkaError:
             pass  # the session's end tells the group
-        self._cluster.release(self._purpose)
-        self.member_id, self.generation, self.assigned = "", -1, []
+        self.release()
 
-    async def _connection(self) -> Connection:
-        if self._coordinator is None:
-            self._coordinator = await groups.coordinator(self._cluster, self._settings.group_id)
-        return await self._cluster.connection(self._coordinator, self._purpose)
-
-    def _after(self, error: KafkaError) -> None:
-        """What an error says about this member's place and the group's keeper."""
-        if isinstance(error, ConnectionLost) or error.error in _FIND_AGAIN:
-            self._coordinator = None
+    def after(self, error: KafkaError) -> None:
+        """And about this member's place."""
+        super().after(error)
         if error.error in _LOST_PLACE:
             if error.error is Error.UNKNOWN_MEMBER_ID:
                 self.member_id = ""
