@@ -1,6 +1,7 @@
-"""Records in: positions, fetches from leaders, resets, logs that were cut (KIP-320), aborted transactions left out; by hand or as a member of a group.
+"""Records in: fetches from leaders, aborted transactions left out; partitions by hand or as a member of a group.
 
-Owns: what to fetch next and from whom. Doesn't own membership (`group`) nor formats. Full fetches without sessions: a tool reads few partitions.
+Owns: what to fetch next and from whom. Doesn't own positions (`positions`), membership (`group`, `consumer_group`) nor formats.
+Full fetches without sessions: a tool reads few partitions.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.records.control import ControlType, control_type
 from barnabas.wire.records.record import decode_records
 
-from .admin import groups, offsets
+from .admin import groups
 from .consumer_group import ConsumerGroupMember, ConsumerGroupSettings
 from .errors import KafkaError, TimedOut, check, error_of
 from .group import COOPERATIVE, MAX_ROUNDS, GroupSettings, Member
 from .heartbeats import JOINING
+from .positions import LogTruncated, NoOffset, Positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,23 +88,6 @@ class ConsumedRecord(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...]
 
 
-class NoOffset(ValueError):
-    """No position for a partition, and no policy to choose one."""
-
-    java_class = "org.apache.kafka.clients.consumer.NoOffsetForPartitionException"
-
-
-class LogTruncated(ValueError):
-    """A leader's log has parted from what was read, before the position; no policy says to go back. `divergent` has where, as far as that is known."""
-
-    java_class = "org.apache.kafka.clients.consumer.LogTruncationException"
-
-    def __init__(self, positions: Mapping[tuple[str, int], int], divergent: Mapping[tuple[str, int], int]) -> None:
-        super().__init__("Detected log truncation with diverging offsets " + ", ".join(f"{t}-{p}: {at}" for (t, p), at in divergent.items()))
-        self.positions = dict(positions)
-        self.divergent = dict(divergent)
-
-
 def _unheard(partitions: Partitions) -> object:
     """Who doesn't listen."""
 
@@ -123,14 +108,9 @@ class Consumer:
         self._wants: Callable[[str], bool] | None = None
         self._names: Sequence[str] | None = None
         self._joined = False
-        self._resets: dict[tuple[str, int], int] = {}
+        self._at = Positions(cluster, settings.auto_offset_reset, settings.reset_age_ms, settings.isolation_level)
         self._last_commit_s = time.monotonic()
         self._last_metadata_s = 0.0
-        self.positions: dict[tuple[str, int], int] = {}
-        self.epochs: dict[tuple[str, int], int] = {}
-        """Of the last record before each position, where it is known."""
-        self._led: dict[tuple[str, int], int] = {}
-        """The leader epoch in whose log each position was last seen to lie."""
         self._held: Partitions = []
         """As far as `on_assigned` and `on_revoked` have been told."""
         self._on_assigned: Callable[[Partitions], object] = _unheard
@@ -138,9 +118,17 @@ class Consumer:
 
     def assign(self, places: Mapping[tuple[str, int], int]) -> None:
         """Partitions by hand, each at an offset, or at `offsets.EARLIEST` or `LATEST`."""
-        self.positions = {key: place for key, place in places.items() if place >= 0}
-        self.epochs, self._led = {}, {}
-        self._resets = {key: place for key, place in places.items() if place < 0}
+        self._at.assign(places)
+
+    @property
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The next offset of each partition."""
+        return self._at.offsets
+
+    @property
+    def epochs(self) -> dict[tuple[str, int], int]:
+        """The leader epoch of the last record before each position, where it is known."""
+        return self._at.epochs
 
     def subscribe(
         self,
@@ -180,7 +168,7 @@ class Consumer:
         while True:
             if self._wants is not None:
                 await (self._keep_membership() if self._member is not None else self._keep_assignment(self._wants))
-            await self._place()
+            await self._at.place()
             left_ms = int((deadline_s - time.monotonic()) * 1000)
             if self.positions:
                 taken = await self._fetch(take, max(0, min(left_ms, self._settings.fetch_max_wait_ms)))
@@ -193,7 +181,7 @@ class Consumer:
 
     def seek(self, topic: str, partition: int, offset: int, leader_epoch: int = -1) -> None:
         """With the epoch of the record before (`epochs`), a log that has been cut since is noticed."""
-        self._stand((topic, partition), offset, leader_epoch)
+        self._at.stand((topic, partition), offset, leader_epoch)
 
     async def commit(self, places: Mapping[tuple[str, int], int] | None = None) -> None:
         """Commits these offsets, or all positions, if this is a group's member."""
@@ -251,7 +239,7 @@ class Consumer:
 
     async def _keep_assignment(self, wants: Callable[[str], bool]) -> None:
         """Without a group: every partition of the topics wanted, new ones as they appear."""
-        idle = not self.positions and not self._resets
+        idle = not self._at
         if self._last_metadata_s and (time.monotonic() - self._last_metadata_s) * 1000 < (
             100 if idle else self._cluster.settings.metadata_max_age_ms
         ):
@@ -260,8 +248,8 @@ class Consumer:
         for name, topic in self._cluster.topics.items():
             if wants(name):
                 for partition in topic.partitions:
-                    if (name, partition) not in self.positions and (name, partition) not in self._resets:
-                        self._reset((name, partition))
+                    if (name, partition) not in self._at:
+                        self._at.reset((name, partition))
 
     async def _look(self) -> None:
         await self._cluster.refresh(self._names, allow_creation=self._names is not None)
@@ -289,7 +277,7 @@ class Consumer:
             if self._joined and member.generation == JOINING:
                 self._joined = False
                 self._give_back([])
-                self.positions, self._resets = {}, {}
+                self._at.keep([])
             if member.generation == JOINING or (self._joined and member.target == member.assigned):
                 return
             target = list(member.target)
@@ -306,15 +294,14 @@ class Consumer:
         fresh = [key for key in assigned if key not in self._held]
         self._held = list(assigned)
         self._on_assigned(fresh)
-        kept = {key: self.positions[key] for key in assigned if keeps and key in self.positions}
+        kept = [key for key in assigned if keeps and key in self.positions]
         committed = await member.committed([key for key in assigned if key not in kept]) if assigned else {}
-        self.positions = kept
-        self._resets = {}
+        self._at.keep(kept)
         for key in assigned:
             if key in committed:
-                self._stand(key, committed[key].offset, committed[key].leader_epoch)
+                self._at.stand(key, committed[key].offset, committed[key].leader_epoch)
             elif key not in kept:
-                self._reset(key)
+                self._at.reset(key)
 
     def _give_back(self, kept: Partitions) -> None:
         lost = [key for key in self._held if key not in kept]
@@ -322,69 +309,11 @@ class Consumer:
         if lost:
             self._on_revoked(lost)
 
-    # Positions
-
-    def _reset(self, key: tuple[str, int]) -> None:
-        policy = self._settings.auto_offset_reset
-        places = {"earliest": offsets.EARLIEST, "latest": offsets.LATEST, "by_duration": time.time_ns() // 1_000_000 - self._settings.reset_age_ms}
-        if policy not in places:
-            raise NoOffset(f"Undefined offset with no reset policy for partitions: [{key[0]}-{key[1]}]")
-        self.positions.pop(key, None)
-        self._resets[key] = places[policy]
-
-    def _stand(self, key: tuple[str, int], offset: int, leader_epoch: int) -> None:
-        self.positions[key] = offset
-        self.epochs[key] = leader_epoch
-        self._led.pop(key, None)
-
-    async def _place(self) -> None:
-        """Turns places (beginning, end, a time) into offsets."""
-        if not self._resets:
-            return
-        found = await offsets.find(self._cluster, self._resets, isolation_level=self._settings.isolation_level)
-        for key, answer in found.items():
-            if isinstance(answer, KafkaError):
-                raise answer
-            if answer.offset < 0 <= self._resets[key]:
-                self._reset(key)  # no record is as young as that; one may come
-                continue
-            self._stand(key, answer.offset, answer.leader_epoch)
-            self._resets.pop(key, None)
-
-    async def _follow_leaders(self) -> None:
-        """Whether the logs of leaders that are new since the last look still lead to where this consumer is; if not, back to where they part."""
-        moved = {}
-        for key in self.positions:
-            epoch = self._cluster.leader_epoch(*key)
-            if self._led.get(key) != epoch:
-                moved[key] = self.epochs.get(key, -1)
-                self._led[key] = epoch
-        asked = {key: epoch for key, epoch in moved.items() if epoch >= 0}
-        ends = await offsets.epoch_ends(self._cluster, asked) if asked else {}
-        cut: dict[tuple[str, int], int] = {}
-        for key, end in ends.items():
-            if isinstance(end, KafkaError):
-                if end.error is Error.UNSUPPORTED_VERSION:
-                    continue  # a node that is older than this
-                self._led.pop(key, None)
-                if not end.retriable:
-                    raise end
-            elif end.leader_epoch < 0 or end.offset < self.positions[key]:
-                cut[key] = end.offset
-                if self._settings.auto_offset_reset != "none" and end.offset >= 0:
-                    self.positions[key], self.epochs[key] = end.offset, end.leader_epoch
-                elif self._settings.auto_offset_reset != "none":
-                    self._reset(key)
-        if cut and self._settings.auto_offset_reset == "none":
-            for key in cut:
-                self._led.pop(key, None)
-            raise LogTruncated({key: self.positions[key] for key in cut}, {key: at for key, at in cut.items() if at >= 0})
-
     # Fetching
 
     async def _fetch(self, take: Take[T], max_wait_ms: int) -> list[T]:
         leaders = {key: await self._cluster.leader(*key) for key in list(self.positions)}
-        await self._follow_leaders()
+        await self._at.follow_leaders()
         by_leader: dict[int, list[tuple[str, int]]] = {}
         for key, leader in leaders.items():
             if key in self.positions:
@@ -451,7 +380,7 @@ class Consumer:
 
     def _after_error(self, key: tuple[str, int], error: Error) -> None:
         if error is Error.OFFSET_OUT_OF_RANGE:
-            self._reset(key)
+            self._at.reset(key)
         elif error in _STALE:
             self._cluster.forget_leader(key[0])
         else:
