@@ -24,19 +24,20 @@ _SECOND_MS = 1000
 class _Counted:
     """One listener's connections."""
 
-    __slots__ = ("count", "most", "rate", "rate_most")
+    __slots__ = ("count", "is_gone", "most", "rate", "rate_most")
 
     def __init__(self, rate: Rate) -> None:
         self.count = self.most = self.rate_most = 0
         self.rate = rate
+        self.is_gone = False  # and the last of its connections takes it along
 
 
 class ConnectionLimits:
     def __init__(self, network: Network, listeners: Iterable[str], inter_broker: str) -> None:
-        windows = network.quota_window_seconds * _SECOND_MS, network.quota_windows
-        self._listeners = {name: _Counted(Rate(*windows)) for name in listeners}
-        self._protected = inter_broker if inter_broker in self._listeners and len(self._listeners) > 1 else None
-        self._rate = Rate(*windows)
+        self._windows = network.quota_window_seconds * _SECOND_MS, network.quota_windows
+        self._listeners = {name: _Counted(Rate(*self._windows)) for name in listeners}
+        self._inter_broker = inter_broker
+        self._rate = Rate(*self._windows)
         self._longest_wait_ms = network.quota_window_seconds * _SECOND_MS
         self._by_address: dict[str, int] = {}
         self.total = 0
@@ -52,9 +53,24 @@ class ConnectionLimits:
         """These settings are in force from now on."""
         self._most, self._rate_most = network.max_connections, network.max_connection_creation_rate
         self._most_of_one, self._most_of_address = network.max_connections_per_ip, addresses
+        present = [name for name, listener in self._listeners.items() if not listener.is_gone]
+        self._protected = self._inter_broker if self._inter_broker in present and len(present) > 1 else None
         for name, listener in self._listeners.items():
             listener.most = network.listener_max_connections.get(name.lower(), self._most)
             listener.rate_most = network.listener_creation_rates.get(name.lower(), self._rate_most)
+
+    def add_listener(self, name: str) -> None:
+        """Clients may come in by this one. It has its limits from the next `take` on."""
+        self._listeners.setdefault(name, _Counted(Rate(*self._windows))).is_gone = False
+
+    def remove_listener(self, name: str) -> None:
+        """Nobody comes in by this one any more; those who are there are counted until they go."""
+        self._listeners[name].is_gone = True
+        self._forget_if_gone(name)
+
+    def _forget_if_gone(self, name: str) -> None:
+        if self._listeners[name].is_gone and not self._listeners[name].count:
+            del self._listeners[name]
 
     def is_protected(self, name: str) -> bool:
         return name == self._protected
@@ -90,6 +106,7 @@ class ConnectionLimits:
     def remove(self, name: str, address: str) -> None:
         self.total -= 1
         self._listeners[name].count -= 1
+        self._forget_if_gone(name)
         left = self._by_address.get(address, 0) - 1
         if left > 0:
             self._by_address[address] = left

@@ -32,7 +32,7 @@ from barnabas.node.directory_moves import DirectoryMoves
 from barnabas.node.directory_reports import DirectoryReports
 from barnabas.node.disk_duties import DiskDuties
 from barnabas.node.forwarding import Forwarding
-from barnabas.node.listener import Listener
+from barnabas.node.listener import bind
 from barnabas.node.metadata_files import MetadataLogSettings
 from barnabas.node.metadata_log import MetadataLog
 from barnabas.node.metadata_snapshots import SnapshotRules
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from barnabas.core.quorum.peer_events import Peer
     from barnabas.node.config.node_config import NodeConfig
     from barnabas.node.console_log import ConsoleLog
+    from barnabas.node.listener import Listener
 
 _PLAINTEXT = 0
 _SWITCH_INTERVAL_S = 0.0005
@@ -280,6 +281,7 @@ class _Starting:
         host.publisher.loop.call(node.fetchers.start)
         node.in_sync.start()
         self._listen(self.listeners)
+        node.network.follow_configuration()
         self._say_started()
 
     def among_others(self) -> None:
@@ -328,6 +330,7 @@ class _Starting:
             node.broker.start(is_ready=True, within_ms=None if patience_ms is None else patience_ms - searched_ms)
             self._wait(unfenced, "the active controller to let this broker in")
             self._listen([listener for listener in self.listeners if not listener.is_controller])
+            node.network.follow_configuration()
         self._say_started()
 
     def _wait(self, event: threading.Event, whom: str, patience_ms: int | None = None) -> None:
@@ -396,25 +399,10 @@ def _require_usable(directories: Sequence[Directory], metadata_directory: str, f
 
 def _bind(config: NodeConfig) -> list[Listener]:
     controllers = set(config.listeners.controllers)
-    network = config.network
-    found: list[Listener] = []
-    for bound in config.listeners.bound:
-        try:
-            found.append(
-                Listener(
-                    bound.name,
-                    bound.host,
-                    bound.port,
-                    is_controller=bound.name in controllers,
-                    send_buffer_bytes=network.send_buffer_bytes,
-                    receive_buffer_bytes=network.receive_buffer_bytes,
-                )
-            )
-        except OSError as error:
-            raise CannotStart(
-                f"listeners: cannot bind {bound.name}://{bound.host}:{bound.port}: {error.strerror or error}. Stop what uses the port, or choose another one."
-            ) from None
-    return found
+    try:
+        return [bind(found, config.network, is_controller=found.name in controllers) for found in config.listeners.bound]
+    except OSError as error:
+        raise CannotStart(error.strerror) from None
 
 
 def _advertised(endpoints: Sequence[Address], listeners: list[Listener]) -> list[tuple[str, str, int, int]]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from barnabas.core.configs.addresses import Endpoint
+    from barnabas.node.config.sections import Network
 
 _EVERY_ADDRESS = ("", "0.0.0.0")  # both mean IPv6 too, as in Java
 
@@ -22,6 +27,23 @@ class Listener:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections have all of these from here
         self.host, self.port = host, self.socket.getsockname()[1]
+
+
+def bind(endpoint: Endpoint, network: Network, *, is_controller: bool) -> Listener:
+    """What `endpoint` of `listeners` asks for. Raises OSError, which says what to do."""
+    try:
+        return Listener(
+            endpoint.name,
+            endpoint.host,
+            endpoint.port,
+            is_controller=is_controller,
+            send_buffer_bytes=network.send_buffer_bytes,
+            receive_buffer_bytes=network.receive_buffer_bytes,
+        )
+    except OSError as error:
+        place = f"{endpoint.name}://{endpoint.host}:{endpoint.port}"
+        why = f"listeners: cannot bind {place}: {error.strerror or error}. Stop what uses the port, or choose another one."
+        raise OSError(error.errno, why) from None
 
 
 def _bound(host: str, port: int) -> socket.socket:

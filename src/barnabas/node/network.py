@@ -13,6 +13,7 @@ from barnabas.node.acceptor import Acceptor, most_descriptors
 from barnabas.node.connection import FEW_REPLIES, GROUPS, LARGE_REQUESTS, Connection
 from barnabas.node.connection_limits import ConnectionLimits
 from barnabas.node.handlers.produce import shortcut
+from barnabas.node.listener import bind
 from barnabas.node.loop import READ, Loop
 from barnabas.node.request_memory import RequestMemory, default_limit
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
 
+    from barnabas.core.configs.addresses import Endpoint
+    from barnabas.node.config.node_config import NodeConfig
     from barnabas.node.config.sections import Network as NetworkSettings
     from barnabas.node.listener import Listener
     from barnabas.node.partition import WriteGroup
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 _IDLE_SWEEP_MS = 30_000
 _LONGEST_WHILE_SHORT_S = 30.0
 _SAVE_AGAIN_S = 0.1
+_FAREWELL_MS = 200  # a listener's last replies, also to who had it removed
 PYTHON_THREADS = 2  # for what isn't mostly the kernel's work: beyond two, threads take turns at the interpreter's lock
 _MOST_THREADS = 3  # as many as connections with large replies are spread over: sending those is mostly the kernel's work
 
@@ -125,12 +129,13 @@ class NetworkThread(Loop):
             if connection.reserved:
                 connection.shrink()
 
-    def close_all(self) -> None:
-        """End every connection; what is being sent is sent as far as the client takes it now."""
+    def close_all(self, listener: Listener | None = None) -> None:
+        """End every connection, or every one of a listener; what is being sent is sent as far as the client takes it now."""
         for connection in list(self.connections.values()):
-            if connection.out:
-                connection.flush()
-            connection.close()
+            if listener is None or connection.listener is listener:
+                if connection.out:
+                    connection.flush()
+                connection.close()
 
     def _sweep(self) -> None:
         """Close connections that neither said nor took anything for connections.max.idle.ms; those whose request is being served don't count."""
@@ -175,6 +180,7 @@ class Network:
         self.memory = RequestMemory(most if most > 0 else default_limit(network.request_max_bytes), self._save_memory)
         self._saved_s = 0.0
         self._acceptors: list[Acceptor] = []
+        self._follows = False
         self._leaving: dict[Connection, None] = {}  # told to close, not counted out yet
         self._next = 0
         self._first_reserved = most_descriptors() * 7 // 8  # the lowest free number is given out: beyond it hardly any are left
@@ -190,15 +196,26 @@ class Network:
         """Let clients in by `listener`, `backlog` of them waiting to be accepted. From any thread."""
         listener.socket.listen(backlog)
         acceptor = Acceptor(self, listener, self._limits[listener.is_controller], self._first_reserved)
+        self.threads[0].call(self._accept_by, acceptor)
+
+    def _accept_by(self, acceptor: Acceptor) -> None:
         self._acceptors.append(acceptor)
-        self.threads[0].call(acceptor.start)
+        acceptor.start()
+
+    def follow_configuration(self) -> None:
+        """The broker's listeners are open: whatever the configuration says of listeners and limits acts from now on. From any thread."""
+        self._follows = True
+        self.reconfigured()
 
     def reconfigured(self) -> None:
         """The node has another configuration. From any thread; may wait for a name server."""
-        network = self.node.config.network
-        self.threads[0].call(self._take, network, ConnectionLimits.addresses(network))
+        config = self.node.config
+        self.threads[0].call(self._take, config, ConnectionLimits.addresses(config.network))
 
-    def _take(self, network: NetworkSettings, addresses: dict[str, int]) -> None:
+    def _take(self, config: NodeConfig, addresses: dict[str, int]) -> None:
+        if self._follows:
+            self._take_listeners(config)
+        network = config.network
         for limits in self._limits.values():
             limits.take(network, addresses)
         self._in_use = _in_use(network)
@@ -208,6 +225,41 @@ class Network:
             self.threads.append(thread)  # one that isn't used any more keeps the connections that it has
         self.trim()
         self._admit_waiting()
+
+    def _take_listeners(self, config: NodeConfig) -> None:
+        """By name alone, as Apache Kafka's `DynamicListenerConfig`: a listener that is there stays where it is. One may come where another one was."""
+        wanted = {one.name: one for one in config.listeners.bound if one.name not in config.listeners.controllers}
+        present = {acceptor.listener.name: acceptor for acceptor in self._acceptors if not acceptor.listener.is_controller}
+        for name, acceptor in present.items():
+            if name not in wanted:
+                self._remove(acceptor)
+        for name, endpoint in wanted.items():
+            if name not in present:
+                self._add(endpoint, config.network)
+
+    def _add(self, endpoint: Endpoint, network: NetworkSettings) -> None:
+        try:
+            listener = bind(endpoint, network, is_controller=False)
+        except OSError as error:  # the others go on
+            self.node.log_error(f"{error.strerror} It is tried again when the node's configuration changes.")
+            return
+        self._limits[False].add_listener(listener.name)
+        self.listen(listener, network.backlog)
+        self.node.log_info(f"Listening on {listener.name}://{listener.host or '0.0.0.0'}:{listener.port}")
+
+    def _remove(self, acceptor: Acceptor) -> None:
+        """Nobody comes in any more; who is there may take what is on its way."""
+        listener = acceptor.listener
+        self._acceptors.remove(acceptor)
+        acceptor.stop()
+        acceptor.limits.remove_listener(listener.name)
+        self.threads[0].call_later(_FAREWELL_MS, self._close_those_of, listener)
+        self.node.log_info(f"Not listening on {listener.name} any more")
+
+    def _close_those_of(self, listener: Listener) -> None:
+        """On the first thread, which all connections come from: those that move to another one are there before this call is."""
+        for thread in (*self.threads, self.group_thread):
+            thread.call(thread.close_all, listener)
 
     def trim(self) -> None:
         """Close the connections that were least active lately where there are more than may be. On the first thread."""
@@ -262,9 +314,13 @@ class Network:
         self._admit_waiting()
 
     def stop_accepting(self) -> None:
+        self._follows = False
+        self.threads[0].call(self._stop_accepting)
+
+    def _stop_accepting(self) -> None:
         for acceptor in self._acceptors:
-            self.threads[0].call(acceptor.stop)
-        self.threads[0].call(self._acceptors.clear)
+            acceptor.stop()
+        self._acceptors.clear()
 
     def stop(self) -> None:
         """End every connection and thread, except the coordinators'."""

@@ -164,7 +164,8 @@ class Node:
         self._show(image)
 
     def _configure(self, image: MetadataImage) -> None:
-        self.config = self.static_config.reconfigured(image.config(BROKER, ""), image.config(BROKER, str(self.static_config.node_id)))
+        own = image.config(BROKER, str(self.static_config.node_id))
+        self.config = self.static_config.reconfigured(image.config(BROKER, ""), own, self.config)
         self.throttles.take(self.config.throttling)
 
     def _show(self, image: MetadataImage) -> None:

@@ -13,6 +13,7 @@ from .definitions.broker import BROKER, DYNAMIC_QUOTAS, update_mode
 from .definitions.broker_security import DYNAMIC_SECURITY
 from .definitions.row import TYPE, Row
 from .error import ConfigError, invalid_request
+from .listener_changes import check_listeners
 from .listeners import by_listener, resolve
 from .resolution import default_text, is_per_broker, overlay, usable_dynamic
 from .synonyms import listener_base
@@ -50,7 +51,6 @@ _CLASSES = (
 """Of Java's what stands for what a node does by itself. There are no others here."""
 _REPORTERS = "metric.reporters"
 _REPORTER = "org.apache.kafka.common.metrics.JmxReporter"
-_AT_START_ONLY = ("listeners", "listener.security.protocol.map")
 
 
 def after_increments(stored: Mapping[str, str], operations: Iterable[tuple[str, int, str | None]], *, per_broker: bool) -> dict[str, str]:
@@ -104,6 +104,10 @@ def validate_broker(
     except ConfigError as error:
         raise invalid_request(_as_told(error), error.key) from None
     _check_running(values, present, texts)
+    try:
+        check_listeners(values, texts, present, overlay(static, cluster, broker))
+    except ConfigError as error:
+        raise _invalid_dynamic(error.message, error.key) from None
 
 
 def _as_told(error: ConfigError) -> str:
@@ -166,7 +170,7 @@ def _check_running(values: Values, present: Values, texts: Mapping[str, str]) ->
         if local > total:
             raise _invalid_dynamic(f"Invalid value {local} for configuration {key}: Value must not be more than {bound} property value: {total}", key)
     for key in _OF_LISTENERS:
-        for name in ("", *(one.name.lower() for one in resolve(values).bound)):
+        for name in ("", *(one.name.lower() for one in resolve(present).bound)):
             value = by_listener(texts, key).get(name, values.integer(key))
             if value <= 0:
                 raise _invalid_dynamic(f"Invalid {key} {value}", key)
@@ -174,9 +178,6 @@ def _check_running(values: Values, present: Values, texts: Mapping[str, str]) ->
         raise _invalid_dynamic(
             f"Validation of dynamic config update of Set({_REPORTERS}) failed with class class kafka.server.DynamicMetricsReporters", _REPORTERS
         )
-    for key in _AT_START_ONLY:
-        if values[key] != present[key]:
-            raise _invalid_dynamic(f"this node takes {key} at its start only: change server.properties and start it again", key)
 
 
 def _thread_limit(new: int, old: int) -> str | None:

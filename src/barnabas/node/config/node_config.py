@@ -13,6 +13,7 @@ from barnabas.core.configs.broker_rules import check_broker, log_dirs
 from barnabas.core.configs.definitions.broker import BROKER, DYNAMIC_QUOTAS
 from barnabas.core.configs.definitions.row import DEFAULT, TYPE
 from barnabas.core.configs.error import ConfigError
+from barnabas.core.configs.listener_changes import check_listeners
 from barnabas.core.configs.listeners import resolve
 from barnabas.core.configs.resolution import overlay, usable_dynamic
 from barnabas.core.configs.synonyms import listener_base
@@ -115,8 +116,11 @@ class NodeConfig:
         """A topic's settings on this node, `overrides` being the topic's own configs."""
         return topic_settings(self.topic_defaults, overrides)
 
-    def reconfigured(self, cluster: Mapping[str, str], broker: Mapping[str, str]) -> NodeConfig:
-        """This node under these stored dynamic configs (the cluster's default and its own); what does not apply is left out."""
+    def reconfigured(self, cluster: Mapping[str, str], broker: Mapping[str, str], present: NodeConfig | None = None) -> NodeConfig:
+        """This node under these stored dynamic configs (the cluster's default and its own); what does not apply is left out.
+
+        It stays as it is at `present` (without that, as here) when they contradict one another, or a running broker can't take them."""
+        present = present or self
         if not cluster and not broker and not self.cluster and not self.broker:
             return self
         cluster, broker = usable_dynamic(cluster, per_broker=False), usable_dynamic(broker, per_broker=True)
@@ -124,9 +128,10 @@ class NodeConfig:
         try:
             values = Values(BROKER, {name: parse(BROKER[name], text) for name, text in texts.items() if name in BROKER})
             check_broker(values)
+            check_listeners(values, texts, present.values, overlay(self.static, present.cluster, present.broker))
             return NodeConfig(self.static, values, self.warnings, cluster, broker)
         except ConfigError:
-            return self
+            return present
 
 
 def read_node_config(path: str, overrides: Iterable[str] = ()) -> NodeConfig:

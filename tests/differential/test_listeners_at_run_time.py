@@ -1,0 +1,307 @@
+"""Listeners that come and go while a node runs, told to both engines step by step: what is refused, which ports are open, who is cut off, what clients and the
+metadata then hear, before and after a restart. KIP-226.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.create_topics import CreateTopicsRequest
+from barnabas.wire.messages.describe_cluster import DescribeClusterRequest
+from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
+from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
+from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from barnabas.wire.messages.metadata import MetadataRequest
+from tests.differential.transcript import Client, Closed
+from tests.nodes import free_port, write_properties
+from tests.system.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import NodeFactory
+    from tests.nodes import Node
+
+pytestmark = [pytest.mark.apache, pytest.mark.node]
+
+SET, DELETE, APPEND, SUBTRACT = range(4)
+MAP = "listener.security.protocol.map"
+KEYS = ("listeners", "advertised.listeners", MAP)
+SOON_S = 20.0
+# Refusals by what they say; each engine has words of its own.
+MEANINGS = (
+    r"No security protocol defined for listener (\w+)",
+    r"Each listener must have a different name",
+    r"same port|must have a different port",
+    r"Configs cannot be updated dynamically for existing listener (?:ListenerName\()?(\w+)",
+    r"Security protocol cannot be updated for existing listener (?:ListenerName\()?(\w+)",
+    r"Unable to parse (\w+) to a broker endpoint",
+    r"Invalid security protocol `(\w+)`",
+)
+Change = tuple[str, int, str | None]
+
+
+def meaning(message: str) -> str:
+    for number, pattern in enumerate(MEANINGS):
+        found = re.search(pattern, message)
+        if found is not None:
+            return " ".join((f"meaning {number}", *found.groups()))
+    return message
+
+
+class Story:
+    """One node's listeners by name, and what was seen."""
+
+    def __init__(self, node: Node, ports: dict[str, int]) -> None:
+        self.node = node
+        self.ports = ports
+        self.seen: list[tuple[str, object]] = []
+        self.held: dict[str, Client] = {}
+
+    def at(self, *names: str) -> str:
+        return ",".join(f"{name}://127.0.0.1:{self.ports[name]}" for name in names)
+
+    def note(self, title: str, value: object) -> None:
+        self.seen.append((title, value))
+
+    def alter(self, note: str, *changes: Change, broker: str = "1", dry: bool = False) -> None:
+        """Note what is answered, ports by their listeners' names."""
+        Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
+        configs = [Resource.AlterableConfig(name=key, config_operation=operation, value=value) for key, operation, value in changes]
+        with contextlib.closing(Client(self.node.port)) as client:
+            client.socket.settimeout(SOON_S)
+            before = self.described(client)
+            resource = Resource(resource_type=4, resource_name=broker, configs=configs)
+            row = client.call(IncrementalAlterConfigsRequest(resources=[resource], validate_only=dry), 1).responses[0]
+            if not (row.error_code or dry):
+                wait_until(lambda: self.described(client) != before, SOON_S)
+        self.note(note, (Error(row.error_code).name, meaning(self.named(row.error_message or ""))))
+
+    def described(self, client: Client) -> list[tuple[str, str, int, bool]]:
+        """What is said of listeners' keys: it is in force once it is."""
+        resource = DescribeConfigsRequest.Resource(resource_type=4, resource_name="1", configuration_keys=None)
+        reply = client.call(DescribeConfigsRequest(resources=[resource], include_synonyms=False, include_documentation=False), 4)
+        rows = [row for row in reply.results[0].configs if row.name in KEYS or row.name.startswith("listener.name.")]
+        return [(row.name, self.named(str(row.value)), row.config_source, row.read_only) for row in sorted(rows, key=lambda row: row.name)]
+
+    def named(self, text: str) -> str:
+        for name, port in self.ports.items():
+            text = text.replace(f":{port}", f":{name}'s")
+        return text
+
+    def hold(self, *names: str) -> None:
+        """Connect by these listeners, to see later who is cut off."""
+        for name in names:
+            self.held[name] = Client(self.ports[name])
+            self.told(self.held[name])
+
+    def still_held(self) -> dict[str, str]:
+        found = {}
+        for name, client in list(self.held.items()):
+            try:
+                self.told(client)
+                found[name] = "answered"
+            except (Closed, ConnectionError):
+                found[name] = "closed"
+                self.held.pop(name).close()
+        return found
+
+    def told(self, client: Client) -> dict[str, object]:
+        """What a client hears of the cluster on a listener."""
+        metadata = client.call(MetadataRequest(topics=[MetadataRequest.Topic(name="seen")], allow_auto_topic_creation=False), 12)
+        cluster = client.call(DescribeClusterRequest(include_cluster_authorized_operations=False, endpoint_type=1), 1)
+        coordinator = client.call(FindCoordinatorRequest(key_type=0, coordinator_keys=["g"]), 4).coordinators[0]
+        topic = metadata.topics[0]
+        return {
+            "brokers": self.places(metadata.brokers),
+            "topic": Error(topic.error_code).name,
+            "partitions": [(Error(one.error_code).name, one.leader_id) for one in topic.partitions],
+            "cluster": (Error(cluster.error_code).name, self.places(cluster.brokers)),
+            "coordinator": (Error(coordinator.error_code).name, self.named(f"{coordinator.host}:{coordinator.port}")),
+        }
+
+    def places(self, brokers: Any) -> list[str]:
+        return [self.named(f"{one.host}:{one.port}") for one in brokers]
+
+    def is_open(self, name: str) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.ports[name]), timeout=SOON_S).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def look(self, note: str, *names: str) -> None:
+        """Once these listeners are open and no others: what is told on each, who is still connected, what `listeners` is said to be."""
+        wait_until(lambda: {name for name in self.ports if self.is_open(name)} == set(names), SOON_S)
+        for name in names:
+            if name != "CONTROLLER":
+                with contextlib.closing(Client(self.ports[name])) as client:
+                    client.socket.settimeout(SOON_S)
+                    self.note(f"{note}: by {name}", self.told(client))
+        self.note(f"{note}: held", self.still_held())
+        with contextlib.closing(Client(self.node.port)) as client:
+            client.socket.settimeout(SOON_S)
+            self.note(f"{note}: described", self.described(client))
+
+
+def advertised(story: Story) -> None:
+    """`advertised.listeners` says what clients are told: others come and go behind it."""
+    mine, extra = ("PLAINTEXT", "CONTROLLER"), ("PLAINTEXT", "CONTROLLER", "EXTRA")
+    told = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+    both = f"{told},EXTRA:PLAINTEXT,THIRD:PLAINTEXT"
+    story.hold("PLAINTEXT")
+    story.look("at first", *mine)
+    story.alter("not in the map", ("listeners", SET, story.at(*extra)))
+    story.alter("of all brokers", ("listeners", SET, story.at(*extra)), (MAP, SET, both), broker="")
+    story.alter("the map of all brokers", (MAP, SET, both), broker="")
+    story.alter("of another broker", ("listeners", SET, story.at(*extra)), broker="9")
+    story.alter("without the brokers' own", ("listeners", SET, story.at("CONTROLLER")))
+    story.alter("another for it", ("listeners", SET, story.at("CONTROLLER", "EXTRA")), (MAP, SET, both))
+    story.alter("without the controllers'", ("listeners", SET, story.at("PLAINTEXT")))
+    story.alter("nothing", ("listeners", SET, ""))
+    story.alter("no endpoint", ("listeners", SET, "nonsense"))
+    story.alter("twice the same", ("listeners", SET, story.at(*extra, "EXTRA")), (MAP, SET, both), dry=True)
+    story.alter("twice a name", ("listeners", SET, story.at(*extra) + f",EXTRA://127.0.0.1:{story.ports['THIRD']}"), (MAP, SET, both))
+    story.alter("twice a port", ("listeners", SET, story.at(*extra) + f",THIRD://127.0.0.1:{story.ports['EXTRA']}"), (MAP, SET, both))
+    story.alter("another protocol", (MAP, SET, told.replace("PLAINTEXT:PLAINTEXT", "PLAINTEXT:SASL_PLAINTEXT")))
+    story.alter("no protocol", (MAP, SET, f"{told},EXTRA:NONSENSE"))
+    story.alter("a map without the brokers' own", (MAP, SET, "CONTROLLER:PLAINTEXT,EXTRA:PLAINTEXT"))
+    story.alter("a map without the controllers'", (MAP, SET, "PLAINTEXT:PLAINTEXT"))
+    story.alter("advertised.listeners", ("advertised.listeners", SET, story.at(*extra)), ("listeners", SET, story.at(*extra)), (MAP, SET, both))
+    story.alter("inter.broker.listener.name", ("inter.broker.listener.name", SET, "EXTRA"))
+    story.alter("only looked at", ("listeners", SET, story.at(*extra)), (MAP, SET, both), dry=True)
+    story.look("after refusals", *mine)
+
+    story.alter("a map with more", (MAP, SET, both))
+    story.alter("one comes", ("listeners", SET, story.at(*extra)))
+    story.look("with EXTRA", *extra)
+    story.hold("EXTRA", "CONTROLLER")
+    story.alter("the same again", ("listeners", SET, story.at(*reversed(extra))))
+    story.alter("its name in small letters", ("listeners", SET, story.at(*extra).replace("EXTRA", "extra")))
+    story.alter("its port", ("listeners", SET, story.at(*mine) + f",EXTRA://127.0.0.1:{story.ports['THIRD']}"))
+    story.look("another port for EXTRA", *extra)
+    story.alter("a map without it", (MAP, SET, told))
+    story.alter("its protocol", (MAP, SET, f"{told},EXTRA:SSL"))
+    story.alter("a limit of its own", ("listener.name.extra.max.connections", SET, "7"))
+    story.alter("no limit", ("listener.name.extra.max.connections", SET, "0"))
+    story.alter("a size of its own", ("listener.name.extra.socket.send.buffer.bytes", SET, "70000"))
+    story.alter("a size of its own taken back", ("listener.name.extra.socket.send.buffer.bytes", DELETE, None))
+    story.alter(
+        "a size with the listeners", ("listener.name.extra.socket.send.buffer.bytes", SET, "70000"), ("listeners", SET, story.at(*extra, "THIRD"))
+    )
+    story.alter("a plug-in's key with the listeners", ("listener.name.extra.x.y", SET, "1"), ("listeners", SET, story.at(*extra, "THIRD")))
+    story.alter("a size and then the map", ("listener.name.extra.socket.send.buffer.bytes", SET, "70000"), (MAP, DELETE, None))
+    story.alter("other listeners' key with the listeners", ("listener.name.third.x.y", SET, "1"), ("listeners", SET, story.at(*extra)))
+    story.look("after more refusals", *extra)
+
+    story.alter("one more", ("listeners", APPEND, story.at("THIRD")))
+    story.look("with THIRD", *extra, "THIRD")
+    story.hold("THIRD")
+    story.alter("one less", ("listeners", SUBTRACT, story.at("THIRD")))
+    story.look("without THIRD", *extra)
+    story.hold("EXTRA")
+    story.alter("one for the other", ("listeners", SET, story.at(*mine, "THIRD")))
+    story.look("THIRD for EXTRA", *mine, "THIRD")
+    story.hold("THIRD")
+    story.ports["EXTRA"], story.ports["THIRD"] = story.ports["THIRD"], story.ports["EXTRA"]
+    story.held["EXTRA"] = story.held.pop("THIRD")
+    story.alter("one for the other on its port", ("listeners", SET, story.at(*extra)))
+    wait_until(lambda: story.still_held().get("EXTRA") != "answered", SOON_S)
+    story.look("EXTRA on THIRD's port", *extra)
+
+    story.hold("EXTRA")
+    story.node.stop()
+    story.held.clear()
+    story.node.start()
+    story.look("started again", *extra)
+    story.hold("EXTRA")
+    story.alter("all as it was", ("listeners", DELETE, None), ("listener.name.extra.max.connections", DELETE, None))
+    story.look("the file's", *mine)
+    story.alter("the map too", (MAP, DELETE, None))
+    story.look("the file's map", *mine)
+
+
+def not_advertised(story: Story) -> None:
+    """Without `advertised.listeners` those that are bound are told, as they were at the start; none can be taken away."""
+    mine, extra = ("PLAINTEXT", "CONTROLLER"), ("PLAINTEXT", "CONTROLLER", "EXTRA")
+    both = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTRA:PLAINTEXT,THIRD:PLAINTEXT"
+    story.look("at first", *mine)
+    story.alter("one comes", ("listeners", SET, story.at(*extra)), (MAP, SET, both))
+    story.look("with EXTRA", *extra)
+    story.hold("EXTRA")
+    story.alter("one for the other", ("listeners", SET, story.at(*mine, "THIRD")))
+    story.alter("none", ("listeners", DELETE, None))
+    story.alter("none, nor a map", ("listeners", DELETE, None), (MAP, DELETE, None))
+    story.look("after refusals", *extra)
+    story.node.stop()
+    story.held.clear()
+    story.node.start()
+    story.look("started again", *extra)
+    story.alter("one more", ("listeners", APPEND, story.at("THIRD")))
+    story.look("with THIRD", *extra, "THIRD")
+
+
+def of_the_file(story: Story) -> None:
+    """A listener of server.properties that is advertised to nobody can be taken away, and stays away."""
+    mine, third = ("PLAINTEXT", "CONTROLLER"), ("PLAINTEXT", "CONTROLLER", "THIRD")
+    story.look("at first", *third)
+    story.hold("THIRD")
+    story.alter("away", ("listeners", SET, story.at(*mine)))
+    story.look("without THIRD", *mine)
+    story.node.stop()
+    story.node.start()
+    story.look("started again", *mine)
+    story.alter("back", ("listeners", DELETE, None))
+    story.look("with THIRD", *third)
+
+
+def taken_port(story: Story) -> None:
+    """A port that another process has: taken all the same, opened when it is asked for again."""
+    mine, extra = ("PLAINTEXT", "CONTROLLER"), ("PLAINTEXT", "CONTROLLER", "EXTRA")
+    both = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTRA:PLAINTEXT,THIRD:PLAINTEXT"
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", story.ports["EXTRA"]))
+        story.alter("taken", ("listeners", SET, story.at(*extra)), (MAP, SET, both))
+        story.look("EXTRA's is taken", *mine)
+        story.alter("and one more", ("listeners", APPEND, story.at("THIRD")))
+        story.look("with THIRD", *mine, "THIRD")
+    story.alter("neither", ("listeners", DELETE, None))
+    story.look("neither", *mine)
+    story.alter("again", ("listeners", SET, story.at(*extra)))
+    story.look("EXTRA is free", *extra)
+
+
+def play(story: Callable[[Story], None], make: NodeFactory) -> list[tuple[str, object]]:
+    ports = {name: free_port() for name in ("PLAINTEXT", "CONTROLLER", "EXTRA", "THIRD")}
+    names = ["PLAINTEXT", "CONTROLLER", *(["THIRD"] if story is of_the_file else [])]
+    listeners = [f"{name}://127.0.0.1:{ports[name]}" for name in names]
+    node = make({"controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}"}, start=False)
+    node.properties |= {"listeners": ",".join(listeners), "advertised.listeners": ",".join(listeners[:2])}
+    node.properties[MAP] = ",".join(f"{name}:PLAINTEXT" for name in names)
+    if story is not_advertised:
+        del node.properties["advertised.listeners"]
+    write_properties(node.properties_file, node.properties)
+    node.format()
+    told = Story(node.start(), ports)
+    with contextlib.closing(Client(node.port)) as client:
+        topic = CreateTopicsRequest.CreatableTopic(name="seen", num_partitions=1, replication_factor=1, assignments=[], configs=[])
+        assert client.call(CreateTopicsRequest(topics=[topic], timeout_ms=20_000), 7).topics[0].error_code == 0
+        wait_until(lambda: told.told(client)["topic"] == "NONE" == told.told(client)["coordinator"][0])  # type: ignore[index]
+    try:
+        story(told)
+    finally:
+        for held in told.held.values():
+            held.close()
+    return told.seen
+
+
+@pytest.mark.parametrize("story", [advertised, not_advertised, of_the_file, taken_port], ids=lambda story: story.__name__)
+def test_same_on_both(story: Callable[[Story], None], apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
+    theirs, ours = play(story, apache_nodes), play(story, barnabas_nodes)
+    assert ours == theirs
