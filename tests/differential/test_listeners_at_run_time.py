@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from barnabas.wire.errors import Error
+from barnabas.wire.messages.api_versions import ApiVersionsRequest
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.describe_cluster import DescribeClusterRequest
 from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
@@ -34,6 +35,8 @@ SET, DELETE, APPEND, SUBTRACT = range(4)
 MAP = "listener.security.protocol.map"
 KEYS = ("listeners", "advertised.listeners", MAP)
 SOON_S = 20.0
+_HERE = "127.0.0.1:PLAINTEXT's"
+HEALTHY = {"brokers": [_HERE], "topic": "NONE", "partitions": [("NONE", 1)], "cluster": ("NONE", [_HERE]), "coordinator": ("NONE", _HERE)}
 # Refusals by what they say; each engine has words of its own.
 MEANINGS = (
     r"No security protocol defined for listener (\w+)",
@@ -43,8 +46,17 @@ MEANINGS = (
     r"Security protocol cannot be updated for existing listener (?:ListenerName\()?(\w+)",
     r"Unable to parse (\w+) to a broker endpoint",
     r"Invalid security protocol `(\w+)`",
+    r"PLAINTEXT is not one of listeners|advertised\.listeners .* Found PLAINTEXT\.",
+    r"controller\.listener\.names.*must appear in listeners|controller\.listener\.names must only contain values appearing in",
+    r"Cannot update these configs at default cluster level, broker id must be specified",
+    r"Advertised listeners .* must be a subset of listeners",
 )
 Change = tuple[str, int, str | None]
+
+
+def ask(client: Client) -> None:
+    """Anything that brokers and controllers answer. Raises Closed."""
+    client.call(ApiVersionsRequest(client_software_name="test", client_software_version="1"), 3)
 
 
 def meaning(message: str) -> str:
@@ -99,13 +111,30 @@ class Story:
         """Connect by these listeners, to see later who is cut off."""
         for name in names:
             self.held[name] = Client(self.ports[name])
-            self.told(self.held[name])
+            ask(self.held[name])
+
+    def let_go(self) -> None:
+        for client in self.held.values():
+            client.close()
+        self.held.clear()
+
+    def start_again(self) -> None:
+        self.let_go()
+        self.node.stop()
+        self.node.start()
+        self.settle()
+
+    def settle(self) -> None:
+        """Until the topics' leaders are known again."""
+        with contextlib.closing(Client(self.node.port)) as client:
+            client.socket.settimeout(SOON_S)
+            wait_until(lambda: self.told(client) == HEALTHY, SOON_S)
 
     def still_held(self) -> dict[str, str]:
         found = {}
         for name, client in list(self.held.items()):
             try:
-                self.told(client)
+                ask(client)
                 found[name] = "answered"
             except (Closed, ConnectionError):
                 found[name] = "closed"
@@ -144,7 +173,9 @@ class Story:
                 with contextlib.closing(Client(self.ports[name])) as client:
                     client.socket.settimeout(SOON_S)
                     self.note(f"{note}: by {name}", self.told(client))
-        self.note(f"{note}: held", self.still_held())
+        found: dict[str, str] = {}
+        wait_until(lambda: found.update(self.still_held()) or set(self.held) <= set(names), SOON_S)
+        self.note(f"{note}: held", found)
         with contextlib.closing(Client(self.node.port)) as client:
             client.socket.settimeout(SOON_S)
             self.note(f"{note}: described", self.described(client))
@@ -216,9 +247,7 @@ def advertised(story: Story) -> None:
     story.look("EXTRA on THIRD's port", *extra)
 
     story.hold("EXTRA")
-    story.node.stop()
-    story.held.clear()
-    story.node.start()
+    story.start_again()
     story.look("started again", *extra)
     story.hold("EXTRA")
     story.alter("all as it was", ("listeners", DELETE, None), ("listener.name.extra.max.connections", DELETE, None))
@@ -239,9 +268,7 @@ def not_advertised(story: Story) -> None:
     story.alter("none", ("listeners", DELETE, None))
     story.alter("none, nor a map", ("listeners", DELETE, None), (MAP, DELETE, None))
     story.look("after refusals", *extra)
-    story.node.stop()
-    story.held.clear()
-    story.node.start()
+    story.start_again()
     story.look("started again", *extra)
     story.alter("one more", ("listeners", APPEND, story.at("THIRD")))
     story.look("with THIRD", *extra, "THIRD")
@@ -254,8 +281,7 @@ def of_the_file(story: Story) -> None:
     story.hold("THIRD")
     story.alter("away", ("listeners", SET, story.at(*mine)))
     story.look("without THIRD", *mine)
-    story.node.stop()
-    story.node.start()
+    story.start_again()
     story.look("started again", *mine)
     story.alter("back", ("listeners", DELETE, None))
     story.look("with THIRD", *third)
@@ -277,31 +303,73 @@ def taken_port(story: Story) -> None:
     story.look("EXTRA is free", *extra)
 
 
+def limited(story: Story) -> None:
+    """A new listener's own limit, from the first connection on and after a start: the third one waits for a place."""
+    extra = ("PLAINTEXT", "CONTROLLER", "EXTRA")
+    mapped = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTRA:PLAINTEXT"
+    story.alter("comes", ("listeners", SET, story.at(*extra)), (MAP, SET, mapped), ("listener.name.extra.max.connections", SET, "2"))
+    for when in ("at once", "started again"):
+        wait_until(lambda: story.is_open("EXTRA"), SOON_S)
+        first, second, third = (Client(story.ports["EXTRA"]) for _ in range(3))
+        for one in (first, second):
+            one.socket.settimeout(SOON_S)
+            ask(one)
+        third.socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            ask(third)
+        first.close()
+        third.socket.settimeout(SOON_S)
+        third.read_frame()
+        story.note(when, "the third waits for a place")
+        second.close()
+        third.close()
+        story.start_again()
+    story.alter("the limit goes", ("listener.name.extra.max.connections", DELETE, None))
+    for _ in range(3):
+        story.held[f"EXTRA {_}"] = Client(story.ports["EXTRA"])
+    story.note("without a limit", story.still_held())
+
+
 def play(story: Callable[[Story], None], make: NodeFactory) -> list[tuple[str, object]]:
     ports = {name: free_port() for name in ("PLAINTEXT", "CONTROLLER", "EXTRA", "THIRD")}
     names = ["PLAINTEXT", "CONTROLLER", *(["THIRD"] if story is of_the_file else [])]
     listeners = [f"{name}://127.0.0.1:{ports[name]}" for name in names]
-    node = make({"controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}"}, start=False)
-    node.properties |= {"listeners": ",".join(listeners), "advertised.listeners": ",".join(listeners[:2])}
-    node.properties[MAP] = ",".join(f"{name}:PLAINTEXT" for name in names)
+    settings = {"listeners": ",".join(listeners), "advertised.listeners": ",".join(listeners[:2])}
+    settings |= {MAP: ",".join(f"{name}:PLAINTEXT" for name in names), "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}"}
+    node = make(settings, start=False)
     if story is not_advertised:
         del node.properties["advertised.listeners"]
-    write_properties(node.properties_file, node.properties)
-    node.format()
+        write_properties(node.properties_file, node.properties)
     told = Story(node.start(), ports)
     with contextlib.closing(Client(node.port)) as client:
         topic = CreateTopicsRequest.CreatableTopic(name="seen", num_partitions=1, replication_factor=1, assignments=[], configs=[])
         assert client.call(CreateTopicsRequest(topics=[topic], timeout_ms=20_000), 7).topics[0].error_code == 0
-        wait_until(lambda: told.told(client)["topic"] == "NONE" == told.told(client)["coordinator"][0])  # type: ignore[index]
+    told.settle()
     try:
         story(told)
     finally:
-        for held in told.held.values():
-            held.close()
+        told.let_go()
     return told.seen
 
 
-@pytest.mark.parametrize("story", [advertised, not_advertised, of_the_file, taken_port], ids=lambda story: story.__name__)
+@pytest.mark.parametrize("story", [advertised, not_advertised, of_the_file, taken_port, limited], ids=lambda story: story.__name__)
 def test_same_on_both(story: Callable[[Story], None], apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
     theirs, ours = play(story, apache_nodes), play(story, barnabas_nodes)
     assert ours == theirs
+
+
+def test_who_removes_the_own_listener_is_answered(barnabas_nodes: NodeFactory) -> None:
+    """Apache Kafka's answer comes, or the connection is cut off before it."""
+    node = barnabas_nodes()
+    extra = free_port()
+    with_extra = f"{node.properties['listeners']},EXTRA://127.0.0.1:{extra}"
+    story = Story(node, {"EXTRA": extra})
+    story.alter("comes", ("listeners", SET, with_extra), (MAP, SET, f"{node.properties[MAP]},EXTRA:PLAINTEXT"))
+    wait_until(lambda: story.is_open("EXTRA"), SOON_S)
+    Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
+    away = Resource(resource_type=4, resource_name="1", configs=[Resource.AlterableConfig(name="listeners", config_operation=DELETE, value=None)])
+    with contextlib.closing(Client(extra)) as client:
+        assert client.call(IncrementalAlterConfigsRequest(resources=[away]), 1).responses[0].error_code == Error.NONE
+        with pytest.raises(Closed):
+            client.read_frame()
+    assert not story.is_open("EXTRA")

@@ -13,6 +13,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "replica.fetch.backoff.ms",
         "replica.socket.timeout.ms",
     ),
+    "tests/differential/test_listeners_at_run_time.py::advertised": ("listeners", "listener.security.protocol.map"),
     "tests/differential/test_cordoned.py::test_from_the_file": ("cordoned.log.dirs",),
     "tests/system/test_replication.py::test_a_follower_hangs": ("replica.lag.time.max.ms",),
     "tests/system/test_directory_moves.py::test_slowly": (
@@ -92,9 +93,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     f"{NODE}::test_who_a_node_is": (
         "node.id",
         "process.roles",
-        "listeners",
         "advertised.listeners",
-        "listener.security.protocol.map",
         "controller.listener.names",
         "broker.rack",
     ),

@@ -11,11 +11,14 @@ from barnabas.core.configs.resolution import usable_dynamic
 from barnabas.core.configs.values import Values, parse
 from barnabas.wire.errors import Error
 
+MAP = "listener.security.protocol.map"
+PLAIN = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+MINE = "PLAINTEXT://:9092,CONTROLLER://:9093"
 STATIC = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.voters": "1@localhost:9093",
-    "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
+    "listeners": MINE,
     "controller.listener.names": "CONTROLLER",
     "broker.id": "1",
 }
@@ -50,7 +53,12 @@ def test_only_lists_grow_and_shrink(key: str, operation: int) -> None:
         ({"num.io.threads": "17"}, "should not be greater than double the current value 8"),
         ({"num.network.threads": "7"}, "should not be greater than double the current value 3"),
         ({"log.local.retention.bytes": "10", "log.retention.bytes": "9"}, "Value must not be more than log.retention.bytes property value: 9"),
-        ({"listeners": "PLAINTEXT://:9095,CONTROLLER://:9093"}, "this node takes listeners at its start only"),
+        ({"listeners": "CONTROLLER://:9093"}, "a broker needs a listener"),
+        ({"listeners": "OTHER://:9095,CONTROLLER://:9093", MAP: f"{PLAIN},OTHER:PLAINTEXT"}, "must be one of advertised.listeners"),
+        ({"listeners": f"{MINE},OTHER://:9095"}, "No security protocol defined for listener OTHER"),
+        ({"listeners": f"{MINE},OTHER://:9095", MAP: f"{PLAIN},OTHER:SSL"}, "listener OTHER is SSL, and this node speaks PLAINTEXT only"),
+        ({MAP: "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"}, "Security protocol cannot be updated for existing listener PLAINTEXT"),
+        ({MAP: PLAIN, "listener.name.plaintext.x.y": "1"}, "Configs cannot be updated dynamically for existing listener PLAINTEXT"),
     ],
 )
 def test_refuses(configs: dict[str, str], message: str) -> None:
@@ -62,6 +70,28 @@ def test_refuses(configs: dict[str, str], message: str) -> None:
 
 def test_takes() -> None:
     validate({"log.retention.ms": "5", "num.io.threads": "16", "plugin.key": "x", "leader.replication.throttled.rate": "7"})
+
+
+@pytest.mark.parametrize(
+    "configs",
+    [
+        {"listeners": f"{MINE},OTHER://:9095", MAP: f"{PLAIN},OTHER:PLAINTEXT", "listener.name.other.x.y": "1"},
+        {"listeners": "PLAINTEXT://:9096,CONTROLLER://:9093"},  # which waits for a start, as in Apache Kafka
+        {MAP: PLAIN},
+        {"listener.name.plaintext.x.y": "1"},
+        {"listeners": MINE, "listener.name.plaintext.max.connections": "7"},
+    ],
+)
+def test_takes_listeners(configs: dict[str, str]) -> None:
+    validate(configs)
+
+
+def test_what_is_told_stays_bound() -> None:
+    """Without advertised.listeners all that are bound are told: none goes any more."""
+    layer = {"listeners": f"{MINE},OTHER://:9095", MAP: f"{PLAIN},OTHER:PLAINTEXT"}
+    present = Values(BROKER, {name: parse(BROKER[name], text) for name, text in (STATIC | layer).items()})
+    with pytest.raises(ConfigError, match="Advertised listeners 'PLAINTEXT, OTHER' must be a subset"):
+        validate_broker({MAP: layer[MAP]}, STATIC, {}, layer, present, per_broker=True)
 
 
 def test_per_broker_keys_are_no_cluster_default() -> None:

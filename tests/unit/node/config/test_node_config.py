@@ -128,6 +128,14 @@ def test_dynamic_configs_make_another_config(tmp_path: Path) -> None:
     assert changed.topic_settings({"retention.ms": "3"}).retention_ms == 3
 
 
+def test_a_running_node_keeps_what_it_has_when_stored_configs_do_not_fit(tmp_path: Path) -> None:
+    """They may have come by a controller, which doesn't ask the broker."""
+    config = read(tmp_path, "log.retention.ms=5\n")
+    present = config.reconfigured({"log.retention.ms": "1000"}, {})
+    for broken in ({"listeners": "CONTROLLER://:9093"}, {"listener.security.protocol.map": "PLAINTEXT:SSL,CONTROLLER:PLAINTEXT"}):
+        assert config.reconfigured({}, broken, present) is present
+
+
 @pytest.mark.parametrize(
     ("line", "name"),
     [("", "PLAINTEXT"), ("inter.broker.listener.name=INSIDE", "INSIDE"), ("security.inter.broker.protocol=SSL", "SSL")],

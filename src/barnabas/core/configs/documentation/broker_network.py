@@ -24,10 +24,11 @@ inter.broker.listener.name
     The listener through which brokers talk to each other. By default the first whose protocol is security.inter.broker.protocol; set only one of the two.
 listener.security.protocol.map
     Which protocol each listener name speaks, as NAME:PROTOCOL pairs with PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Needed when listeners
-    have names of their own.
+    have names of their own. While the node runs entries can come and go, but not change for a listener that is there.
 listeners
     Where the node listens, as NAME://host:port with commas between. 0.0.0.0 or no host binds all interfaces, and advertised.listeners must
-    name a real one then.
+    name a real one then. While the node runs listeners can come and go, by name and one broker at a time; those of advertised.listeners stay, what other
+    nodes are told stays as it was at the start, and another address for one that is there waits for the next start.
 max.connection.creation.rate
     How many connections a second the broker accepts, all listeners together; the rest wait. listener.name.NAME. in front sets it for one listener.
 max.connections
