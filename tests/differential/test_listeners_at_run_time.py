@@ -109,7 +109,7 @@ class Story:
 
     def hold(self, *names: str) -> None:
         """Connect by these listeners, to see later who is cut off."""
-        for name in names:
+        for name in set(names) - set(self.held):
             self.held[name] = Client(self.ports[name])
             ask(self.held[name])
 
