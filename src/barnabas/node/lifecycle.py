@@ -253,7 +253,7 @@ class _Starting:
             quorum_settings=config.quorum.protocol,
             random_below=lambda bound: int.from_bytes(os.urandom(4), "big") % bound,
         )
-        require_way_in(voter, host.quorum.quorum.voters, has_bootstrap=bool(bootstrap))
+        require_way_in(voter, host.quorum.quorum.voters, has_bootstrap=bool(bootstrap), is_controller="controller" in config.roles)
         host.quorum.on_snapshot_failure = lambda error: node.log_warning(f"A snapshot of the metadata could not be written: {error}")
         host.quorum.on_contradiction = node.log_error
         loaded = host.loader.publish()

@@ -40,7 +40,7 @@ def bootstrap_records(metadata_directory: str) -> list[Message]:
         raise MetadataLogRefused(f"{os.path.join(metadata_directory, FILE_NAME)}: {error}. Format the directory anew with this release.") from None
 
 
-def require_way_in(local: Voter, voters: VoterSet, *, has_bootstrap: bool) -> None:
+def require_way_in(local: Voter, voters: VoterSet, *, has_bootstrap: bool, is_controller: bool = True) -> None:
     """Raise QuorumRefused when this node can neither form the quorum nor find it."""
     from barnabas.core.quorum.quorum import QuorumRefused
     from barnabas.wire.types import ZERO_UUID, uuid_text
@@ -49,6 +49,11 @@ def require_way_in(local: Voter, voters: VoterSet, *, has_bootstrap: bool) -> No
         raise QuorumRefused(
             "The metadata log names no voters, and neither controller.quorum.voters nor controller.quorum.bootstrap.servers says where they are: "
             "set one of the two, or format the node's directories with --standalone."
+        )
+    if not is_controller and voters.is_only(local.id, local.directory_id):
+        raise QuorumRefused(
+            f"The metadata log names this node, {local.id}, as its only voter, and without the controller role nobody leads the cluster: "
+            "write process.roles=broker,controller, or format the node's directories anew with --no-initial-controllers for a broker of another quorum."
         )
     voter = voters.by_id.get(local.id)
     if voter is not None and len(voters) == 1 and voter.directory_id not in (ZERO_UUID, local.directory_id):

@@ -288,6 +288,10 @@ def test_a_quorum_that_cannot_be_found_is_refused_with_the_reason() -> None:
         require_way_in(LOCAL, VoterSet(), has_bootstrap=False)
     with pytest.raises(QuorumRefused, match=r"directory\.id"):
         require_way_in(LOCAL, VoterSet([Voter(1, b"x" * 16)]), has_bootstrap=True)
+    with pytest.raises(QuorumRefused, match=r"process\.roles=broker,controller"):
+        require_way_in(LOCAL, VoterSet([Voter(1, DIRECTORY_ID)]), has_bootstrap=True, is_controller=False)
+    for voters in ([Voter(1), Voter(2), Voter(3)], [Voter(2)]):
+        require_way_in(LOCAL, VoterSet(voters), has_bootstrap=False, is_controller=False)
     for voters in ([Voter(1), Voter(2), Voter(3)], [Voter(2)], [Voter(1, DIRECTORY_ID)]):
         require_way_in(LOCAL, VoterSet(voters), has_bootstrap=False)
     require_way_in(LOCAL, VoterSet(), has_bootstrap=True)

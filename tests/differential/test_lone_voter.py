@@ -1,0 +1,39 @@
+"""A directory that was formatted for a cluster's only voter, started without the controller role: neither engine serves clients on it, both end with status 1."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.nodes import lists_broker, write_properties
+
+if TYPE_CHECKING:
+    from tests.conftest import NodeFactory
+
+pytestmark = [pytest.mark.apache, pytest.mark.node]
+
+ENDS_WITHIN_S = 90
+
+
+@pytest.mark.parametrize("has_run", [False, True], ids=["new", "used"])
+@pytest.mark.parametrize("engine", ["apache", "barnabas"])
+def test_nobody_is_served(engine: str, has_run: bool, request: pytest.FixtureRequest) -> None:
+    make: NodeFactory = request.getfixturevalue(f"{engine}_nodes")
+    node = make({"initial.broker.registration.timeout.ms": "2000"}, start=False)
+    if has_run:
+        node.start().stop()
+    place = node.properties["listeners"].split(",")[0]
+    alone = node.properties | {"process.roles": "broker", "listeners": place, "advertised.listeners": place}
+    write_properties(node.properties_file, alone)
+    process, deadline = node.spawn(), time.monotonic() + ENDS_WITHIN_S
+    while process.poll() is None:
+        assert not lists_broker(*node.address())
+        assert time.monotonic() < deadline, node.tail()
+        time.sleep(0.05)
+    assert process.returncode == 1, node.tail()
+    if node.engine.name == "barnabas":
+        assert "process.roles=broker,controller" in node.tail()
+    write_properties(node.properties_file, node.properties)
+    node.start()
