@@ -32,6 +32,7 @@ class Fetchers:
         self._node = node
         self._fetchers: dict[tuple[int, int], tuple[Loop, Fetcher]] = {}
         self._of: dict[Partition, _Assigned] = {}
+        self._giving: dict[Partition, _Assigned] = {}  # who had it before `_of` says so now, and hasn't let it go yet
         self._early: dict[Partition, tuple[int, int]] = {}  # before there is a thread for it
         self._is_started = False
         self._lock = RLock()
@@ -61,20 +62,25 @@ class Fetchers:
             for partition, before in list(self._of.items()):
                 loop, fetcher = self._fetcher(before.leader_id, partition.index)
                 if fetcher is not before.fetcher:
-                    self._of[partition] = after = before._replace(loop=loop, fetcher=fetcher)
-                    before.loop.call(self._hand_over, partition, before, after)
+                    self._of[partition] = before._replace(loop=loop, fetcher=fetcher)
+                    if partition not in self._giving:
+                        self._giving[partition] = before
+                        before.loop.call(self._hand_over, partition, before)
 
-    def _hand_over(self, partition: Partition, before: _Assigned, after: _Assigned) -> None:
-        """On the thread of the fetcher that gives it up."""
+    def _hand_over(self, partition: Partition, before: _Assigned) -> None:
+        """To whoever is to have it by now. On the thread of the fetcher that gives it up."""
         before.fetcher.leave((partition.topic_id, partition.index), partition)
         with self._lock:
-            if self._of.get(partition) is after:
+            if self._giving.get(partition) is before:
+                del self._giving[partition]
+                after = self._of[partition]
                 after.loop.call(after.fetcher.follow, partition, after.leader_epoch)
 
     def leave(self, partition: Partition) -> None:
         """It follows nobody: it leads, is gone, or has no leader."""
         with self._lock:
             self._early.pop(partition, None)
+            self._giving.pop(partition, None)
             found = self._of.pop(partition, None)
             if found is not None:
                 found.loop.call(found.fetcher.leave, (partition.topic_id, partition.index), partition)
