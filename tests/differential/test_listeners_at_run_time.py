@@ -19,14 +19,17 @@ from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
 from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
+from tests.cluster.cluster import Plan
+from tests.conftest import SUBJECT
 from tests.differential.transcript import Client, Closed
-from tests.nodes import free_port, write_properties
+from tests.nodes import APACHE, free_port, write_properties
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from tests.conftest import NodeFactory
+    from tests.conftest import ClusterFactory, NodeFactory
     from tests.nodes import Node
 
 pytestmark = [pytest.mark.apache, pytest.mark.node]
@@ -373,3 +376,41 @@ def test_who_removes_the_own_listener_is_answered(barnabas_nodes: NodeFactory) -
         with pytest.raises(Closed):
             client.read_frame()
     assert not story.is_open("EXTRA")
+
+
+@pytest.mark.parametrize("engine", ["apache", "barnabas"])
+def test_a_broker_beside_controllers(engine: str, apache_libs: Path, cluster_of: ClusterFactory) -> None:
+    """A listener comes, and is there after a start. What a controller takes without asking the broker takes away none that others were told of."""
+    kind = APACHE if engine == "apache" else SUBJECT
+    cluster = cluster_of(Plan([kind] * 2, controllers=[1], brokers=[2])).start()
+    controller, broker = cluster.members.values()
+    host = broker.address()[0]
+    extra = f"EXTRA://{host}:{free_port()}"
+    both = f"{broker.properties['listeners']},{extra}"
+
+    def alter(to: tuple[str, int], listeners: str) -> int:
+        Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
+        wanted = {"listeners": listeners, MAP: f"{broker.properties[MAP]},EXTRA:PLAINTEXT"}
+        configs = [Resource.AlterableConfig(name=key, config_operation=SET, value=value) for key, value in wanted.items()]
+        with contextlib.closing(Client(to[1], to[0])) as client:
+            client.socket.settimeout(SOON_S)
+            request = IncrementalAlterConfigsRequest(resources=[Resource(resource_type=4, resource_name="2", configs=configs)])
+            return int(client.call(request, 1).responses[0].error_code)
+
+    def answers(endpoint: str) -> bool:
+        where, _, port = endpoint.partition("://")[2].rpartition(":")
+        with contextlib.suppress(OSError, Closed), contextlib.closing(Client(int(port), where)) as client:
+            ask(client)
+            return True
+        return False
+
+    assert alter(broker.address(), both) == Error.NONE
+    wait_until(lambda: answers(extra))
+    broker.stop()
+    assert not answers(extra)
+    cluster.start([broker])
+    wait_until(lambda: answers(extra))
+    assert alter(controller.address("CONTROLLER"), extra) == Error.NONE
+    with pytest.raises(AssertionError, match="it didn't come about"):
+        wait_until(lambda: not answers(broker.properties["listeners"]), 2)
+    assert answers(extra)
