@@ -1,4 +1,4 @@
-"""What a cluster wants to know of its clients: the id that it gives a client, and the metrics that it subscribes to (KIP-714)."""
+"""What a cluster wants to know of its clients: the id that it gives a client, the metrics that it subscribes to, and telling them (KIP-714)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.client.errors import check
 from barnabas.wire.messages.get_telemetry_subscriptions import GetTelemetrySubscriptionsRequest
+from barnabas.wire.messages.push_telemetry import PushTelemetryRequest
 from barnabas.wire.types import ZERO_UUID
 
 if TYPE_CHECKING:
     from barnabas.client.cluster import Cluster
     from barnabas.wire.messages.get_telemetry_subscriptions import GetTelemetrySubscriptionsResponse
+    from barnabas.wire.messages.push_telemetry import PushTelemetryResponse
 
 
 class Subscription(NamedTuple):
@@ -40,3 +42,16 @@ async def subscription(cluster: Cluster, client_instance_id: bytes = ZERO_UUID) 
         reply.delta_temporality,
         tuple(reply.accepted_compression_types),
     )
+
+
+async def push(cluster: Cluster, to: Subscription, metrics: bytes, *, codec: int = 0, terminating: bool = False) -> None:
+    """OpenTelemetry's MetricsData, compressed by `codec`; `terminating` is a client's last word. Raises UNKNOWN_SUBSCRIPTION_ID: ask anew; and others."""
+    request = PushTelemetryRequest(
+        client_instance_id=to.client_instance_id,
+        subscription_id=to.subscription_id,
+        terminating=terminating,
+        compression_type=codec,
+        metrics=metrics,
+    )
+    reply: PushTelemetryResponse = await cluster.call(request, name="pushTelemetry")
+    check(reply.error_code)
