@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from heapq import nsmallest
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import TYPE_CHECKING
 
 from barnabas.node.acceptor import Acceptor, most_descriptors
-from barnabas.node.connection import FEW_REPLIES, GROUPS, LARGE_REQUESTS, Connection
+from barnabas.node.connection import FEW_REPLIES, GROUPS, LARGE_REPLIES, LARGE_REQUESTS, Connection
 from barnabas.node.connection_limits import ConnectionLimits
 from barnabas.node.handlers.produce import shortcut
 from barnabas.node.listener import bind
@@ -90,6 +91,9 @@ class NetworkThread(Loop):
         if connection.muted or connection.out or connection.closed:
             return  # it can't move now; the turn is another's
         connection.is_placed = True
+        send_buffer_bytes = self.node.config.network.large_send_buffer_bytes
+        if connection.kind == LARGE_REPLIES and send_buffer_bytes:
+            connection.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, send_buffer_bytes)
         thread = self.node.network.thread_for(connection.kind)
         if thread is not self:
             connection.forget_expiry()
