@@ -144,6 +144,9 @@ class Consumer:
         """
         self._wants = wants
         self._names = names
+        self._last_metadata_s = 0.0
+        if isinstance(self._member, ConsumerGroupMember):
+            self._member.pattern = None
         self._on_assigned, self._on_revoked = on_assigned or _unheard, on_revoked or _unheard
 
     def subscribe_pattern(
@@ -155,8 +158,8 @@ class Consumer:
     ) -> None:
         """Topics that match a regular expression of RE2, which the group's coordinator looks for: with `ConsumerGroupSettings`."""
         assert isinstance(self._member, ConsumerGroupMember), "subscribe_pattern needs a group whose coordinator shares it out"
-        self._member.pattern = pattern
         self.subscribe(lambda topic: False, names=[], on_assigned=on_assigned, on_revoked=on_revoked)
+        self._member.pattern, self._member.topics = pattern, ()
 
     async def poll(self, timeout_ms: int) -> list[ConsumedRecord]:
         """Records that are there, or that come within the time. Raises KafkaError, NoOffset."""

@@ -115,8 +115,8 @@ class ConsumerGroupMember(Place):
             request.rebalance_timeout_ms = settings.max_poll_interval_ms
         if everything or self._told_wanted != wanted:
             request.subscribed_topic_names = list(self.topics)
-            if self.pattern is not None:
-                request.subscribed_topic_regex = self.pattern
+            if self.pattern is not None or (self._told_wanted and self._told_wanted[1] is not None):
+                request.subscribed_topic_regex = self.pattern or ""
         if everything or self._told_owned != owned:
             Owned = ConsumerGroupHeartbeatRequest.TopicPartitions
             request.topic_partitions = [Owned(topic_id=topic, partitions=parts) for topic, parts in self._names.by_id(owned).items()]

@@ -282,9 +282,11 @@ class Producer:
                 await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
         except (ConnectionLost, TimedOut, KafkaError) as error:
             for key in keys:
-                self._cluster.forget_leader(key[0])
+                if error.retriable:
+                    self._cluster.forget_leader(key[0])
                 self._failed(key, error)
-            await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
+            if error.retriable:
+                await asyncio.sleep(self._settings.retry_backoff_ms / 1000)
 
     async def _identify(self, keys: Sequence[tuple[str, int]]) -> None:
         if self._transaction is not None:

@@ -14,6 +14,7 @@ from barnabas.client.cluster import Cluster
 from barnabas.client.consumer import READ_COMMITTED, Consumer, ConsumerSettings
 from barnabas.client.errors import KafkaError
 from barnabas.client.group import GroupSettings, Membership
+from barnabas.client.producer import ProducerSettings
 from barnabas.client.transactions import FEATURE, State, TransactionalProducer
 from barnabas.wire.errors import Error
 from tests import nodes
@@ -88,6 +89,23 @@ def test_what_is_committed_is_seen_and_what_is_aborted_is_not(play: Play[None], 
         first_id, first_epoch = identities[0]
         bumps = [epoch - first_epoch for producer_id, epoch in identities if producer_id == first_id]
         assert bumps == ([0, 1, 2, 3, 4, 4, 5] if level == NEWEST else [0] * 7)  # of the last that was aborted nothing had been sent
+
+    play(story)
+
+
+def test_much_that_was_not_sent_is_dropped_at_once(play: Play[None], topic: str) -> None:
+    async def story(cluster: Cluster) -> None:
+        producer = TransactionalProducer(cluster, f"tx-{topic}", ProducerSettings(batch_size=100, retry_backoff_ms=10_000))
+        await producer.start()
+        await producer.begin()
+        sent = [await producer.send(topic, b"x" * 80, partition=0) for _ in range(1_000)]
+        async with asyncio.timeout(30):  # not a pause for each of the thousand batches
+            await producer.abort()
+        assert {type(one.exception()) for one in sent} == {KafkaError}
+        async with producer.transaction():
+            await producer.send(topic, b"kept", partition=0)
+        await producer.close()
+        assert await read(cluster, topic, 1) == [b"kept"]
 
     play(story)
 
