@@ -76,6 +76,9 @@ class DirectoryMoves:
         replicas = self._node.replicas
         return [future for future in self.futures() if replicas.directory_of(future).path == path]
 
+    def is_moving(self, partition: Partition) -> bool:
+        return _key(partition) in self._futures
+
     def is_bound_for(self, partition: Partition, directory_id: bytes) -> bool:
         """Whether it is on its way there: that the metadata says so already is as it should be."""
         future = self._futures.get(_key(partition))
@@ -287,6 +290,7 @@ class DirectoryMoves:
                 key = _key(current)
                 del self._futures[key], self._moves[key]
                 move.state = OVER
+                self._node.replicas.cleaner_offsets.move(current, source, target)
                 source.files.sync()  # in this order: two replicas of one name would be one too many
                 target.files.sync()
                 source.files.remove_later(old.directory, clock_ms(), replicas.delete_delay_ms())

@@ -13,19 +13,22 @@ from barnabas.node.loop import Loop
 from barnabas.storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from barnabas.node.compaction import Cleaners
     from barnabas.node.partition import Partition
     from barnabas.node.replicas import Directory
     from barnabas.node.server import Node
 
 _DELETION_CHECK_MS = 1_000
+_FIRST_LOOK_MS = 1_000
 
 
 class DiskDuties:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.loop = Loop("disk", node.on_loop_error)
+        self._cleaners: Cleaners | None = None
         self._checkpoints = Lock()  # held while they are gathered and written: the younger ones come last
 
     def start(self) -> None:
@@ -36,10 +39,26 @@ class DiskDuties:
         self._every(replication.high_watermark_checkpoint_interval_ms, self._checkpoint_high_watermarks)
         self._every(self._node.config.transactions.producer_id_expiration_check_interval_ms, self._expire_producers)
         self._every(_DELETION_CHECK_MS, self._remove_deleted)
+        compaction = self._node.config.compaction
+        if compaction.enabled:
+            self.loop.call(self.loop.call_later, min(compaction.backoff_ms, _FIRST_LOOK_MS), self._start_cleaners)
 
     def stop(self) -> None:
         self.loop.stop()
         self.loop.join(30)
+        if self._cleaners is not None:
+            self._cleaners.stop()
+
+    def _start_cleaners(self) -> None:
+        from barnabas.node.compaction import Cleaners  # what few nodes need in their first second
+
+        self._cleaners = Cleaners(self._node)
+        self._cleaners.start()
+
+    def reconfigured(self) -> None:
+        """The node's settings changed. From any thread."""
+        if self._cleaners is not None:
+            self.loop.call(self._cleaners.start)
 
     def _every(self, interval_ms: float, duty: Callable[[], None], first_ms: float | None = None) -> None:
         def again() -> None:
@@ -54,9 +73,9 @@ class DiskDuties:
         replicas = self._node.replicas
         return (partition for partition in (*replicas, *self._node.moves.futures()) if replicas.directory_of(partition).is_online)
 
-    def _on_each(self, work: Callable[[Partition], object]) -> None:
-        """`work` on every partition, under its lock; a failing disk is reported."""
-        for partition in self._online():
+    def _on_each(self, partitions: Iterable[Partition], work: Callable[[Partition], object]) -> None:
+        """`work` on partitions, under their locks; a failing disk is reported."""
+        for partition in partitions:
             try:
                 with partition.lock:
                     if not partition.retired:
@@ -67,6 +86,11 @@ class DiskDuties:
                 self._node.on_storage_error(partition, StorageError.of(partition.log.directory, "could not be tended", error))
 
     def _apply_retention(self) -> None:
+        """Logs that are compacted are the cleaners': those that read them don't want them to become shorter."""
+        self.delete_old_segments(partition for partition in self._online() if not partition.log.config.compact)
+
+    def delete_old_segments(self, partitions: Iterable[Partition]) -> None:
+        """Let go what retention and log starts don't keep. From any thread."""
         now_ms = clock_ms()
         moved: list[Partition] = []
 
@@ -74,13 +98,13 @@ class DiskDuties:
             if partition.log.delete_old_segments(now_ms, partition.high_watermark):
                 moved.append(partition)
 
-        self._on_each(delete)
+        self._on_each(partitions, delete)
         for partition in moved:
             partition.start_moved()
 
     def _expire_producers(self) -> None:
         now_ms = clock_ms()
-        self._on_each(lambda partition: partition.producers.expire(now_ms))
+        self._on_each(self._online(), lambda partition: partition.producers.expire(now_ms))
 
     def _remove_deleted(self) -> None:
         now_ms = clock_ms()

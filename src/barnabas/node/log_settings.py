@@ -43,5 +43,9 @@ def log_config(settings: TopicSettings, producer_id_expiration_ms: int) -> LogCo
         flush_ms=settings.flush_ms,
         delete=settings.delete,
         compact=settings.compact,
+        delete_retention_ms=settings.delete_retention_ms,
+        min_cleanable_dirty_ratio=settings.min_cleanable_dirty_ratio,
+        min_compaction_lag_ms=settings.min_compaction_lag_ms,
+        max_compaction_lag_ms=settings.max_compaction_lag_ms,
         producer_id_expiration_ms=producer_id_expiration_ms,
     )

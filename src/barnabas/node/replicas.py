@@ -14,6 +14,7 @@ from barnabas.core.metadata.directory_ids import UNASSIGNED
 from barnabas.core.partition.epochs import LeaderEpochs
 from barnabas.core.partition.producers import ProducerStates
 from barnabas.node.call import clock_ms
+from barnabas.node.cleaner_offsets import CleanerOffsets
 from barnabas.node.log_settings import append_rules, log_config
 from barnabas.node.partition import Partition
 from barnabas.node.replication.throttle import is_listed
@@ -87,6 +88,7 @@ class Replicas:
         self.by_name: dict[str, TopicTable] = {}
         self.by_id: dict[bytes, TopicTable] = {}
         self.strays: list[str] = []
+        self.cleaner_offsets = CleanerOffsets(self)
         self.failed: dict[str, Exception] = {}  # directories that could not be loaded
         self.is_incomplete = False  # a replica could not be made for want of room: `catch_up` tries again
 
@@ -198,6 +200,7 @@ class Replicas:
             epochs=epochs,
             now_ms=now_ms,
             topic_id=topic.id,
+            was_compacted=key in directory.files.cleaner_offsets,
         )
         partition = Partition(topic.name, index, topic.id, log, producers, epochs, append_rules(settings), directory.id, self._on_storage_error)
         partition.min_isr = settings.min_insync_replicas
@@ -337,6 +340,7 @@ class Replicas:
             return
         partition.retire()
         self._fetchers.leave(partition)
+        self.cleaner_offsets.forget(partition)
         directory = self.directory_of(partition)
         try:
             with partition.lock:

@@ -189,6 +189,7 @@ class Node:
             self._configure(image)
             self.network.reconfigured()
             self.fetchers.reconfigured()
+            self.disk.reconfigured()
         unassigned = self.replicas.publish(delta, image, broker_id)
         self._show(image)
         if brokers_changed:

@@ -60,9 +60,11 @@ class Loader:
         self.now_ms = now_ms
         self.segments: list[Segment] = []
         self.snapshots: list[int] = []
+        self.has_holes = config.compact
 
-    def load(self, *, recovery_point: int, clean: bool, log_start_offset: int) -> Loaded:
+    def load(self, *, recovery_point: int, clean: bool, log_start_offset: int, was_compacted: bool = False) -> Loaded:
         """Raises StorageError, OSError."""
+        self.has_holes = was_compacted or self.config.compact
         names = finish_swaps(self.directory, self.config, self.now_ms)
         damaged = self._find_segments(names)
         epochs_known = load_epochs(self.directory, self.epochs)
@@ -163,11 +165,11 @@ class Loader:
             end_offset = recover_segment(segment, self.producers, self.epochs, start_offset, partial(self._drop, behind))
             # A whole batch at a segment's end proves nothing: a loss of power may keep the names of later segments and lose the bytes of this one.
             # Only a cleaner takes records away there; a replica with such a hole would be taken for in sync.
-            if not self.config.compact and self.segments[-1] is not segment and end_offset < behind[0].base_offset:
+            if not self.has_holes and self.segments[-1] is not segment and end_offset < behind[0].base_offset:
                 self._drop(behind)
             if self.segments[-1] is segment:
                 break
-        if self.config.compact:
+        if self.has_holes:
             self._restore_epochs(stored)
         return end_offset
 

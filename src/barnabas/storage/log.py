@@ -44,7 +44,6 @@ class Log:
     __slots__ = (
         "_active",
         "_checked_ms",
-        "_config",
         "_deleted",
         "_epochs",
         "_flush_at",
@@ -53,16 +52,17 @@ class Log:
         "_producers",
         "_segments",
         "_snapshots",
-        "_truncations",
+        "config",
         "directory",
         "end_offset",
         "recovery_point",
         "start_offset",
+        "truncations",
     )
 
     def __init__(self, directory: str, config: LogConfig, loaded: Loaded, producers: Producers, epochs: Epochs, now_ms: int) -> None:
         self.directory = directory
-        self._config = config
+        self.config = config
         self._producers = producers
         self._epochs = EpochCheckpoint(directory, epochs, loaded.epochs_cut)
         self._segments: tuple[Segment, ...] = tuple(loaded.segments)
@@ -73,7 +73,7 @@ class Log:
         self._snapshots = Snapshots(directory, loaded.snapshots)
         self._deleted = DeletedFiles()
         self._needs_directory_sync = True
-        self._truncations = 0
+        self.truncations = 0
         self._flushed_ms = self._checked_ms = now_ms
         self._plan_flush()
 
@@ -90,15 +90,17 @@ class Log:
         epochs: Epochs,
         now_ms: int,
         topic_id: bytes | None = None,
+        was_compacted: bool = False,
     ) -> Log:
         """Load the directory, which exists, after a clean stop or by recovery. With a topic id, a missing partition.metadata is written.
+        `was_compacted`: records may be missing at segments' ends also if the policy is another one now.
 
         Raises StorageError.
         """
         directory = os.fspath(directory)
         try:
             loader = Loader(directory, config, producers, epochs, now_ms)
-            loaded = loader.load(recovery_point=recovery_point, clean=clean, log_start_offset=log_start_offset)
+            loaded = loader.load(recovery_point=recovery_point, clean=clean, log_start_offset=log_start_offset, was_compacted=was_compacted)
             log = cls(directory, config, loaded, producers, epochs, now_ms)
             if loaded.epochs_rebuilt:
                 log._epochs.write()
@@ -107,8 +109,6 @@ class Log:
         except OSError as error:
             raise StorageError.of(directory, "could not open the log", error) from error
         return log
-
-    # What there is
 
     @property
     def size_bytes(self) -> int:
@@ -212,7 +212,7 @@ class Log:
             old.deactivate()
             # The .log comes last: if anything fails, no segment stands in the way of what the old one takes still.
             self._snapshots.take(base_offset, self._producers.entries(base_offset), sync=False)
-            active = Segment.create(self.directory, base_offset, self._config, now_ms)
+            active = Segment.create(self.directory, base_offset, self.config, now_ms)
         except OSError as error:
             raise StorageError.of(self.directory, "could not roll to a new segment", error) from error
         self._needs_directory_sync = True
@@ -225,7 +225,7 @@ class Log:
     def needs_flush(self, now_ms: int) -> bool:
         """Whether a segment was rolled and not synced since, or `flush.ms` has passed over unsynced data."""
         self._checked_ms = now_ms
-        is_due = self.recovery_point < self.end_offset and now_ms - self._flushed_ms >= self._config.flush_ms
+        is_due = self.recovery_point < self.end_offset and now_ms - self._flushed_ms >= self.config.flush_ms
         return is_due or self.recovery_point < self._active.base_offset
 
     def flush(self, up_to: int | None = None) -> None:
@@ -240,12 +240,12 @@ class Log:
         Syncs up to the active segment's start, or all if `flush.ms` had passed when `needs_flush` was asked. Raises StorageError.
         """
         with lock:
-            segments, truncations = self._segments, self._truncations
+            segments, truncations = self._segments, self.truncations
             now_ms = self._checked_ms
-            target = self.end_offset if now_ms - self._flushed_ms >= self._config.flush_ms else self._active.base_offset
+            target = self.end_offset if now_ms - self._flushed_ms >= self.config.flush_ms else self._active.base_offset
         self._sync(segments, target)
         with lock:
-            if truncations == self._truncations:
+            if truncations == self.truncations:
                 self._advance_recovery_point(target)
                 self._flushed_ms = now_ms
 
@@ -264,11 +264,11 @@ class Log:
         self._plan_flush()
 
     def _plan_flush(self) -> None:
-        self._flush_at = self.recovery_point + self._config.flush_messages - 1
+        self._flush_at = self.recovery_point + self.config.flush_messages - 1
 
     def reconfigure(self, config: LogConfig) -> None:
         """Go by new settings from here on."""
-        self._config = config
+        self.config = config
         for segment in self._segments:
             segment.configure(config)
         self._active.restart_roll_time()
@@ -307,8 +307,6 @@ class Log:
         """The offset behind a slice that `read` gave: the end to ask `aborted_transactions` for. Raises StorageError."""
         return end_offset_of(self._segments, found) or self.end_offset
 
-    # Letting go
-
     def set_start_offset(self, offset: int) -> bool:
         """Move the log's start forward (D112). Whether it moved. Raises OffsetOutOfRange beyond the end, StorageError."""
         if offset > self.end_offset:
@@ -324,7 +322,7 @@ class Log:
         segments = self._segments
         try:
             count = deletable(
-                segments, self._config, start_offset=self.start_offset, end_offset=self.end_offset, high_watermark=high_watermark, now_ms=now_ms
+                segments, self.config, start_offset=self.start_offset, end_offset=self.end_offset, high_watermark=high_watermark, now_ms=now_ms
             )
             if count == 0:
                 return 0
@@ -350,7 +348,13 @@ class Log:
         """Unlink what was let go at or before `before_ms`; how many files. Raises StorageError."""
         return self._deleted.remove(before_ms)
 
-    # Truncating
+    def replace_segments(self, cleaned: Segment, old: tuple[Segment, ...], now_ms: int) -> bool:
+        """Have `cleaned` take the place of `old`, to which nothing is written any more (D107). Not if they aren't all there. Raises OSError."""
+        from .replacement import replaced
+
+        segments = replaced(self._segments, cleaned, old, self._snapshots, self._deleted, now_ms)
+        self._segments, self._needs_directory_sync = segments or self._segments, True
+        return segments is not None
 
     def truncate_to(self, offset: int, now_ms: int = 0) -> bool:
         """Drop everything at or beyond `offset`, which becomes the log's end (D115). Whether there was anything. Raises StorageError."""
@@ -382,7 +386,7 @@ class Log:
         try:
             for segment in self._segments:
                 self._deleted.add(now_ms, segment.rename(DELETED))
-            active = Segment.create(self.directory, offset, self._config, now_ms)
+            active = Segment.create(self.directory, offset, self.config, now_ms)
             self._active = active
             self._segments = (active,)
             self.end_offset = offset
@@ -396,7 +400,7 @@ class Log:
 
     def _after_truncation(self, offset: int) -> None:
         self.recovery_point = min(self.recovery_point, offset)
-        self._truncations += 1
+        self.truncations += 1
         self._needs_directory_sync = True
         self._plan_flush()
 
@@ -410,8 +414,6 @@ class Log:
 
     def _take_snapshot(self) -> None:
         self._snapshots.take(self.end_offset, self._producers.entries(self.end_offset), at_least=self.start_offset, sync=True)
-
-    # The end
 
     def close(self) -> None:
         """Make everything durable and leave the files as a clean stop does: indexes cut, a producer snapshot at the end (D55, D64, D84).

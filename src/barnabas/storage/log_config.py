@@ -22,4 +22,8 @@ class LogConfig(NamedTuple):
     flush_ms: int = MAX_INT64
     delete: bool = True
     compact: bool = False
+    delete_retention_ms: int = 24 * 3600 * 1000
+    min_cleanable_dirty_ratio: float = 0.5
+    min_compaction_lag_ms: int = 0
+    max_compaction_lag_ms: int = MAX_INT64
     producer_id_expiration_ms: int = 24 * 3600 * 1000

@@ -176,6 +176,10 @@ class LogDirectory:
         """Every 5 s and at a stop (D80). Raises OSError."""
         checkpoint_file.write_offsets(os.path.join(self.path, REPLICATION_OFFSET), offsets)
 
+    def write_cleaner_offsets(self) -> None:
+        """`cleaner_offsets` as they are now (D83). Raises OSError."""
+        checkpoint_file.write_offsets(os.path.join(self.path, CLEANER_OFFSET), self.cleaner_offsets)
+
     # --- the end
 
     def close(self, clean_broker_epoch: int | None = None) -> None:

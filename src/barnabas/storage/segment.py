@@ -137,9 +137,11 @@ class Segment:
         return crc32(f"{os.path.basename(self.directory)}/{self.base_offset}".encode()) % bound
 
     @classmethod
-    def create(cls, directory: str, base_offset: int, config: LogConfig, now_ms: int) -> Segment:
+    def create(cls, directory: str, base_offset: int, config: LogConfig, now_ms: int, suffix: str = "") -> Segment:
         """A new, empty segment; files that its names have already are dropped. Raises OSError."""
         segment = cls(directory, base_offset, config, size=0, now_ms=now_ms)
+        if suffix:
+            segment.rename_in_place(suffix)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(segment.path(TRANSACTION_INDEX))
         segment.index.file.create()
@@ -398,6 +400,18 @@ class Segment:
                 os.rename(source, target)
         self._moved()
         return new
+
+    def remove(self) -> None:
+        """Remove all files of a segment that nobody else knows. Raises OSError."""
+        for path in self.paths():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def open_all(self) -> None:
+        """Have open what readers need: from here on they find it, whatever becomes of the names. Raises OSError."""
+        self.file.fileno()
+        self.index.file.entries()
+        self.time_index.file.entries()
 
     def rename_in_place(self, suffix: str) -> None:
         """The files have this suffix already."""

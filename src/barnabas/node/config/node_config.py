@@ -22,7 +22,7 @@ from barnabas.core.configs.values import Values, parse
 from barnabas.storage.properties_file import PropertiesError, read_properties
 
 from .gone import why_gone
-from .sections import Groups, Logs, Network, Quorum, Replication, Throttling, Topics, Transactions
+from .sections import Compaction, Groups, Logs, Network, Quorum, Replication, Throttling, Topics, Transactions
 from .unsupported import ignored, refused
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class NodeConfig:
         "bootstrap_servers",
         "broker",
         "cluster",
+        "compaction",
         "groups",
         "listeners",
         "logs",
@@ -103,6 +104,7 @@ class NodeConfig:
         self.network = Network(values, overlay(self.static, cluster, broker))
         self.quorum = Quorum(values)
         self.logs = Logs(values)
+        self.compaction = Compaction(values)
         self.topics = Topics(values)
         self.replication = Replication(values)
         quotas = {name: parse(DYNAMIC_QUOTAS[name], text) for name, text in (*cluster.items(), *broker.items()) if name in DYNAMIC_QUOTAS}

@@ -160,6 +160,23 @@ class Logs:
         self.recovery_threads = integer("num.recovery.threads.per.data.dir")
 
 
+class Compaction:
+    """Cleaners of compacted logs, all of them together."""
+
+    __slots__ = ("backoff_ms", "dedupe_buffer_bytes", "enabled", "io_buffer_bytes", "load_factor", "max_bytes_per_second", "threads")
+
+    def __init__(self, values: Values) -> None:
+        integer = values.integer
+        self.enabled = values.flag("log.cleaner.enable")
+        self.threads = integer("log.cleaner.threads")
+        self.backoff_ms = integer("log.cleaner.backoff.ms")
+        self.dedupe_buffer_bytes = integer("log.cleaner.dedupe.buffer.size")
+        self.load_factor = values.real("log.cleaner.io.buffer.load.factor")
+        """How full the tables of keys may be, 0 to 1."""
+        self.io_buffer_bytes = integer("log.cleaner.io.buffer.size")
+        self.max_bytes_per_second = values.real("log.cleaner.io.max.bytes.per.second")
+
+
 class Topics:
     """What topics may be, and become, on this cluster."""
 

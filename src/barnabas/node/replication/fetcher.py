@@ -294,12 +294,14 @@ class Fetcher:
                         )
                     synced_to = partition.log.recovery_point
                     truncate(partition, epoch, offset)
+                    self._node.replicas.cleaner_offsets.cut(partition)
                     if partition.log.recovery_point < synced_to:
                         self._node.disk.checkpoint_now(partition)
                     following.truncated(followed.log_end)
                 case StartAt(offset):
                     self._node.log_warning(f"{partition!r} begins anew at offset {offset}: its leader has nothing before that")
                     start_at(partition, epoch, offset)
+                    self._node.replicas.cleaner_offsets.cut(partition)
                     following.truncated(followed.log_end)
                 case AskOffsets():
                     self._ask_offsets(key, followed)

@@ -1,7 +1,7 @@
-/* The C twin of skim.py, tally.py and walk.py: CRC-32C, going through a batch's records without making objects, both with the header in one call for the
- * common case, counting what was fetched, and going over a log's batches.
+/* The C twin of skim.py, tally.py, walk.py and newest.py: CRC-32C, going through a batch's records without making objects, both with the header in one call for
+ * the common case, counting what was fetched, going over a log's batches, and telling the newest record of each key.
  *
- * Owns speed, no rule: skim.py, tally.py, walk.py and validation.py define what each function answers, property tests hold the twins equal. Limited API, so that one build
+ * Owns speed, no rule: skim.py, tally.py, walk.py, newest.py and validation.py define what each function answers, property tests hold the twins equal. Limited API, so that one build
  * serves every CPython from 3.11 on. CRC-32C uses the CPU's own instruction where it has one (x86 with SSE4.2 and PCLMUL, found at run time; ARM with CRC32,
  * found at compile time), else tables.
  */
@@ -490,6 +490,196 @@ static Py_ssize_t tally_batches(const uint8_t *data, Py_ssize_t size, int64_t *n
     return at;
 }
 
+/* ---- the newest record of a key ---- */
+
+#define SLOT 24
+#define DIGEST 16
+
+static inline uint32_t rotated(uint32_t value, int by)
+{
+    return value << by | value >> (32 - by);
+}
+
+static const uint32_t md5_sines[64] = {
+    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501, 0x698098d8, 0x8b44f7af, 0xffff5bb1,
+    0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821, 0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453,
+    0xd8a1e681, 0xe7d3fbc8, 0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a, 0xfffa3942,
+    0x8771f681, 0x6d9d6122, 0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70, 0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05,
+    0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d,
+    0x85845dd1, 0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391};
+static const uint8_t md5_shifts[16] = {7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21};
+
+static void md5_block(uint32_t *state, const uint8_t *p)
+{
+    uint32_t words[16], a = state[0], b = state[1], c = state[2], d = state[3];
+    for (int i = 0; i < 16; i++, p += 4)
+        words[i] = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    for (int i = 0; i < 64; i++) {
+        uint32_t mixed;
+        int word;
+        if (i < 16)
+            mixed = (b & c) | (~b & d), word = i;
+        else if (i < 32)
+            mixed = (d & b) | (~d & c), word = (5 * i + 1) & 15;
+        else if (i < 48)
+            mixed = b ^ c ^ d, word = (3 * i + 5) & 15;
+        else
+            mixed = c ^ (b | ~d), word = (7 * i) & 15;
+        mixed += a + md5_sines[i] + words[word];
+        a = d, d = c, c = b;
+        b += rotated(mixed, md5_shifts[i / 16 * 4 + i % 4]);
+    }
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+}
+
+static void md5(const uint8_t *data, size_t size, uint8_t *digest)
+{
+    uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+    uint8_t last[128] = {0};
+    size_t done = 0;
+    for (; size - done >= 64; done += 64)
+        md5_block(state, data + done);
+    size_t rest = size - done, padded = rest < 56 ? 64 : 128;
+    if (rest)
+        memcpy(last, data + done, rest);
+    last[rest] = 0x80;
+    for (int i = 0; i < 8; i++)
+        last[padded - 8 + i] = (uint8_t)((uint64_t)size * 8 >> 8 * i);
+    md5_block(state, last);
+    if (padded == 128)
+        md5_block(state, last + 64);
+    for (int i = 0; i < DIGEST; i++)
+        digest[i] = (uint8_t)(state[i / 4] >> 8 * (i % 4));
+}
+
+/* The slot of a key, or the free one where it would stand; NULL where a full table doesn't have it. */
+static uint8_t *slot_of(uint8_t *slots, uint64_t count, const uint8_t *digest, int *is_known)
+{
+    static const uint8_t empty[DIGEST];
+    uint64_t number = count ? big(digest, 8) % count : 0;
+    for (uint64_t tries = 0; tries < count; tries++) {
+        uint8_t *slot = slots + number * SLOT;
+        *is_known = memcmp(slot, digest, DIGEST) == 0;
+        if (*is_known || memcmp(slot, empty, DIGEST) == 0)
+            return slot;
+        if (++number == count)
+            number = 0;
+    }
+    return NULL;
+}
+
+typedef struct {
+    const uint8_t *key;
+    int32_t key_size;
+    int has_key, has_value;
+    int64_t offset;
+} Keyed;
+
+/* The next record as `take_record` judges it, without its values. 0 where the bytes are wrong. */
+static int next_keyed(Reader *r, int64_t base_offset, Keyed *found)
+{
+    int32_t size, offset_delta, count;
+    int64_t delta;
+    if (read_varint(r, &size) != 1 || size < 1 || size > r->end - r->at)
+        return 0;
+    const uint8_t *end = r->at++ + size;
+    if (read_varlong(r, &delta) != 1 || read_varint(r, &offset_delta) != 1 || read_varint(r, &found->key_size) != 1)
+        return 0;
+    found->has_key = found->key_size >= 0;
+    found->key = r->at;
+    if (found->has_key) {
+        if (found->key_size > r->end - r->at)
+            return 0;
+        r->at += found->key_size;
+    }
+    found->has_value = step_over(r);
+    if (found->has_value < 0 || read_varint(r, &count) != 1 || count < 0 || count > r->end - r->at)
+        return 0;
+    while (count--)
+        if (step_over(r) != 1 || step_over(r) < 0) /* a name, a value */
+            return 0;
+    found->offset = base_offset + offset_delta;
+    return r->at == end;
+}
+
+static int are_sound(const uint8_t *data, const uint8_t *end, int32_t count, int64_t base_offset)
+{
+    Reader r = {data, end, 1};
+    Keyed found;
+    for (int32_t i = 0; i < count; i++)
+        if (!next_keyed(&r, base_offset, &found))
+            return 0;
+    return r.at == end;
+}
+
+typedef struct {
+    const uint8_t *data, *end;
+    int32_t count;
+    int64_t base_offset;
+    uint8_t *slots;
+    uint64_t slot_count;
+} Batch;
+
+/* As newest.note_keys. 0: the bytes are wrong; nothing is noted then. */
+static int note_keys(const Batch *batch, int64_t from_offset, int64_t room, int64_t *added, int64_t *noted, int *is_whole)
+{
+    Reader r = {batch->data, batch->end, 1};
+    if (!are_sound(batch->data, batch->end, batch->count, batch->base_offset))
+        return 0;
+    *added = 0, *noted = -1, *is_whole = 1;
+    for (int32_t i = 0; i < batch->count; i++) {
+        Keyed found;
+        uint8_t digest[DIGEST], *slot;
+        int is_known;
+        next_keyed(&r, batch->base_offset, &found);
+        if (!found.has_key || found.offset < from_offset)
+            continue;
+        if (*added >= room) {
+            *is_whole = 0;
+            break;
+        }
+        md5(found.key, (size_t)found.key_size, digest);
+        slot = slot_of(batch->slots, batch->slot_count, digest, &is_known);
+        if (slot == NULL) {
+            *is_whole = 0;
+            break;
+        }
+        if (!is_known) {
+            memcpy(slot, digest, DIGEST);
+            ++*added;
+        }
+        put_big(slot + DIGEST, 8, (uint64_t)found.offset);
+        *noted = found.offset;
+    }
+    return 1;
+}
+
+/* As newest.judge. 0: the bytes are wrong. */
+static int judge(const Batch *batch, int64_t latest_offset, int drops_tombstones, int64_t *kept, int64_t *tombstones, uint8_t *verdicts)
+{
+    Reader r = {batch->data, batch->end, 1};
+    *kept = *tombstones = 0;
+    for (int32_t i = 0; i < batch->count; i++) {
+        Keyed found;
+        if (!next_keyed(&r, batch->base_offset, &found))
+            return 0;
+        verdicts[i] = 1;
+        if (found.offset <= latest_offset) {
+            verdicts[i] = found.has_key && (found.has_value || !drops_tombstones);
+            if (verdicts[i]) {
+                uint8_t digest[DIGEST];
+                int is_known = 0;
+                md5(found.key, (size_t)found.key_size, digest);
+                const uint8_t *slot = slot_of(batch->slots, batch->slot_count, digest, &is_known);
+                verdicts[i] = slot == NULL || !is_known || (int64_t)big(slot + DIGEST, 8) <= found.offset;
+            }
+        }
+        *kept += verdicts[i];
+        *tombstones += verdicts[i] && !found.has_value;
+    }
+    return r.at == batch->end;
+}
+
 /* ---- the module ---- */
 
 #define FIELDS 10 /* of validation.Valid */
@@ -917,6 +1107,81 @@ static PyObject *native_tally_records(PyObject *module, PyObject *const *args, P
     return Py_BuildValue("LL", (long long)tally.records, (long long)tally.payload);
 }
 
+/* The arguments that note_keys and judge begin with; `table` is theirs to release, and so is `view`. 0 with an exception set. */
+static int get_batch(PyObject *const *args, PyObject *table_object, Py_buffer *view, Py_buffer *table, Batch *batch)
+{
+    long count = PyLong_AsLong(args[1]);
+    batch->base_offset = PyLong_AsLongLong(args[2]);
+    if (PyErr_Occurred() || PyObject_GetBuffer(args[0], view, PyBUF_SIMPLE) < 0)
+        return 0;
+    if (PyObject_GetBuffer(table_object, table, PyBUF_WRITABLE) < 0) {
+        PyBuffer_Release(view);
+        return 0;
+    }
+    batch->data = view->buf;
+    batch->end = batch->data + view->len;
+    batch->count = count < 0 || count > view->len ? -1 : (int32_t)count;
+    batch->slots = table->buf;
+    batch->slot_count = (uint64_t)table->len / SLOT;
+    if (batch->base_offset > INT64_MAX - INT32_MAX || batch->base_offset < INT64_MIN - (int64_t)INT32_MIN)
+        batch->count = -1;
+    return 1;
+}
+
+static PyObject *native_note_keys(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view, table;
+    Batch batch;
+    int64_t added = 0, noted = -1;
+    int is_whole = 1, sound = 0;
+    if (!expects("note_keys", given, 6, 6))
+        return NULL;
+    int64_t from_offset = PyLong_AsLongLong(args[3]), room = PyLong_AsLongLong(args[5]);
+    if (PyErr_Occurred() || !get_batch(args, args[4], &view, &table, &batch))
+        return NULL;
+    if (batch.count >= 0) {
+        Py_BEGIN_ALLOW_THREADS
+        sound = note_keys(&batch, from_offset, room, &added, &noted, &is_whole);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&view);
+    PyBuffer_Release(&table);
+    if (!sound)
+        Py_RETURN_NONE;
+    return Py_BuildValue("LLO", (long long)added, (long long)noted, is_whole ? Py_True : Py_False);
+}
+
+static PyObject *native_judge(PyObject *module, PyObject *const *args, Py_ssize_t given)
+{
+    Py_buffer view, table;
+    Batch batch;
+    int64_t kept = 0, tombstones = 0;
+    int sound = 0;
+    if (!expects("judge", given, 6, 6))
+        return NULL;
+    int64_t latest_offset = PyLong_AsLongLong(args[4]);
+    int drops_tombstones = PyObject_IsTrue(args[5]);
+    if (PyErr_Occurred() || !get_batch(args, args[3], &view, &table, &batch))
+        return NULL;
+    uint8_t *verdicts = malloc(batch.count > 0 ? (size_t)batch.count : 1);
+    if (verdicts != NULL && batch.count >= 0) {
+        Py_BEGIN_ALLOW_THREADS
+        sound = judge(&batch, latest_offset, drops_tombstones, &kept, &tombstones, verdicts);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&view);
+    PyBuffer_Release(&table);
+    PyObject *answer = NULL;
+    if (verdicts == NULL)
+        PyErr_NoMemory();
+    else if (sound)
+        answer = Py_BuildValue("LLy#", (long long)kept, (long long)tombstones, verdicts, (Py_ssize_t)batch.count);
+    else
+        answer = Py_NewRef(Py_None);
+    free(verdicts);
+    return answer;
+}
+
 static PyMethodDef methods[] = {
     {"crc32c", (PyCFunction)(void (*)(void))native_crc32c, METH_FASTCALL, "CRC-32C of a buffer, continuing from a value."},
     {"skim", (PyCFunction)(void (*)(void))native_skim, METH_FASTCALL, "See skim.skim."},
@@ -925,6 +1190,8 @@ static PyMethodDef methods[] = {
     {"tally", (PyCFunction)(void (*)(void))native_tally, METH_FASTCALL, "See tally.tally."},
     {"tally_records", (PyCFunction)(void (*)(void))native_tally_records, METH_FASTCALL, "See tally.tally_records."},
     {"thin", (PyCFunction)(void (*)(void))native_thin, METH_FASTCALL, "See walk.thin."},
+    {"note_keys", (PyCFunction)(void (*)(void))native_note_keys, METH_FASTCALL, "See newest.note_keys."},
+    {"judge", (PyCFunction)(void (*)(void))native_judge, METH_FASTCALL, "See newest.judge."},
     {"walk", (PyCFunction)(void (*)(void))native_walk, METH_FASTCALL, "See walk.walk."},
     {"returns", native_returns, METH_O, "Name the class of what quick returns."},
     {NULL, NULL, 0, NULL},
@@ -963,7 +1230,7 @@ static int clear(PyObject *module)
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "The C twin of skim.py, tally.py and walk.py.", sizeof(State), methods, slots, traverse, clear, NULL,
+    PyModuleDef_HEAD_INIT, "_native", "The C twin of skim.py, tally.py, walk.py and newest.py.", sizeof(State), methods, slots, traverse, clear, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)

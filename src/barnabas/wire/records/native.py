@@ -1,10 +1,11 @@
-"""Chooses, once, between `_native` (C, if it was built and BARNABAS_NATIVE isn't 0) and its pure Python twins, `skim`, `tally` and `walk`. Nothing else does."""
+"""Chooses, once, between `_native` (C, if it was built and BARNABAS_NATIVE isn't 0) and its pure Python twins, `skim`, `tally`, `walk` and `newest`. Nothing else does."""
 
 from __future__ import annotations
 
 try:
-    from barnabas.wire.records._native import crc32c, quick, read_records, returns, skim, tally, tally_records, thin, walk
+    from barnabas.wire.records._native import crc32c, judge, note_keys, quick, read_records, returns, skim, tally, tally_records, thin, walk
 except ImportError:  # no compiler at hand when this was installed, a build older than this file, or BARNABAS_NATIVE=0
+    from barnabas.wire.records.newest import judge, note_keys
     from barnabas.wire.records.skim import crc32c, quick, read_records, returns, skim
     from barnabas.wire.records.tally import tally, tally_records
     from barnabas.wire.records.walk import thin, walk
@@ -13,4 +14,4 @@ except ImportError:  # no compiler at hand when this was installed, a build olde
 else:
     IS_NATIVE = True
 
-__all__ = ["IS_NATIVE", "crc32c", "quick", "read_records", "returns", "skim", "tally", "tally_records", "thin", "walk"]
+__all__ = ["IS_NATIVE", "crc32c", "judge", "note_keys", "quick", "read_records", "returns", "skim", "tally", "tally_records", "thin", "walk"]
