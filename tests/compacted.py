@@ -55,11 +55,12 @@ def compact(replica: Replica, checkpoint: int | None = None, now_ms: int = NOW_M
 class History:
     """Writes batches of all kinds, by chance, at the end of a log."""
 
-    def __init__(self, random: Random, replica: Replica, keys: int = 12) -> None:
+    def __init__(self, random: Random, replica: Replica, keys: int = 12, *, transactions: bool = True) -> None:
         self._random = random
         self._replica = replica
         self._keys = keys
         self._epoch = 0
+        self._producers = (-1, -1, 10, 11, 20, 21, 22) if transactions else (-1, 10, 11)
         self._sequences: dict[tuple[int, int], int] = {}
         self._epochs = {10: 0, 11: 0, 20: 0, 21: 0, 22: 0}
         self._open: set[int] = set()
@@ -84,7 +85,7 @@ class History:
             self._epoch += 1
         if random.random() < 0.05:
             log.roll()
-        producer_id = random.choice((-1, -1, 10, 11, 20, 21, 22))
+        producer_id = random.choice(self._producers)
         if producer_id in self._open and random.random() < 0.4:
             self._end(producer_id)
             return
