@@ -44,7 +44,9 @@ def look_at(replica: Replica, checkpoint: int | None, now_ms: int, undecided: in
     return cleanable(LogView(log.segments, log.start_offset, log.end_offset, bound, log.config), checkpoint, now_ms)
 
 
-def compact(replica: Replica, checkpoint: int | None = None, now_ms: int = NOW_MS, table_bytes: int = TABLE_BYTES, desk: Desk | None = None) -> Cleaned:
+def compact(
+    replica: Replica, checkpoint: int | None = None, now_ms: int = NOW_MS, table_bytes: int = TABLE_BYTES, desk: Desk | None = None
+) -> Cleaned:
     log = replica.log
     part = look_at(replica, checkpoint, now_ms)
     last = {entry.producer_id: (entry.last_offset, entry.producer_epoch) for entry in replica.producers.entries()}

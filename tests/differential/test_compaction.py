@@ -25,11 +25,15 @@ pytestmark = pytest.mark.apache
 SOURCE = release.HERE / "java" / "CleanLogs.java"
 RETENTION_MS = 10_000
 CONFIG = LogConfig(
-    segment_bytes=4096, segment_index_bytes=960, index_interval_bytes=200, retention_ms=-1, compact=True, delete=False, delete_retention_ms=RETENTION_MS
+    segment_bytes=4096,
+    segment_index_bytes=960,
+    index_interval_bytes=200,
+    retention_ms=-1,
+    compact=True,
+    delete=False,
+    delete_retention_ms=RETENTION_MS,
 )
-APACHE_CONFIG = (
-    f"internal.segment.bytes=4096,segment.index.bytes=960,index.interval.bytes=200,retention.ms=-1,cleanup.policy=compact,delete.retention.ms={RETENTION_MS}"
-)
+APACHE_CONFIG = f"internal.segment.bytes=4096,segment.index.bytes=960,index.interval.bytes=200,retention.ms=-1,cleanup.policy=compact,delete.retention.ms={RETENTION_MS}"
 
 
 class ApacheCleaner:
@@ -75,8 +79,9 @@ def differences(ours: dict[str, bytes], theirs: dict[str, bytes]) -> list[str]:
         if name.endswith(".log"):
             one, other = batches(ours[name]), batches(theirs[name])
             if one != other:
-                found += [f"{name}: {a!r} but {b!r}" for a, b in zip(one, other, strict=False) if a != b][:1] or [f"{name}: {len(one)} but {len(other)}"]
-            recompressed = len(ours[name]) != len(theirs[name])
+                found += [f"{name}: {a!r} but {b!r}" for a, b in zip(one, other, strict=False) if a != b][:1] or [
+                    f"{name}: {len(one)} but {len(other)}"
+                ]
         elif name.endswith((".index", ".timeindex")) and recompressed_positions(name, ours, theirs):
             continue
         elif ours[name] != theirs[name] and not name.endswith(".snapshot"):

@@ -1,4 +1,4 @@
-"""A node that is killed while it compacts, at any change of the directory: what is opened then holds every newest record, and cleaning it again ends the same (D106)."""
+"""A node that is killed while it compacts, at any change of the directory: what is opened then holds every newest record, and can be cleaned again (D106)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from barnabas.storage.log_config import LogConfig
 from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.records.record import decode_records
 from tests.compacted import History, compact
-from tests.logs import NOW_MS, Replica
+from tests.logs import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable

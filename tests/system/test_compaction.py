@@ -117,7 +117,7 @@ def test_what_is_cleaned_and_when(barnabas_nodes: NodeFactory) -> None:
 
 
 def test_a_small_table_takes_more_rounds(barnabas_nodes: NodeFactory) -> None:
-    """log.cleaner.dedupe.buffer.size, log.cleaner.io.buffer.load.factor, log.cleaner.io.buffer.size."""
+    """log.cleaner.dedupe.buffer.size, log.cleaner.io.buffer.load.factor."""
     small = {**EAGER, "log.cleaner.io.buffer.load.factor": "0.0001", "log.cleaner.io.buffer.size": "2"}
     few = barnabas_nodes({**small, "log.cleaner.dedupe.buffer.size": str(1200 * 1024)})
     many = barnabas_nodes({**small, "log.cleaner.dedupe.buffer.size": str(24 * 1024 * 1024)})

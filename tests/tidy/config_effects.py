@@ -8,6 +8,18 @@ PATIENCE = "tests/system/test_patience.py"
 DEFAULTS = "tests/unit/node/config/test_topic_defaults.py"
 
 EFFECTS: dict[str, tuple[str, ...]] = {
+    "tests/system/test_compaction.py::test_what_is_cleaned_and_when": (
+        "cleanup.policy",
+        "min.cleanable.dirty.ratio",
+        "min.compaction.lag.ms",
+        "max.compaction.lag.ms",
+        "delete.retention.ms",
+        "log.cleaner.backoff.ms",
+    ),
+    "tests/system/test_compaction.py::test_a_small_table_takes_more_rounds": ("log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor"),
+    "tests/unit/storage/test_compaction.py::test_writes_are_as_large_as_the_buffer": ("log.cleaner.io.buffer.size",),
+    "tests/system/test_compaction.py::test_pace_and_threads": ("log.cleaner.io.max.bytes.per.second", "log.cleaner.threads"),
+    "tests/system/test_compaction.py::test_switched_off": ("log.cleaner.enable",),
     "tests/differential/test_following.py::test_fetchers_pauses_and_patience": (
         "num.replica.fetchers",
         "replica.fetch.backoff.ms",
@@ -68,6 +80,11 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     ),
     f"{TOPICS}::test_compression": ("compression.type", "compression.gzip.level", "compression.lz4.level", "compression.zstd.level"),
     f"{DEFAULTS}::test_for_all_topics": (
+        "log.cleaner.delete.retention.ms",
+        "log.cleaner.max.compaction.lag.ms",
+        "log.cleaner.min.cleanable.ratio",
+        "log.cleaner.min.compaction.lag.ms",
+        "log.cleanup.policy",
         "log.flush.interval.messages",
         "log.flush.interval.ms",
         "log.flush.scheduler.interval.ms",

@@ -183,7 +183,7 @@ class Cleaner(Thread):
         try:
             last_records = sitting.last_records()
             round_ = Round(log.directory, view.config, view.segments, part.first_dirty_offset, part.end_offset, last_records, clock_ms())
-            cleaned = clean(round_, _limits(self._node.config.compaction), sitting)
+            cleaned = clean(round_, limits_of(self._node.config.compaction), sitting)
             self._node.replicas.cleaner_offsets.put(partition, log, cleaned.offset)
         except Abandoned:
             return False
@@ -211,7 +211,7 @@ def _first_undecided_offset(partition: Partition) -> int:
     return partition.high_watermark if first_unstable is None else min(first_unstable, partition.high_watermark)
 
 
-def _limits(settings: Compaction) -> Limits:
+def limits_of(settings: Compaction) -> Limits:
     threads = max(settings.threads, 1)
     return Limits(min(settings.dedupe_buffer_bytes // threads, (1 << 31) - 1), settings.load_factor, max(settings.io_buffer_bytes // threads // 2, 1))
 
@@ -282,11 +282,8 @@ class _Pace:
         """So many bytes more; how many seconds to wait now."""
         with self._lock:
             self._size += size
-            elapsed = time.monotonic() - self._began
-            if elapsed < _PACE_S:
-                return 0.0
-            due = self._size / self.most_bytes_per_second if self.most_bytes_per_second > 0 else 0.0
-            if due <= elapsed:
-                self._began, self._size = time.monotonic(), 0
-                return 0.0
-            return due - elapsed
+            now = time.monotonic()
+            ahead = (self._size / self.most_bytes_per_second if self.most_bytes_per_second > 0 else 0.0) - (now - self._began)
+            if ahead <= 0 and now - self._began >= _PACE_S:
+                self._began, self._size = now, 0
+            return ahead if ahead > _PACE_S else 0.0

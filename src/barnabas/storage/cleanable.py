@@ -1,4 +1,4 @@
-"""What of a log may be cleaned, and whether it is worth it (D117). Decides, reads hardly anything, changes nothing. Source: Apache's LogCleanerManager, KIP-58, KIP-354."""
+"""What of a log may be cleaned, and whether it is worth it (D117). Decides, changes nothing. Source: Apache's LogCleanerManager, KIP-58, KIP-354."""
 
 from __future__ import annotations
 

@@ -60,13 +60,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("group.streams", LATER, "streams groups"),
     ("streams.", LATER, "streams groups"),
     ("group.coordinator", LATER, "the new group protocols"),
-    ("cleanup.policy", LATER, "compaction; delete acts"),
-    ("log.cleanup.policy", LATER, "compaction; delete acts"),
-    ("log.cleaner", LATER, "compaction"),
-    ("delete.retention.ms", LATER, "compaction"),
-    ("min.cleanable", LATER, "compaction"),
-    ("min.compaction", LATER, "compaction"),
-    ("max.compaction", LATER, "compaction"),
     ("telemetry", LATER, "clients' metrics"),
     ("interval.ms", LATER, "clients' metrics"),
     ("match", LATER, "clients' metrics"),
@@ -81,8 +74,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 # Read, by parts that are built before they are served (ARCHITECTURE.md) or that do half of what the key says: no claim to act yet.
 BUILT_AHEAD = frozenset(
     {
-        "cleanup.policy",
-        "log.cleanup.policy",
         "quota.window.num",
         "quota.window.size.seconds",
     }

@@ -1,4 +1,4 @@
-"""Chooses, once, between `_native` (C, if it was built and BARNABAS_NATIVE isn't 0) and its pure Python twins, `skim`, `tally`, `walk` and `newest`. Nothing else does."""
+"""Chooses, once, between `_native` (C, if it was built and BARNABAS_NATIVE isn't 0) and its pure Python twins, `skim`, `tally`, `walk` and `newest`."""
 
 from __future__ import annotations
 
