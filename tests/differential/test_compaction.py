@@ -1,24 +1,35 @@
-"""What is left of a compacted log, against Apache Kafka's own Cleaner on a copy of the same directory: file by file, round after round (D117-D125, T24)."""
+"""What is left of a compacted log, against Apache Kafka's own Cleaner on a copy of the same directory: file by file, round after round; and both engines compacting in turn in one directory
+(D117-D125, M12, T24).
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from barnabas.storage.log_config import LogConfig
-from barnabas.wire.records.batch import CODEC_MASK, iterate_headers
+from barnabas.wire.records.batch import CODEC_MASK, iterate_headers, read_header
 from barnabas.wire.records.record import decode_records
+from tests import nodes
 from tests.apache import release
 from tests.compacted import LOAD_FACTOR, TABLE_BYTES, History, compact, look_at
+from tests.conftest import SUBJECT
+from tests.differential.transcript import Client, wait_for_leaders
 from tests.logs import NOW_MS, Replica
+from tests.system.requests import batches as whole_batches
+from tests.system.requests import create_topics, fetch, put
+from tests.system.test_compaction import COMPACT, EAGER, keyed
+from tests.system.test_config_topics import checkpoint
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.apache
 
@@ -33,7 +44,16 @@ CONFIG = LogConfig(
     delete=False,
     delete_retention_ms=RETENTION_MS,
 )
-APACHE_CONFIG = f"internal.segment.bytes=4096,segment.index.bytes=960,index.interval.bytes=200,retention.ms=-1,cleanup.policy=compact,delete.retention.ms={RETENTION_MS}"
+APACHE_CONFIG = ",".join(
+    [
+        "internal.segment.bytes=4096",
+        "segment.index.bytes=960",
+        "index.interval.bytes=200",
+        "retention.ms=-1",
+        "cleanup.policy=compact",
+        f"delete.retention.ms={RETENTION_MS}",
+    ]
+)
 
 
 class ApacheCleaner:
@@ -129,3 +149,53 @@ def test_the_same_is_left(seed: int, tmp_path: Path, cleaner: ApacheCleaner) -> 
         history.reopened(replica)
         checkpoint = cleaned.offset
         now_ms += random.choice((0, RETENTION_MS // 2, 2 * RETENTION_MS))
+
+
+def read_keys(client: Client, topic: str) -> dict[int, bytes]:
+    """Offset -> key of all that is there; batches may be empty."""
+    found: dict[int, bytes] = {}
+    offset = 0
+    while True:
+        row = client.call(fetch(topic, 0, offset), 11).responses[0].partitions[0]
+        assert not row.error_code, row
+        if not row.records:
+            return found
+        for batch in whole_batches(bytes(row.records)):
+            found.update({record.offset: record.key or b"" for record in decode_records(batch)})
+            offset = read_header(batch).next_offset
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_in_turn_in_one_directory(end: str, apache_libs: Path) -> None:
+    scratch = Path(tempfile.mkdtemp(prefix="barnabas-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    node = nodes.new_node(SUBJECT, scratch, EAGER).start()
+    try:
+        create_topics(node.port, "t", configs=COMPACT)
+        written: dict[bytes, int] = {}
+        sequence = 0
+        for engine in (nodes.APACHE, SUBJECT, nodes.APACHE, SUBJECT):
+            client = Client(node.port)
+            wait_for_leaders(client, "t", 1)
+            for number in range(60):
+                key = b"%d" % (number * 7 % 25)
+                row = put(client, "t", 0, keyed((key, b"x" * 30), producer=(4000, 0, sequence)))
+                assert row.error_code == 0
+                written[key] = row.base_offset
+                sequence += 1
+            end_offset = row.base_offset
+            wait_until(lambda: (checkpoint(node, "cleaner-offset-checkpoint", "t") or 0) > end_offset - 10)  # noqa: B023
+            again = put(client, "t", 0, keyed((key, b"x" * 30), producer=(4000, 0, sequence - 1)))
+            assert (again.error_code, again.base_offset) == (0, end_offset), "known for what it is"
+            client.close()
+            node.stop() if end == "stop" else node.kill()
+            node = node.on(engine).start()
+            client = Client(node.port)
+            wait_for_leaders(client, "t", 1)
+            found = read_keys(client, "t")
+            client.close()
+            assert {key: offset for offset, key in sorted(found.items())} == written
+            assert len(found) < end_offset / 2 + 30
+    finally:
+        node.kill()
+        shutil.rmtree(scratch, ignore_errors=True)
