@@ -1,5 +1,6 @@
-"""What is left of a compacted log, against Apache Kafka's own Cleaner on a copy of the same directory: file by file, round after round; and both engines compacting in turn in one directory
-(D117-D125, M12, T24).
+"""What is left of a compacted log, against Apache Kafka's own Cleaner on a copy of the same directory: file by file, round after round.
+
+And both engines compacting in turn in one directory (D117-D125, M12, T24).
 """
 
 from __future__ import annotations
