@@ -122,7 +122,10 @@ class Cleaners:
         if partition.retired or partition.log is not log:
             return  # its files are going
         failure = error if isinstance(error, StorageError) else StorageError.of(log.directory, "could not be compacted", error)
-        self._node.on_storage_error(partition, failure)
+        if failure.offline:
+            self._node.on_storage_error(partition, failure)
+        else:
+            self._node.warn_seldom(f"compaction of {partition!r}", f"{failure}. {partition!r} is not compacted until there is room again.")
 
     def delete_old_segments(self, thread: Cleaner) -> None:
         """By the log's start, and by retention where the policy has both (D114)."""
@@ -197,6 +200,10 @@ class Cleaner(Thread):
             return False
         except MemoryError:
             self._cleaners.leave_alone(partition, "memory for its keys is not to be had; lower log.cleaner.dedupe.buffer.size")
+            return False
+        except Exception as error:  # whatever it is, the log is as it was, and the others can be compacted
+            self._node.on_network_error(error)
+            self._cleaners.leave_alone(partition, repr(error))
             return False
         self._node.log_info(
             f"{partition!r} was compacted from offset {part.first_dirty_offset} to {cleaned.offset}: "

@@ -22,7 +22,6 @@ from barnabas.wire.types import DecodeError
 
 from .batch_scan import OldFormat, Scan
 from .cleaned_transactions import CleanedTransactions
-from .errors import StorageError
 from .file_names import CLEANED, INDEX, LOG, TIME_INDEX
 from .log_config import MAX_INT32, MAX_INT64
 from .log_reader import aborted_transactions
@@ -44,7 +43,7 @@ class Abandoned(Exception):
 
 
 class Damaged(ValueError):
-    """A batch can't be read. The log is left as it is: a cleaner that goes on would lose what lies behind."""
+    """The log can't be cleaned, most likely since a batch can't be read. It is left as it is: a cleaner that goes on would lose what lies behind."""
 
 
 class Round(NamedTuple):
@@ -84,7 +83,7 @@ class Cleaned(NamedTuple):
 
 
 def clean(round_: Round, limits: Limits, host: Host) -> Cleaned:
-    """Raises Abandoned, Damaged, StorageError, OSError. What was swapped by then stays so: it is correct at any time."""
+    """Raises Abandoned, Damaged, OSError, StorageError. What was swapped by then stays so: it is correct at any time."""
     try:
         keys = _KeyMap(round_, limits, host)
         keys.fill(round_, host)
@@ -277,9 +276,7 @@ class _Output:
     def write(self) -> None:
         if self._batches:
             if self._segment.size + self._size > MAX_INT32:
-                raise StorageError(
-                    self._segment.path(LOG), "more than a segment can hold is left of the segments that it is to replace", offline=False
-                )
+                raise Damaged(f"{self._segment.path(LOG)}: more is left of the segments that it is to replace than a segment can hold")
             self._segment.append(self._batches)
             self._host.check(self._size)
             self._batches, self._size = [], 0
