@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 try:
-    from barnabas.wire.records._native import crc32c, judge, note_keys, quick, read_records, returns, skim, tally, tally_records, thin, walk
+    from barnabas.wire.records._native import crc32c, quick, read_records, returns, skim, tally, tally_records, thin, walk
 except ImportError:  # no compiler at hand when this was installed, a build older than this file, or BARNABAS_NATIVE=0
-    from barnabas.wire.records.newest import judge, note_keys
     from barnabas.wire.records.skim import crc32c, quick, read_records, returns, skim
     from barnabas.wire.records.tally import tally, tally_records
     from barnabas.wire.records.walk import thin, walk
@@ -13,5 +12,10 @@ except ImportError:  # no compiler at hand when this was installed, a build olde
     IS_NATIVE = False
 else:
     IS_NATIVE = True
+
+try:
+    from barnabas.wire.records._native import judge, note_keys
+except ImportError:  # a build that is older than these two has all the others
+    from barnabas.wire.records.newest import judge, note_keys
 
 __all__ = ["IS_NATIVE", "crc32c", "judge", "note_keys", "quick", "read_records", "returns", "skim", "tally", "tally_records", "thin", "walk"]
