@@ -11,7 +11,10 @@ import pytest
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
+from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from barnabas.wire.messages.offset_commit import OffsetCommitRequest
+from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record, decode_records
@@ -183,3 +186,34 @@ def test_killed_while_it_compacts(barnabas_nodes: NodeFactory) -> None:
         assert found == written
     assert node.stop() == 0
     assert [path.name for path in (node.log_dir / "t-0").iterdir() if path.suffix in (".cleaned", ".swap")] == []
+
+
+def test_committed_offsets(barnabas_nodes: NodeFactory) -> None:
+    """The coordinators' topic shrinks while it is used, and a coordinator that loads it finds what was committed last."""
+    node = barnabas_nodes({**EAGER, "offsets.topic.num.partitions": "1", "offsets.topic.segment.bytes": str(1 << 20)})
+    create_topics(node.port, "t", partitions=100)
+
+    def commit(client: Client, offset: int) -> None:
+        partitions = [OffsetCommitRequest.Topic.Partition(partition_index=index, committed_offset=offset + index) for index in range(100)]
+        topics = [OffsetCommitRequest.Topic(name="t", partitions=partitions)]
+        found = client.call(OffsetCommitRequest(group_id="g", generation_id_or_member_epoch=-1, member_id="", topics=topics), 8)
+        assert {row.error_code for row in found.topics[0].partitions} == {0}
+
+    def log_bytes() -> int:
+        return sum(path.stat().st_size for path in (node.log_dir / "__consumer_offsets-0").glob("*.log"))
+
+    with client_of(node) as client:
+        wait_until(lambda: client.call(FindCoordinatorRequest(key="g"), 3).error_code == 0)
+        wait_until(lambda: client.call(OffsetFetchRequest(group_id="g", topics=None), 7).error_code == 0)
+        for number in range(250):
+            commit(client, number)
+        wait_until(lambda: (checkpoint(node, CHECKPOINT, "__consumer_offsets") or 0) > 5_000)
+        wait_until(lambda: log_bytes() < 1_300_000)  # the active segment, and one record of each key
+    node.kill()
+    node.start()
+    with client_of(node) as client:
+        wait_until(lambda: client.call(FindCoordinatorRequest(key="g"), 3).error_code == 0)
+        wait_until(lambda: client.call(OffsetFetchRequest(group_id="g", topics=None), 7).error_code == 0)
+        topics = [OffsetFetchRequest.Topic(name="t", partition_indexes=list(range(100)))]
+        found = client.call(OffsetFetchRequest(group_id="g", topics=topics), 5)
+        assert {row.partition_index: row.committed_offset for row in found.topics[0].partitions} == {index: 249 + index for index in range(100)}
