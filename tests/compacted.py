@@ -130,5 +130,7 @@ class History:
 
     def _end(self, producer_id: int) -> None:
         self._open.discard(producer_id)
+        if self._random.random() < 0.3:
+            self._epochs[producer_id] += 1  # the coordinator ends it for a producer that was fenced, or gives each transaction an epoch of its own
         offset, epoch = self._replica.log.end_offset, self._epochs[producer_id]
         self._replica.write(marker(offset, producer_id, commit=self._random.random() < 0.5, producer_epoch=epoch, epoch=self._epoch))
