@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from barnabas.storage.log_config import LogConfig
-from barnabas.wire.records.batch import CODEC_MASK, iterate_headers, read_header
+from barnabas.wire.records.batch import CODEC_MASK, iterate_headers
 from barnabas.wire.records.record import decode_records
 from tests import nodes
 from tests.apache import release
@@ -23,9 +23,8 @@ from tests.compacted import LOAD_FACTOR, TABLE_BYTES, History, compact, look_at
 from tests.conftest import SUBJECT
 from tests.differential.transcript import Client, wait_for_leaders
 from tests.logs import NOW_MS, Replica
-from tests.system.requests import batches as whole_batches
-from tests.system.requests import create_topics, fetch, put
-from tests.system.test_compaction import COMPACT, EAGER, keyed
+from tests.system.requests import create_topics, put
+from tests.system.test_compaction import COMPACT, EAGER, keyed, read_keys
 from tests.system.test_config_topics import checkpoint
 from tests.system.waiting import wait_until
 
@@ -150,20 +149,6 @@ def test_the_same_is_left(seed: int, tmp_path: Path, cleaner: ApacheCleaner) -> 
         history.reopened(replica)
         checkpoint = cleaned.offset
         now_ms += random.choice((0, RETENTION_MS // 2, 2 * RETENTION_MS))
-
-
-def read_keys(client: Client, topic: str) -> dict[int, bytes]:
-    """Offset -> key of all that is there; batches may be empty."""
-    found: dict[int, bytes] = {}
-    offset = 0
-    while True:
-        row = client.call(fetch(topic, 0, offset), 11).responses[0].partitions[0]
-        assert not row.error_code, row
-        if not row.records:
-            return found
-        for batch in whole_batches(bytes(row.records)):
-            found.update({record.offset: record.key or b"" for record in decode_records(batch)})
-            offset = read_header(batch).next_offset
 
 
 @pytest.mark.node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from pathlib import Path
@@ -15,10 +16,10 @@ from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
-from barnabas.wire.records.batch import iterate_headers
+from barnabas.wire.records.batch import iterate_headers, read_header
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record, decode_records
-from tests.system.requests import create_topics, put, records
+from tests.system.requests import batches, create_topics, fetch, put, records
 from tests.system.test_config_topics import checkpoint, client_of, earliest
 from tests.system.waiting import wait_until
 
@@ -58,15 +59,29 @@ def fill(client: Client, topic: str, rounds: int = 10) -> None:
 
 def left(node: Node, topic: str) -> list[bytes]:
     """The keys that are on disk, one for each record."""
-    found = []
-    try:
-        for path in sorted((node.log_dir / f"{topic}-0").glob("*.log")):
-            data = path.read_bytes()
-            for position, header in iterate_headers(data):
-                found += [record.key or b"" for record in decode_records(data[position : position + header.size])]
-    except FileNotFoundError:  # replaced just now
-        return []
-    return found
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError):  # replaced just now
+            found = []
+            for path in sorted((node.log_dir / f"{topic}-0").glob("*.log")):
+                data = path.read_bytes()
+                for position, header in iterate_headers(data):
+                    found += [record.key or b"" for record in decode_records(data[position : position + header.size])]
+            return found
+    raise AssertionError("files come and go")
+
+
+def read_keys(client: Client, topic: str) -> dict[int, bytes]:
+    """Offset -> key of all that is there; batches may be empty."""
+    found: dict[int, bytes] = {}
+    offset = 0
+    while True:
+        row = client.call(fetch(topic, 0, offset), 11).responses[0].partitions[0]
+        assert not row.error_code, row
+        if not row.records:
+            return found
+        for batch in batches(bytes(row.records)):
+            found.update({record.offset: record.key or b"" for record in decode_records(batch)})
+            offset = read_header(batch).next_offset
 
 
 def alter(client: Client, kind: int, name: str, key: str, value: str) -> None:
@@ -178,11 +193,8 @@ def test_killed_while_it_compacts(barnabas_nodes: NodeFactory) -> None:
                 sequence += 1
         node.kill()
         node.start()
-        found: dict[bytes, int] = {}
-        for path in sorted((node.log_dir / "t-0").glob("*.log")):
-            data = path.read_bytes()
-            for position, header in iterate_headers(data):
-                found.update({record.key or b"": record.offset for record in decode_records(data[position : position + header.size])})
+        with client_of(node) as client:
+            found = {key: offset for offset, key in sorted(read_keys(client, "t").items())}
         assert found == written
     assert node.stop() == 0
     assert [path.name for path in (node.log_dir / "t-0").iterdir() if path.suffix in (".cleaned", ".swap")] == []
@@ -200,7 +212,9 @@ def test_committed_offsets(barnabas_nodes: NodeFactory) -> None:
         assert {row.error_code for row in found.topics[0].partitions} == {0}
 
     def log_bytes() -> int:
-        return sum(path.stat().st_size for path in (node.log_dir / "__consumer_offsets-0").glob("*.log"))
+        with contextlib.suppress(FileNotFoundError):
+            return sum(path.stat().st_size for path in (node.log_dir / "__consumer_offsets-0").glob("*.log"))
+        return 1 << 30
 
     with client_of(node) as client:
         wait_until(lambda: client.call(FindCoordinatorRequest(key="g"), 3).error_code == 0)
