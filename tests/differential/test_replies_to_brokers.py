@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 STRANGER = 9
+CAUGHT_UP = 1000  # offsets behind the first registration: the second one, and what is written between the two, are below that
 STRANGE_CONTROLLER = 8
 DIRECTORY = bytes(range(16, 32))
 ALICE = principal_bytes("User:alice")
@@ -206,11 +207,11 @@ def life_of_a_broker(script: Transcript) -> None:
     script.note("the same incarnation", [Error(again.error_code).name, epoch_of(again) == epoch])
     _beat(script, "another epoch", epoch + 1)
     _beat(script, "behind", epoch, current_metadata_offset=epoch - 1)
-    _beat(script, "wants to stay fenced", epoch, current_metadata_offset=epoch + 1, want_fence=True)
+    _beat(script, "wants to stay fenced", epoch, current_metadata_offset=epoch + CAUGHT_UP, want_fence=True)
     other = script.client.call(_registration(script, incarnation_id=bytes(range(1, 17))), 4)
     script.note("another incarnation in its session", [Error(other.error_code).name, epoch_of(other)])
     _asks_of_a_broker(script, epoch)
-    _beat(script, "wants to stop, fenced", epoch, current_metadata_offset=epoch + 1, want_fence=True, want_shut_down=True)
+    _beat(script, "wants to stop, fenced", epoch, current_metadata_offset=epoch + CAUGHT_UP, want_fence=True, want_shut_down=True)
     gone = script.client.call(UnregisterBrokerRequest(broker_id=STRANGER), 0)
     script.note("unregistered", [Error(gone.error_code).name, gone.error_message])
     _beat(script, "gone", epoch)

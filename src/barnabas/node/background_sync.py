@@ -28,7 +28,7 @@ class BackgroundSync:
         self._thread = Loop("metadata-sync", lambda error: loop.call(on_failure, error))
         self._is_syncing = self._is_stopped = False
         self._thread.start()
-        self._thread.call(files.flush_epochs)
+        self._thread.call(files.sync_epochs)
         self.want()
 
     def want(self) -> None:

@@ -7,6 +7,7 @@ D22-D32, D39-D43, Q44; Apache's `KafkaRaftLog`.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.core.metadata.record_versions import decode_record
@@ -16,7 +17,7 @@ from barnabas.core.quorum.log_shape import TOPIC_ID, LogShape
 from barnabas.node.metadata_batches import MetadataBatch, decode_batch, decode_control, idle_run
 from barnabas.node.metadata_snapshots import MetadataSnapshots, SnapshotRules
 from barnabas.node.metadata_start import DIRECTORY
-from barnabas.storage.atomic_file import sync_directory
+from barnabas.storage.atomic_file import sync_directory, sync_file
 from barnabas.storage.checkpoint_file import LEADER_EPOCH, write_leader_epochs
 from barnabas.storage.log import Log
 from barnabas.storage.log_config import LogConfig
@@ -40,7 +41,7 @@ class MetadataLogSettings(NamedTuple):
 
 
 class MetadataFiles:
-    """All but `sync` happens on the control thread, or before it runs."""
+    """All but the syncing happens on the control thread, or before it runs."""
 
     __slots__ = ("_epochs", "_log", "_synced_segment", "directory", "snapshots", "truncations")
 
@@ -166,12 +167,15 @@ class MetadataFiles:
         return made
 
     def begin_epoch(self, epoch: int, start_offset: int) -> None:
-        """Note it; `flush_epochs` makes it durable, off the way of a start."""
+        """Note it; `sync_epochs` makes it durable, off the way of a start."""
         self._epochs.assign(epoch, start_offset)
         write_leader_epochs(os.path.join(self.directory, LEADER_EPOCH), self._epochs.entries, sync=False)
 
-    def flush_epochs(self) -> None:
-        self._log.flush_epochs()
+    def sync_epochs(self) -> None:
+        """From any thread: what stands there is synced, not written again, as another epoch may begin meanwhile. Raises OSError."""
+        with suppress(FileNotFoundError):  # no epoch has begun yet
+            sync_file(os.path.join(self.directory, LEADER_EPOCH))
+            sync_directory(self.directory)
 
     def truncate(self, end_offset: int) -> None:
         """Raises StorageError."""
