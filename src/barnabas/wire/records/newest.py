@@ -7,7 +7,6 @@ read, and what is done with the answer, is `storage.compaction`'s.
 
 from __future__ import annotations
 
-from hashlib import md5
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,8 @@ _OFFSET = Struct(">q")
 
 def _slot_of(table: Table, key: bytes) -> tuple[int, bytes, bool]:
     """(where its slot begins, its MD5, whether it is taken by that key already); -1 where a full table doesn't have it."""
+    from hashlib import md5  # with OpenSSL, 3 MB, which the native part does without
+
     digest = md5(key, usedforsecurity=False).digest()
     count = len(table) // SLOT
     slot = int.from_bytes(digest[:8], "big") % count
