@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NAMES = ("kafka-python", "librdkafka")
-CAPABILITIES = {"transactions", "security", "new groups", "share groups", "three nodes"}
+CAPABILITIES = {"transactions", "security", "new groups", "share groups"}
 
 
 class Suite(NamedTuple):

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 WHEN = 1_700_000_000_000
 TWICE = "one partition twice in a request"
+NO_ID = "a Fetch that names the topic id of zeros beside an unknown one"
 NONSENSE = "negative limits in Fetch, or an unknown isolation level"
 Topic = FetchRequest.Topic
 Part = FetchRequest.Topic.Partition
@@ -76,6 +77,17 @@ def what_is_not_there(script: Transcript) -> None:
             script.call(_fetch("fetch-errors", 0, current_leader_epoch=epoch), version, f"leader epoch {epoch}")
     script.call(_fetch("fetch-errors", 10, last_fetched_epoch=0), 12, "last fetched epoch")
     script.call(_fetch("fetch-errors", 10, last_fetched_epoch=4), 12, "last fetched epoch ahead")
+
+
+def several_ids(script: Transcript) -> None:
+    """Known, unknown and no topic id side by side, without a session and at the begin of one."""
+    known, unknown, none = script.create_topic("fetch-several"), b"\1" * 16, bytes(16)
+    _fill(script, "fetch-several")
+    for named in ([known, none], [none, known], [unknown, known], [known, unknown], [none, unknown], [unknown, none]):
+        topics = [_fetch("", 4, topic_id=topic_id).topics[0] for topic_id in named]
+        for version, epoch in ((13, -1), (17, -1), (13, 0), (17, 0)):
+            request = FetchRequest(max_wait_ms=0, min_bytes=0, session_epoch=epoch, topics=topics)
+            script.call(request, version, f"epoch {epoch}", differs=NO_ID if none in named and unknown in named else "")
 
 
 def sizes(script: Transcript) -> None:

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.apache, pytest.mark.node]
 WHEN = 1_700_000_000_000
 TWICE = "one partition twice in a request"
 TRANSACTIONS = "| transactions |"
+NO_SUCH_MAGIC = "a batch whose magic there isn't, in a Produce of several partitions"
 VALUES = [Record(timestamp=WHEN + n, key=b"k%d" % n, value=b"value %d" % n, headers=(("h", b"x"),)) for n in range(3)]
 KEYLESS = [Record(timestamp=WHEN, value=b"no key")]
 
@@ -126,6 +127,18 @@ def batches_that_are_refused(script: Transcript) -> None:
         for version in (3, 7, 8, 12):
             script.call(_produce("produce-refused", records), version, name)
     _fetch_all(script, "produce-refused")
+
+
+def one_refused_of_several(script: Transcript) -> None:
+    """What is wrong with one partition's batch doesn't keep the others' out."""
+    script.create_topic("produce-several", 3)
+    good, data = build_batch(VALUES), ProduceRequest.TopicProduceData
+    cases = {"cut": good[:40], "magic 0": _patched(good, 16, ">b", 0, fix_crc=False), "no bytes": b""}
+    for name, wrong in {**cases, "magic 3": _patched(good, 16, ">b", 3, fix_crc=False)}.items():
+        parts = [data.PartitionProduceData(index=n, records=records) for n, records in enumerate((good, wrong, good))]
+        request = ProduceRequest(acks=-1, timeout_ms=10_000, topic_data=[data(name="produce-several", partition_data=parts)])
+        for version in (3, 12):
+            script.call(request, version, name, differs="" if name in cases else NO_SUCH_MAGIC)
 
 
 def test_null_records_are_answered(barnabas_node: Node) -> None:

@@ -1,7 +1,4 @@
-"""Every command row that names a Kafka tool, run by our tool on one real node, all in this process: taken with its effect, or refused with what to type now.
-
-A row that waits is run too, and must not pass: whoever brings its capability takes it out of waiting.yaml.
-"""
+"""Every command row that names a Kafka tool, run by our tool on one real node, all in this process: taken with its effect, or refused with what to type now."""
 
 from __future__ import annotations
 
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
 STARTS = "kafka-server-start"
 WALKED = [row for row in commands.walked() if row.id not in rows.bound()]
 MET = [row.id for row in WALKED if row.id not in rows.waiting() and commands.tool_of(row) != STARTS]
-# Of what a tool needs to be run at all; a row of a tool that isn't here waits, and there is nothing to try.
-TRIED = [row.id for row in WALKED if row.id in rows.waiting() and commands.tool_of(row) in MODULES]
 pytestmark = [pytest.mark.node, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
@@ -54,11 +49,6 @@ def place(barnabas_node: Node, tmp_path: Path, request: pytest.FixtureRequest) -
 def test_row(row_id: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     found = failures(rows.rows()[row_id], place, monkeypatch)
     assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize("row_id", TRIED)
-def test_waiting_row(row_id: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert failures(rows.rows()[row_id], place, monkeypatch), f"{row_id} passes: take it out of waiting.yaml"
 
 
 def failures(row: Row, place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
