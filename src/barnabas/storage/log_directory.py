@@ -142,9 +142,9 @@ class LogDirectory:
 
     def remove_due(self, now_ms: int) -> list[str]:
         """Remove the -delete directories whose time has come; their paths. Call every few seconds. Raises OSError."""
-        from shutil import rmtree  # with its archives it is slow to import
-
         due = [path for path, at_ms in list(self._doomed.items()) if at_ms <= now_ms]
+        if due:
+            from shutil import rmtree  # with its archives it is slow to import, and large
         for path in due:
             rmtree(path)
             del self._doomed[path]

@@ -6,11 +6,9 @@ an option that no JVM of Kafka 4 knows is refused as the JVM refuses it. Source:
 
 from __future__ import annotations
 
-import shlex
-from typing import TYPE_CHECKING, NamedTuple
-
+TYPE_CHECKING = False  # a node's start waits for this module, and typing takes longer than all of it
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _OPTIONS = ("KAFKA_HEAP_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS", "KAFKA_GC_LOG_OPTS", "KAFKA_JMX_OPTS", "KAFKA_LOG4J_OPTS", "KAFKA_OPTS")
 _UNRECOGNISED = {"MinMetaspaceSize": "MetaspaceSize"}
@@ -26,29 +24,31 @@ _UNUSED = {
 }
 
 
-class ForNode(NamedTuple):
-    options: tuple[str, ...]
-    """Words for the node's command line."""
-    notes: tuple[str, ...]
-    """What is set and has no meaning here."""
-    refusal: str = ""
-    """Why nothing can start."""
+class ForNode:
+    """`options`: words for the node's command line. `notes`: what is set and has no meaning here. `refusal`: why nothing can start."""
+
+    def __init__(self, options: Sequence[str] = (), notes: Sequence[str] = (), refusal: str = "") -> None:
+        self.options = options
+        self.notes = notes
+        self.refusal = refusal
 
 
 def for_node(environment: Mapping[str, str], *, as_daemon: bool) -> ForNode:
     options: dict[str, list[str]] = {}
-    for name in _OPTIONS:
+    for name in filter(environment.get, _OPTIONS):
+        from shlex import split  # seldom needed
+
         try:
-            options[name] = shlex.split(environment.get(name, ""))
+            options[name] = split(environment[name])
         except ValueError as error:
-            return ForNode((), (), f"{name}={environment[name]}: {error}")
+            return ForNode(refusal=f"{name}={environment[name]}: {error}")
     words = [word for found in options.values() for word in found]
     for word in words:
         flag = word.removeprefix("-XX:").lstrip("+-").partition("=")
         if word.startswith("-XX:") and flag[0] in _UNRECOGNISED:
             instead = f"-XX:{_UNRECOGNISED[flag[0]]}{flag[1]}{flag[2]}"
             return ForNode(
-                (), (), f"Unrecognized VM option '{word.removeprefix('-XX:')}'\nNo JVM starts with it: write {instead}, or leave it out for this node"
+                refusal=f"Unrecognized VM option '{word.removeprefix('-XX:')}'\nNo JVM starts with it: write {instead}, or leave it out for this node"
             )
     properties = _system_properties(words)
     file = next((properties[name] for name in _LOG4J if name in properties), None)
@@ -57,7 +57,7 @@ def for_node(environment: Mapping[str, str], *, as_daemon: bool) -> ForNode:
     if file is not None:
         asked += ["--log4j", file.removeprefix("file:").replace("///", "/", 1)]
     notes = [f"{name} has no meaning here: {why}" for name, why in _UNUSED.items() if environment.get(name)]
-    return ForNode(tuple(asked), (*notes, *_of_other_options(options["KAFKA_OPTS"])))
+    return ForNode(asked, (*notes, *_of_other_options(options.get("KAFKA_OPTS", ()))))
 
 
 def _system_properties(words: Iterable[str]) -> dict[str, str]:
