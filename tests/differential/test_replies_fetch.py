@@ -90,6 +90,16 @@ def several_ids(script: Transcript) -> None:
             script.call(request, version, f"epoch {epoch}", differs=NO_ID if none in named and unknown in named else "")
 
 
+def long_and_short(script: Transcript) -> None:
+    """Slices that leave by a send of their own among such as are gathered."""
+    script.create_topic("fetch-long", 4)
+    for partition, size in enumerate((10, 30_000, 8_000, 100_000)):
+        _fill(script, "fetch-long", batches=2, size=size, partition=partition)
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0), (1, 3), (0, 2)):
+        parts = [Part(partition=n, fetch_offset=0, partition_max_bytes=1 << 20) for n in order]
+        script.call(FetchRequest(max_wait_ms=0, min_bytes=0, topics=[Topic(topic="fetch-long", partitions=parts)]), 12, f"{order}")
+
+
 def sizes(script: Transcript) -> None:
     """The first batch comes whole even above the limits; later ones are cut."""
     script.create_topic("fetch-sizes", 2)

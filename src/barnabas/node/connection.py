@@ -41,6 +41,7 @@ _SPARE = 4096
 _MOST_REPLIES = 128  # and _LARGE_REPLY: what a client that pipelines but never reads can make a node keep
 FEW_REPLIES = _MOST_REPLIES // 2  # so many may wait for other nodes still when a connection that was paused goes on
 _LARGE_REPLY = 16 * 1024
+_SHORT_SLICE = 16 * 1024  # up to this, a copy is cheaper than a send of its own
 KEEP_BUFFER = 64 * 1024  # an idle connection's buffer is cut back to the first size beyond this
 _LARGE_BUFFER = 1 << 20
 SMALL, LARGE_REQUESTS, LARGE_REPLIES, GROUPS = range(4)  # kinds of connections, by what they were seen to carry
@@ -304,7 +305,7 @@ class Connection:
         if self.pending:
             count = self._known()
         try:
-            if count > 1 and all(type(item) is bytes for item in (out if count == len(out) else out[:count])):
+            if count > 1 and self._gather(count):
                 out[:count] = [b"".join(out[:count])]  # type: ignore[arg-type]
                 count = 1
             while done < count:
@@ -341,6 +342,22 @@ class Connection:
         if self.expiry is not None:
             self.expiry.cancel()
             self.expiry = None
+
+    def _gather(self, count: int) -> bool:
+        """Whether the first `count` pieces of `out` are bytes now: short ones of files are read, long ones stay. Raises OSError."""
+        out, gathered = self.out, True
+        for index in range(count):
+            item = out[index]
+            if type(item) is tuple:
+                file, position, size = item
+                if size > _SHORT_SLICE:
+                    gathered = False
+                    continue
+                data = os.pread(file.fileno(), size, position)
+                if len(data) < size:
+                    raise OSError(f"{file.path} is shorter than the log says: its disk failed")
+                out[index] = data
+        return gathered
 
     def _known(self) -> int:
         """How many replies are known before the first that isn't."""

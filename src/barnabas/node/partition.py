@@ -388,7 +388,7 @@ class Partition:
 
     def aborted_transactions(self, offset: int, found: Slice) -> list[tuple[int, int]]:
         """(producer id, first offset) of each aborted transaction that touches a slice read from `offset` on (R31)."""
-        return [(aborted.producer_id, aborted.first_offset) for aborted in self.log.aborted_transactions(offset, self.log.read_end_of(found))]
+        return [(aborted.producer_id, aborted.first_offset) for aborted in self.log.aborted_in(offset, found)]
 
     def check_epoch(self, epoch: int, *, any_replica: bool = False) -> Error:
         """Whether a client's idea of the leader epoch is this one (-1: it has none). With `any_replica` a follower serves too."""

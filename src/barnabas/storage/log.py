@@ -20,7 +20,7 @@ from .errors import OffsetOutOfRange, StorageError
 from .file_names import DELETED
 from .loader import Loader
 from .log_config import LogConfig
-from .log_reader import Slice, aborted_transactions, base_offset_of, end_offset_of, find_slice
+from .log_reader import Slice, aborted_in, aborted_transactions, base_offset_of, find_slice
 from .partition_metadata import bind_topic
 from .producer_snapshot import Snapshots
 from .recovery import rebuild_producers
@@ -303,9 +303,9 @@ class Log:
         """The aborted transactions that touch [start, end), in the order of their markers. Raises StorageError."""
         return aborted_transactions(self._segments, start, end)
 
-    def read_end_of(self, found: Slice) -> int:
-        """The offset behind a slice that `read` gave: the end to ask `aborted_transactions` for. Raises StorageError."""
-        return end_offset_of(self._segments, found) or self.end_offset
+    def aborted_in(self, start: int, found: Slice) -> list[Aborted]:
+        """Those that touch a slice that `read` gave from `start` on. Raises StorageError."""
+        return aborted_in(self._segments, start, found, self.end_offset)
 
     def set_start_offset(self, offset: int) -> bool:
         """Move the log's start forward (D112). Whether it moved. Raises OffsetOutOfRange beyond the end, StorageError."""

@@ -66,12 +66,23 @@ def end_offset_of(segments: Sequence[Segment], found: Slice) -> int | None:
     return None
 
 
+def aborted_in(segments: Sequence[Segment], start: int, found: Slice, end_offset: int) -> list[Aborted]:
+    """What touches a slice that was read from `start` on. Raises StorageError."""
+    if not any(segment.transactions.exists for segment in _from(segments, start)):
+        return []  # nearly always; then it doesn't matter where the slice ends
+    return aborted_transactions(segments, start, end_offset_of(segments, found) or end_offset)
+
+
 def aborted_transactions(segments: Sequence[Segment], start: int, end: int) -> list[Aborted]:
     """What touches [start, end). Raises StorageError."""
     found: list[Aborted] = []
-    for segment in segments[max(bisect_right(segments, start, key=base_offset_of) - 1, 0) :]:
+    for segment in _from(segments, start):
         some, is_complete = segment.transactions.collect(start, end)
         found += some
         if is_complete:
             break
     return found
+
+
+def _from(segments: Sequence[Segment], offset: int) -> Sequence[Segment]:
+    return segments[max(bisect_right(segments, offset, key=base_offset_of) - 1, 0) :]

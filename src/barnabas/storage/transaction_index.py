@@ -29,12 +29,12 @@ class Aborted(NamedTuple):
 class TransactionIndex:
     """Opens its file for each use: aborts are rare, and most segments have none."""
 
-    __slots__ = ("_exists", "base_offset", "path")
+    __slots__ = ("base_offset", "exists", "path")
 
     def __init__(self, path: str, base_offset: int, *, exists: bool) -> None:
         self.path = path
         self.base_offset = base_offset
-        self._exists = exists
+        self.exists = exists
 
     def append(self, aborted: Aborted) -> None:
         """Add an entry; last offsets rise. Raises StorageError."""
@@ -51,11 +51,11 @@ class TransactionIndex:
                 os.close(descriptor)
         except OSError as error:
             raise StorageError.of(self.path, "could not append", error) from error
-        self._exists = True
+        self.exists = True
 
     def __iter__(self) -> Iterator[Aborted]:
         """All whole entries, in order. Raises StorageError on an unknown version."""
-        if not self._exists:
+        if not self.exists:
             return
         with contextlib.suppress(FileNotFoundError), open(self.path, "rb", buffering=0) as file:
             while chunk := file.read(_CHUNK):
@@ -90,13 +90,13 @@ class TransactionIndex:
 
     def reset(self) -> None:
         """Drop everything."""
-        if self._exists:
+        if self.exists:
             with contextlib.suppress(FileNotFoundError):
                 os.truncate(self.path, 0)
 
     def sync(self) -> None:
         """Make the entries durable."""
-        if self._exists:
+        if self.exists:
             with contextlib.suppress(FileNotFoundError):
                 descriptor = os.open(self.path, os.O_RDONLY)
                 try:

@@ -12,6 +12,7 @@ import pytest
 from barnabas.storage.checkpoint_file import read_leader_epochs, write_leader_epochs
 from barnabas.storage.errors import OffsetOutOfRange, StorageError
 from barnabas.storage.log_config import MAX_INT32, LogConfig
+from barnabas.storage.log_reader import end_offset_of
 from barnabas.storage.partition_metadata import read_topic_id
 from barnabas.storage.producer_snapshot import CorruptSnapshot, decode_snapshot, encode_snapshot
 from tests.logs import NOW_MS, SMALL, Replica, batch, content, marker
@@ -594,7 +595,7 @@ def test_where_a_slice_ends(tmp_path: Path) -> None:
         while data:
             last = int.from_bytes(data[:8], "big")
             data = data[int.from_bytes(data[8:12], "big") + 12 :]
-        assert replica.log.read_end_of(piece) == last + 1
+        assert end_offset_of(replica.log.segments, piece) == last + 1
 
 
 # Snapshots

@@ -283,15 +283,14 @@ class Fetch:
         is_acknowledged = replica >= 0 and diverging is None and not self.is_noted
         if is_acknowledged and not partition.fetched_by(replica, self.replica_epoch, offset, wanted.start_offset, self.watch, wanted.key):
             return self._error(wanted, Error.NOT_LEADER_OR_FOLLOWER)
-        place = PartitionData(wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted=None)
+        aborted: list[tuple[int, int]] | None = [] if committed else None
+        place = PartitionData(wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted)
         if diverging is not None:
-            return place._replace(diverging=diverging)
+            return place._replace(aborted=None, diverging=diverging)
         if self.rack and (nearer := partition.nearest_replica(offset, self.rack)) is not None:
-            return place._replace(preferred=nearer)
+            return place._replace(aborted=None, preferred=nearer)
         if replica >= 0 and partition.throttled_as_leader and self._is_held_up(partition, wanted):
             return place
-        if committed:
-            place = place._replace(aborted=[])
         try:
             limit = min(wanted.max_bytes, max(left, 0))
             if replica == -1:
@@ -301,7 +300,8 @@ class Fetch:
             if found is None or not found.size:
                 is_cut = committed and limit > 0 and offset < partition.last_stable_offset  # its first batch is larger than what is left
                 return place._replace(aborted=None) if is_cut else place
-            aborted = partition.aborted_transactions(offset, found) if committed else None
+            if committed:
+                aborted = partition.aborted_transactions(offset, found)
         except OffsetOutOfRange:  # let go of between the look and the read
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE)
         except (StorageError, OSError) as failure:
