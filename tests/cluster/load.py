@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -17,6 +18,8 @@ from barnabas.wire.errors import Error
 from tests.cluster.cluster import tolerant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from barnabas.client.cluster import Cluster as Client
     from tests.cluster.cluster import Cluster
 
@@ -32,15 +35,31 @@ class Acknowledged(NamedTuple):
     at_s: float  # time.monotonic()
 
 
+def number_alone(number: int) -> dict[str, object]:
+    """A record, as `Producer.produce` takes it: its number is its value."""
+    return {"value": b"%d" % number}
+
+
 class Load:
-    """An idempotent librdkafka producer, acks=all, that goes on over crashes. Records are numbers, to each partition in turn.
+    """An idempotent librdkafka producer, acks=all, that goes on over crashes. Records are numbered, to each partition in turn; `record` makes one of its number.
 
     `gap` is a client's own view, with librdkafka's default settings, at `per_second` records a second over all partitions; None: as fast as 50 a poll go.
     """
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, *, per_second: int | None = None, **settings: object) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        partitions: int,
+        *,
+        per_second: int | None = None,
+        record: Callable[[int], dict[str, object]] = number_alone,
+        **settings: object,
+    ) -> None:
         self.topic = topic
         self.partitions = partitions
+        self.sent = 0
+        self._record = record
         self.acknowledged: list[Acknowledged] = []
         self.failed: list[str] = []
         self._per_second = per_second
@@ -59,21 +78,23 @@ class Load:
         self._thread.start()
 
     def _run(self) -> None:
-        number, began = 0, time.monotonic()
+        began = time.monotonic()
         while not self._stop.is_set():
-            due = number + 50 if self._per_second is None else int((time.monotonic() - began) * self._per_second)
-            while number < due and len(self._producer) < 90_000:
-                self._producer.produce(self.topic, value=b"%d" % number, partition=number % self.partitions, on_delivery=self._delivered)
-                number += 1
+            due = self.sent + 50 if self._per_second is None else int((time.monotonic() - began) * self._per_second)
+            while self.sent < due and len(self._producer) < 90_000:
+                number = self.sent
+                delivered = partial(self._delivered, number)
+                self._producer.produce(self.topic, partition=number % self.partitions, on_delivery=delivered, **self._record(number))  # type: ignore[arg-type]
+                self.sent += 1
             self._producer.poll(0.002)
         self._producer.flush(PROGRESS_S)
 
-    def _delivered(self, error: object, message: object) -> None:
+    def _delivered(self, number: int, error: object, message: object) -> None:
         if error is not None:
             self.failed.append(str(error))
         else:
             at = time.monotonic()
-            self.acknowledged.append(Acknowledged(message.partition(), message.offset(), int(message.value()), at))  # type: ignore[attr-defined]
+            self.acknowledged.append(Acknowledged(message.partition(), message.offset(), number, at))  # type: ignore[attr-defined]
 
     def wait_for_more(self, count: int, timeout_s: float = PROGRESS_S) -> None:
         """Until so many more records are acknowledged, over all partitions."""

@@ -15,6 +15,7 @@ from barnabas.client.errors import KafkaError
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from tests.cluster import checkers
 from tests.cluster.cluster import CONTROLLERS, READY_S, NodeFailed, create, tolerant
+from tests.cluster.compacted import BOTH, COMPACT, Compacted
 from tests.cluster.load import Churn, Group, Load
 from tests.cluster.namespaces import Namespaces
 from tests.cluster.proxy import Fault, Proxy
@@ -49,9 +50,13 @@ class Scene:
         per_second: int = 1000,
         group: bool = True,
         churn: bool = True,
+        compacted: bool = False,
         **client: object,
     ) -> None:
-        """`client`: librdkafka's settings of the producer, with underscores for dots. By default it gives up a silent connection after a minute."""
+        """`client`: librdkafka's settings of the producers, with underscores for dots. By default it gives up a silent connection after a minute.
+
+        `compacted`: with a topic that is compacted and one that is shortened too; and so are the group's offsets.
+        """
         self.cluster = cluster
         self.topic = topic
         self._created = 0
@@ -59,6 +64,10 @@ class Scene:
         cluster.wait_for_full_isr(self.topic)
         settings = {key.replace("_", "."): value for key, value in client.items()}
         self.load = Load(cluster.bootstrap, self.topic, partitions, per_second=per_second, **settings)
+        self.compacted: list[Compacted] = []
+        if compacted:
+            made = {"compacted": COMPACT, "compacted-and-shortened": BOTH}
+            self.compacted = [Compacted(cluster, name, configs, **settings) for name, configs in made.items()]
         self.group = Group(cluster.bootstrap, self.topic) if group else None
         self.churn = Churn(cluster) if churn else None
         self.load.wait_for_all_partitions()
@@ -67,7 +76,7 @@ class Scene:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for part in (self.churn, self.load, self.group):
+        for part in (self.churn, self.load, *[compacted.load for compacted in self.compacted], self.group):
             if part is not None:
                 part.stop()
 
@@ -77,9 +86,10 @@ class Scene:
         if cluster.network is not None:
             cluster.network.heal()
         cluster.start()
-        cluster.wait_for_full_isr(self.topic)
+        cluster.wait_for_full_isr(self.topic, *[compacted.topic for compacted in self.compacted])
         cluster.ask(lambda client: elections.elect(client, elections.PREFERRED, None))
-        self.load.wait_for_all_partitions()
+        for load in (self.load, *[compacted.load for compacted in self.compacted]):
+            load.wait_for_all_partitions()
 
     def check(self) -> dict[str, int]:
         """Ends the traffic, and asks for everything that must hold. Returns how much was looked at."""
@@ -98,6 +108,9 @@ class Scene:
         names = [self.topic, *([OFFSETS] if self.group is not None else [])]
         compared = checkers.logs_are_equal(cluster, *names)
         checkers.epochs_agree(cluster, *names)
+        for compacted in self.compacted:
+            compacted.load.stop()
+            compacted.check()
         return {"acknowledged": len(self.load.acknowledged), "batches": compared, "metadata batches": checkers.metadata_is_equal(cluster)}
 
     # What stories measure

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import conftest
-from tests.cluster import stories
+from tests.cluster import compaction_stories, stories
 from tests.cluster.clock import Clock
 from tests.cluster.cluster import Plan
+from tests.cluster.compacted import EAGER
 from tests.cluster.disks import SmallDisk
 from tests.cluster.proxy import Proxy
 from tests.nodes import APACHE
@@ -39,8 +40,8 @@ IMPATIENT = {"socket_timeout_ms": 5_000}
 def tell(cluster_of: ClusterFactory) -> Teller:
     """Tells stories of one cluster, asks for all that must hold, and returns what each measured."""
 
-    def told(plan: Plan, *wanted: stories.Story, network: Network | None = None) -> list[dict[str, float]]:
-        with stories.Scene(cluster_of(plan, network).start(), **IMPATIENT) as scene:
+    def told(plan: Plan, *wanted: stories.Story, network: Network | None = None, compacted: bool = False) -> list[dict[str, float]]:
+        with stories.Scene(cluster_of(plan, network).start(), compacted=compacted, **IMPATIENT) as scene:
             measured = [story(scene) for story in wanted]
             scene.check()
         return measured
@@ -86,6 +87,27 @@ def test_roles_apart_and_a_clock_that_is_set_and_a_rack_that_is_lost(tell: Telle
     set_clock = partial(stories.set_clock, clock=clock)
     stepped, *_ = tell(plan, set_clock, stories.kill_active_controller, stories.kill_leader, stories.lose_rack)
     assert stepped["leaders moved"] == 0
+
+
+def two_directories(path: Path) -> dict[int, dict[str, str]]:
+    return {n: {"log.dirs": ",".join(str(path / str(n) / name) for name in "ab")} for n in (1, 2, 3)}
+
+
+def test_topics_that_are_compacted(tell: Teller, tmp_path: Path) -> None:
+    """The newest record of each key outlives whatever happens while cleaners are at work."""
+    plan = Plan([SUBJECT] * 3, overrides={**SHORT_SESSIONS, **EAGER}, own=two_directories(tmp_path))
+    told = (
+        stories.kill_leader,
+        compaction_stories.cleaned_without_a_follower,
+        compaction_stories.change_policies,
+        compaction_stories.move_between_directories,
+        compaction_stories.change_settings,
+        compaction_stories.move_between_brokers,
+        stories.stop_leader,
+        compaction_stories.delete_and_make_again,
+        stories.kill_all,
+    )
+    tell(plan, *told, compacted=True)
 
 
 @pytest.mark.apache
