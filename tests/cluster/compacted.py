@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 from zlib import crc32
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from barnabas.storage.checkpoint_file import CLEANER_OFFSET, read_offsets
 from barnabas.wire.records.record import decode_records
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.cluster import Cluster, Member
 
-EAGER = {"log.cleaner.backoff.ms": "100", "log.cleaner.io.max.bytes.per.second": "1000000"}
+EAGER = {"log.cleaner.backoff.ms": "100", "log.cleaner.io.max.bytes.per.second": "600000"}
 """Nodes' settings: cleanings are many, and so slow that what happens to a node often happens in one."""
 COMPACT = {
     "cleanup.policy": "compact",
@@ -36,6 +36,7 @@ COMPACT = {
 }
 BOTH = {**COMPACT, "cleanup.policy": "compact,delete", "retention.bytes": "100000"}
 KEYS = 100
+_BATCH_BYTES = 10_000  # far less than a segment
 _END = -191
 
 
@@ -63,7 +64,7 @@ class Compacted:
         """Whether what is old may be gone, whatever it is."""
         self._cluster = cluster
         cluster.create_topic(topic, partitions, 3, **configs)
-        self.load = Load(cluster.bootstrap, topic, partitions, per_second=per_second, record=keyed, **client)
+        self.load = Load(cluster.bootstrap, topic, partitions, per_second=per_second, record=keyed, **{"batch.size": _BATCH_BYTES, **client})
 
     def wait_until_cleaned(self, *members: Member, to: dict[int, int] | None = None) -> None:
         """Until each of these nodes, all that run if none is named, has cleaned each partition anew, or up to these offsets."""
@@ -176,8 +177,9 @@ def kept_in(member: Member, topic: str, partition: int) -> list[Kept]:
 
 def consumed(bootstrap: str, topic: str, partition: int) -> list[Kept]:
     """What a consumer is given that begins at the start."""
-    with closing(Consumer({"bootstrap.servers": bootstrap, "group.id": uuid4().hex, "enable.partition.eof": True, "check.crcs": True})) as consumer:
-        consumer.assign([TopicPartition(topic, partition, 0)])
+    settings = {"group.id": uuid4().hex, "enable.partition.eof": True, "check.crcs": True, "auto.offset.reset": "earliest"}
+    with closing(Consumer({"bootstrap.servers": bootstrap, **settings})) as consumer:
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         return list(_until_end(consumer))
 
 
