@@ -29,22 +29,23 @@ EAGER = {"log.cleaner.backoff.ms": "100", "log.cleaner.io.max.bytes.per.second":
 """Nodes' settings: cleanings are many, and so slow that what happens to a node often happens in one."""
 COMPACT = {
     "cleanup.policy": "compact",
-    "internal.segment.bytes": "30000",
+    "internal.segment.bytes": "12000",
     "min.cleanable.dirty.ratio": "0.1",
     "delete.retention.ms": "1000",
     "file.delete.delay.ms": "500",
 }
-BOTH = {**COMPACT, "cleanup.policy": "compact,delete", "retention.bytes": "100000"}
+BOTH = {**COMPACT, "cleanup.policy": "compact,delete", "retention.bytes": "60000"}
 KEYS = 100
-_BATCH_BYTES = 10_000  # far less than a segment
+A_SPELL = 2000  # records, after which there are other keys: what was deleted then is to stay so
+_BATCH_BYTES = 4_000  # far less than a segment
 _END = -191
 
 
 def keyed(number: int) -> dict[str, object]:
-    """The record of this number: a key that comes again, and a value, or none in every fifth."""
+    """The record of this number: a key that comes again for a while, and a value, or none in every fifth."""
     chance = crc32(b"%d" % number)
     value = None if chance % 5 == 0 else b"%d" % number + b"x" * (chance % 301)
-    return {"key": b"key-%d" % (chance // 1024 % KEYS), "value": value, "headers": [("number", b"%d" % number)]}
+    return {"key": b"key-%d-%d" % (number // A_SPELL, chance // 1024 % KEYS), "value": value, "headers": [("number", b"%d" % number)]}
 
 
 class Kept(NamedTuple):

@@ -37,21 +37,19 @@ def cleaned_without_a_follower(scene: Scene) -> dict[str, float]:
             cluster.ask(lambda client, ends=ends, topic=compacted.topic: records.delete(client, {(topic, p): end for p, end in ends.items()}))
     cluster.start([victim])
     scene.settle()
-    for compacted in scene.compacted:
-        compacted.wait_until_cleaned(victim)
+    scene.wait_until_cleaned(victim)
     return {"back": time.monotonic() - began}
 
 
 def change_policies(scene: Scene, pause_s: float = 0.7) -> dict[str, float]:
     """Each topic is compacted no more for a while, in the middle of cleanings; then again."""
-    for compacted in scene.compacted:
-        policy = "compact,delete" if compacted.is_shortened else "compact"
-        compacted.wait_until_cleaned()
-        for changed in ("delete", policy, "delete", policy):
-            kept = {"retention.ms": "-1"} if not compacted.is_shortened else {}
-            set_configs(scene.cluster, TOPIC, compacted.topic, {"cleanup.policy": changed, **kept})
-            time.sleep(pause_s)
-        compacted.wait_until_cleaned()
+    for is_compacted in (False, True, False, True):
+        for compacted in scene.compacted:
+            policy = ("compact,delete" if compacted.is_shortened else "compact") if is_compacted else "delete"
+            kept = {} if compacted.is_shortened else {"retention.ms": "-1"}
+            set_configs(scene.cluster, TOPIC, compacted.topic, {"cleanup.policy": policy, **kept})
+        time.sleep(pause_s)
+    scene.wait_until_cleaned()
     return {}
 
 
@@ -70,8 +68,7 @@ def change_settings(scene: Scene, pause_s: float = 0.7) -> dict[str, float]:
         for name in [""] if kind == NODE else [compacted.topic for compacted in scene.compacted]:
             set_configs(cluster, kind, name, change)
         time.sleep(pause_s)
-    for compacted in scene.compacted:
-        compacted.wait_until_cleaned()
+    scene.wait_until_cleaned()
     return {}
 
 
@@ -89,8 +86,7 @@ def move_between_directories(scene: Scene) -> dict[str, float]:
         failed = [error for error in scene.cluster.ask(lambda client, moves=moves: log_dirs.alter(client, moves)).values() if error is not None]
         assert not failed, failed
         scene.cluster.wait_for("all replicas have moved", lambda moves=moves: all(_lies_in(scene, *key, path) for key, path in moves.items()))
-        for compacted in scene.compacted:
-            compacted.wait_until_cleaned()
+        scene.wait_until_cleaned()
     return {"moves": time.monotonic() - began}
 
 
@@ -112,30 +108,27 @@ def move_between_brokers(scene: Scene) -> dict[str, float]:
             if len(leaders) == 1:
                 compacted.wait_until_cleaned(*leaders)
     scene.settle()
-    for compacted in scene.compacted:
-        compacted.wait_until_cleaned()
+    scene.wait_until_cleaned()
     return {"moves": time.monotonic() - began}
 
 
-def delete_and_make_again(scene: Scene, turns: int = 2) -> dict[str, float]:
-    """A topic is deleted in the middle of cleanings and made again, once while a node is down that has cleaned it far."""
+def delete_and_make_again(scene: Scene) -> dict[str, float]:
+    """A topic is deleted in the middle of cleanings, while a node is down that has cleaned it, and made again: the node must not take the new one for cleaned."""
     cluster = scene.cluster
-    for turn in range(turns):
-        again = Compacted(cluster, "again", COMPACT, per_second=600 if turn < turns - 1 else 200)
-        again.wait_until_cleaned()
-        again.wait_until_cleaned()
-        if turn == turns - 1:
-            again.load.stop()
-            again.check()
-        else:
-            again.load.stop()
-        away = cluster.brokers[turn % len(cluster.brokers)] if turn < turns - 1 else None
-        if away is not None:
-            away.kill()
-        cluster.ask(lambda client: _delete(client, "again"))
-        cluster.wait_for("it is gone", lambda: not any(cluster.partitions("again", member) for member in cluster.running(cluster.brokers)))
-        if away is not None:
-            scene.gap_since(time.monotonic())
+    first = Compacted(cluster, "again", COMPACT)
+    first.wait_until_cleaned()
+    first.load.stop()
+    away = scene.leading(active_controller=False)
+    cleaned = first.cleaned(away)
+    away.kill()
+    cluster.ask(lambda client: _delete(client, "again"))
+    cluster.wait_for("it is gone", lambda: not any(cluster.partitions("again", member) for member in cluster.running(cluster.brokers)))
+    cluster.start([away])
+    scene.settle()
+    second = Compacted(cluster, "again", COMPACT, per_second=900)
+    second.wait_until_cleaned(to={partition: offset + 100 for partition, offset in cleaned.items()})
+    second.load.stop()
+    second.check()
     return {}
 
 

@@ -113,6 +113,11 @@ class Scene:
             compacted.check()
         return {"acknowledged": len(self.load.acknowledged), "batches": compared, "metadata batches": checkers.metadata_is_equal(cluster)}
 
+    def wait_until_cleaned(self, *members: Member) -> None:
+        """Until each of these nodes, or all, has cleaned each partition of the compacted topics once more."""
+        for compacted in self.compacted:
+            compacted.wait_until_cleaned(*members)
+
     # What stories measure
 
     def gap_since(self, began: float) -> float:

@@ -42,7 +42,12 @@ def tell(cluster_of: ClusterFactory) -> Teller:
 
     def told(plan: Plan, *wanted: stories.Story, network: Network | None = None, compacted: bool = False) -> list[dict[str, float]]:
         with stories.Scene(cluster_of(plan, network).start(), compacted=compacted, **IMPATIENT) as scene:
-            measured = [story(scene) for story in wanted]
+            import time
+            measured = []
+            for story in wanted:
+                b = time.monotonic()
+                measured.append(story(scene))
+                print("STORY", story, time.monotonic() - b, flush=True)
             scene.check()
         return measured
 
