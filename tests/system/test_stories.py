@@ -43,6 +43,7 @@ def tell(cluster_of: ClusterFactory) -> Teller:
     def told(plan: Plan, *wanted: stories.Story, network: Network | None = None, compacted: bool = False) -> list[dict[str, float]]:
         with stories.Scene(cluster_of(plan, network).start(), compacted=compacted, **IMPATIENT) as scene:
             import time
+
             measured = []
             for story in wanted:
                 b = time.monotonic()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from barnabas.node.partition import Partition
     from barnabas.node.replicas import Directory, Replicas
+    from barnabas.storage.checkpoint_file import TopicPartition
     from barnabas.storage.log import Log
 
 
@@ -24,10 +25,10 @@ class CleanerOffsets:
         """None if it was never compacted."""
         return self._replicas.directory_of(partition).files.cleaner_offsets.get((partition.topic, partition.index))
 
-    def put(self, partition: Partition, log: Log, offset: int) -> None:
-        """Compacted up to `offset`; unless the partition is gone, or has another log now. Raises OSError."""
+    def put(self, partition: Partition, log: Log, truncations: int, offset: int) -> None:
+        """Compacted up to `offset`; unless the partition is gone, or has another log now, or this one was cut since. Raises OSError."""
         with self._lock:
-            if partition.retired or partition.log is not log:
+            if partition.retired or partition.log is not log or log.truncations != truncations:
                 return
             directory = self._replicas.directory_of(partition)
             directory.files.cleaner_offsets[partition.topic, partition.index] = offset
@@ -45,19 +46,25 @@ class CleanerOffsets:
 
     def forget(self, partition: Partition) -> None:
         """The partition was deleted, and is retired."""
+        self.begin(self._replicas.directory_of(partition), partition.topic, partition.index)
+
+    def begin(self, directory: Directory, topic: str, index: int) -> None:
+        """A replica is made there: what is known is of another one, of a topic that was deleted while the node was down, say."""
         with self._lock, suppress(OSError):
-            self._take(self._replicas.directory_of(partition), partition)
+            self._take(directory, (topic, index))
 
     def move(self, partition: Partition, source: Directory, target: Directory) -> None:
-        """The partition lies in another directory now."""
+        """The partition lies in another directory now; what that knew of it is of an earlier stay."""
+        key = partition.topic, partition.index
         with self._lock, suppress(OSError):
-            offset = self._take(source, partition)
+            self._take(target, key)
+            offset = self._take(source, key)
             if offset is not None:
-                target.files.cleaner_offsets[partition.topic, partition.index] = offset
+                target.files.cleaner_offsets[key] = offset
                 self._write(target)
 
-    def _take(self, directory: Directory, partition: Partition) -> int | None:
-        offset = directory.files.cleaner_offsets.pop((partition.topic, partition.index), None)
+    def _take(self, directory: Directory, key: TopicPartition) -> int | None:
+        offset = directory.files.cleaner_offsets.pop(key, None)
         if offset is not None:
             self._write(directory)
         return offset

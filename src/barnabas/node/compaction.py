@@ -38,6 +38,7 @@ class Cleaners:
         self._lock = Lock()  # of what is chosen
         self._in_hand: set[Partition] = set()
         self._uncleanable: set[Partition] = set()
+        self._aside: set[Partition] = set()  # could not be cleaned just now: not chosen again before there is nothing else to do
         self._wake = Condition()
         self._threads: list[Cleaner] = []
         self.pace = _Pace()
@@ -77,11 +78,11 @@ class Cleaners:
         return [p for p in replicas if p.log.config.compact and not p.retired and replicas.directory_of(p).is_online and p not in self._uncleanable]
 
     def take_dirtiest(self, now_ms: int) -> Chosen | None:
-        """The log that is worth it most, for the caller alone until `give_back`."""
+        """The log that is worth it most, for the caller alone until `give_back`. None: nothing is to be done before a pause."""
         with self._lock:
             best: Chosen | None = None
             for partition in self.compacted():
-                if partition in self._in_hand or self._node.moves.is_moving(partition):
+                if partition in self._in_hand or partition in self._aside or self._node.moves.is_moving(partition):
                     continue
                 found = self._look_at(partition, now_ms)
                 if found is None or not found.part.is_worth_it(found.view.config.min_cleanable_dirty_ratio):
@@ -90,6 +91,8 @@ class Cleaners:
                     best = found
             if best is not None:
                 self._in_hand.add(best.partition)
+            else:
+                self._aside.clear()
             return best
 
     def _look_at(self, partition: Partition, now_ms: int) -> Chosen | None:
@@ -101,15 +104,17 @@ class Cleaners:
                 truncations = log.truncations
             part = cleanable(view, offsets.of(partition), now_ms)
             if part.is_reset:
-                offsets.put(partition, log, part.first_dirty_offset)
+                offsets.put(partition, log, truncations, part.first_dirty_offset)
         except (OSError, StorageError) as error:
             self.failed(partition, log, error)
             return None
         return Chosen(partition, log, truncations, view, part)
 
-    def give_back(self, partition: Partition) -> None:
+    def give_back(self, partition: Partition, *, is_done: bool = True) -> None:
         with self._lock:
             self._in_hand.discard(partition)
+            if not is_done:
+                self._aside.add(partition)
 
     def leave_alone(self, partition: Partition, why: object) -> None:
         """It can't be cleaned, and a second try would end the same."""
@@ -160,34 +165,35 @@ class Cleaner(Thread):
     def run(self) -> None:
         while not self.is_stopping:
             try:
-                is_done = self._work()
+                is_found = self._work()
             except Exception as error:
                 self._node.on_loop_error(error)
                 return
-            if not is_done:
+            if not is_found:
                 self._cleaners.pause(self, self._node.config.compaction.backoff_ms / 1000)
 
     def _work(self) -> bool:
-        """Whether a log was cleaned."""
+        """Whether there was a log to clean."""
         chosen = self._cleaners.take_dirtiest(clock_ms())
-        is_done = False
         if chosen is not None:
+            is_done = False
             try:
                 is_done = self._clean(chosen)
             finally:
-                self._cleaners.give_back(chosen.partition)
+                self._cleaners.give_back(chosen.partition, is_done=is_done)
         self._cleaners.delete_old_segments(self)
-        return is_done
+        return chosen is not None
 
     def _clean(self, chosen: Chosen) -> bool:
-        partition, log, _, view, part = chosen
+        """Whether it was cleaned."""
+        partition, log, truncations, view, part = chosen
         began = time.monotonic()
         sitting = Sitting(self._node, self._cleaners.pace, self, chosen)
         try:
             last_records = sitting.last_records()
             round_ = Round(log.directory, view.config, view.segments, part.first_dirty_offset, part.end_offset, last_records, clock_ms())
             cleaned = clean(round_, limits_of(self._node.config.compaction), sitting)
-            self._node.replicas.cleaner_offsets.put(partition, log, cleaned.offset)
+            self._node.replicas.cleaner_offsets.put(partition, log, truncations, cleaned.offset)
         except Abandoned:
             return False
         except (Damaged, OSError, StorageError) as error:
@@ -247,9 +253,11 @@ class Sitting:
     def check(self, size: int) -> None:
         if self.is_over():
             raise Abandoned
-        while (wait_s := self._pace.spend(size)) > 0 and not self._thread.is_stopping:
+        while (wait_s := self._pace.spend(size)) > 0:
             size = 0
             time.sleep(min(wait_s, _PACE_S))
+            if self.is_over():
+                raise Abandoned
 
     def last_records(self) -> dict[int, tuple[int, int]]:
         """What each producer wrote last, none of it still on its way to the disk: were that lost, what was last before it must be there."""

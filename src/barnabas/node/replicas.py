@@ -307,6 +307,7 @@ class Replicas:
             directory = next(found for found in online if found.path == order[0])
         try:
             path = directory.files.create_partition(topic.name, index)
+            self.cleaner_offsets.begin(directory, topic.name, index)
             partition = self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
         except (OSError, StorageError) as error:
             self.fail(directory, error)
