@@ -239,7 +239,7 @@ class Segment:
             self.roll_offset = -1  # nothing fits any more: the next append rolls
 
     def room_for(self, batches: Sequence[Appended], start: int) -> int:
-        """Up to which of the batches from `start` on this segment has room; at least one goes into an empty segment."""
+        """Up to which of the batches from `start` on this segment has room; at least one goes into an empty segment, unless its offset is out of reach."""
         stop, size = start, self.size
         while stop < len(batches):
             _, _, last_offset, max_timestamp, batch_size, _ = batches[stop]
@@ -247,7 +247,7 @@ class Segment:
             if size > self.max_bytes or last_offset > self.roll_offset or max_timestamp > self.roll_timestamp:
                 break
             stop += 1
-        return start + 1 if stop == start and self.size == 0 else stop
+        return start + 1 if stop == start and self.size == 0 and batches[start][2] <= self.roll_offset else stop
 
     # Finding
 

@@ -137,7 +137,7 @@ def test_many_batches_at_once_with_offsets_that_one_segment_cannot_hold(tmp_path
     replica = Replica(tmp_path)
     offsets = [0, 5, MAX_INT32 + 1, MAX_INT32 + 9, 3 * MAX_INT32]
     replica.log.append([batch(offset) for offset in offsets])
-    assert bases(replica) == [0, MAX_INT32 + 1, 3 * MAX_INT32]
+    assert bases(replica) == [0, 6, MAX_INT32 + 2, 3 * MAX_INT32]  # at the end of the one before, unless that is too far away
     assert replica.offsets() == offsets
 
 
@@ -833,3 +833,24 @@ def test_a_truncation_that_is_interrupted_leaves_no_hole(tmp_path: Path, monkeyp
     assert caught.value.offline
     again = Replica(tmp_path, clean=False)
     assert again.offsets() == list(range(again.log.end_offset))
+
+
+def test_what_a_compacting_leader_left_out_is_no_loss(tmp_path: Path) -> None:
+    """A follower rolls where its leader's log has a gap; the policy is another one by now, and nothing tells that a cleaner was at it. After a crash all is there."""
+    replica = Replica(tmp_path)
+    offsets = list(range(0, 600, 10))
+    for number in range(0, len(offsets), 8):
+        replica.log.append([batch(offset, size=200) for offset in offsets[number : number + 8]], NOW_MS)
+    replica.log.close_without_sync()
+    assert Replica(tmp_path, clean=False).offsets() == offsets
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_log_that_begins_far_behind_its_first_segment(count: int, tmp_path: Path) -> None:
+    """A follower of a log of which compaction left nothing in the first 2^31 offsets."""
+    replica = Replica(tmp_path)
+    offsets = [3_000_000_000 + number for number in range(count)]
+    replica.log.append([batch(offset) for offset in offsets], NOW_MS)
+    assert replica.log.active_base_offset == offsets[0]
+    replica.log.close()
+    assert Replica(tmp_path).offsets() == offsets
