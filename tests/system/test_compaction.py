@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from barnabas.wire.errors import Error
+from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
 from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
@@ -19,13 +20,16 @@ from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.records.batch import iterate_headers, read_header
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record, decode_records
+from tests.cluster.cluster import Plan
+from tests.conftest import SUBJECT
+from tests.differential.transcript import Client
 from tests.system.requests import batches, create_topics, fetch, put, records
 from tests.system.test_config_topics import checkpoint, client_of, earliest
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.conftest import NodeFactory
-    from tests.differential.transcript import Client
+    from tests.cluster.cluster import Member
+    from tests.conftest import ClusterFactory, NodeFactory
     from tests.nodes import Node
 
 pytestmark = pytest.mark.node
@@ -231,3 +235,40 @@ def test_committed_offsets(barnabas_nodes: NodeFactory) -> None:
         topics = [OffsetFetchRequest.Topic(name="t", partition_indexes=list(range(100)))]
         found = client.call(OffsetFetchRequest(group_id="g", topics=topics), 5)
         assert {row.partition_index: row.committed_offset for row in found.topics[0].partitions} == {index: 249 + index for index in range(100)}
+
+
+def test_made_again_while_the_node_was_down(cluster_of: ClusterFactory) -> None:
+    """A topic of the same name is another log: what was cleaned of the first one isn't clean of the second, or what is deleted there would come back."""
+    cluster = cluster_of(Plan([SUBJECT] * 2, controllers=[1], overrides=EAGER))
+    controller, node = cluster.start().members.values()
+    configs = {**COMPACT, "delete.retention.ms": "0"}
+    with contextlib.closing(at(controller)) as client:
+        make(client, configs, node.node_id)
+        with contextlib.closing(at(node)) as writer:
+            wait_until(lambda: put(writer, "t", 0, keyed((b"a", b""))).error_code == 0)
+            fill(writer, "t", rounds=30)
+            wait_until(lambda: (checkpoint(node, CHECKPOINT, "t") or 0) > 60)
+        node.kill()
+        assert client.call(DeleteTopicsRequest(topic_names=["t"], timeout_ms=10_000), 5).responses[0].error_code == 0
+        cluster.start([node])
+        make(client, configs, node.node_id)
+    with contextlib.closing(at(node)) as writer:
+        wait_until(lambda: put(writer, "t", 0, keyed((b"a", b""))).error_code == 0)
+        fill(writer, "t", rounds=30)
+        for _ in range(2):
+            put(writer, "t", 0, keyed((b"end", b"z" * 200)))
+        wait_until(lambda: b"d" not in left(node, "t"))
+        assert b"d" not in read_keys(writer, "t").values()
+
+
+def make(client: Client, configs: dict[str, str], node_id: int) -> None:
+    """The topic, on one node; once that is there."""
+    Topic = CreateTopicsRequest.CreatableTopic
+    entries = [Topic.CreatableTopicConfig(name=name, value=value) for name, value in configs.items()]
+    placed = [Topic.CreatableReplicaAssignment(partition_index=0, broker_ids=[node_id])]
+    topic = Topic(name="t", num_partitions=-1, replication_factor=-1, configs=entries, assignments=placed)
+    wait_until(lambda: client.call(CreateTopicsRequest(topics=[topic], timeout_ms=10_000), 7).topics[0].error_code == 0)
+
+
+def at(member: Member) -> Client:
+    return Client(member.port, member.address()[0])

@@ -836,7 +836,7 @@ def test_a_truncation_that_is_interrupted_leaves_no_hole(tmp_path: Path, monkeyp
 
 
 def test_what_a_compacting_leader_left_out_is_no_loss(tmp_path: Path) -> None:
-    """A follower rolls where its leader's log has a gap; the policy is another one by now, and nothing tells that a cleaner was at it. After a crash all is there."""
+    """A follower rolls at gaps of its leader's log; the policy is another one by now, and nothing tells that a cleaner was at it. After a crash all is there."""
     replica = Replica(tmp_path)
     offsets = list(range(0, 600, 10))
     for number in range(0, len(offsets), 8):
