@@ -168,12 +168,20 @@ def kept_in(member: Member, topic: str, partition: int) -> list[Kept]:
     while True:
         directory = member.partition_directory(topic, partition)
         assert directory is not None, f"node {member.node_id} has no {topic}-{partition}"
-        with suppress(FileNotFoundError):  # replaced just now
-            return [
+        with suppress(FileNotFoundError):
+            before = _files(directory)
+            found = [
                 Kept(record.offset, int(dict(record.headers)["number"] or b""))
                 for batch in batches_in(directory)
                 for record in decode_records(batch.data)
             ]
+            if before == _files(directory) and not any(name.endswith(".swap") for name, _ in before):
+                return found  # none was replaced meanwhile
+
+
+def _files(directory: str) -> set[tuple[str, int]]:
+    with os.scandir(directory) as entries:
+        return {(entry.name, entry.inode()) for entry in entries if ".log" in entry.name}
 
 
 def consumed(bootstrap: str, topic: str, partition: int) -> list[Kept]:
