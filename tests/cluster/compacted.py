@@ -22,6 +22,7 @@ from tests.cluster.load import Load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.cluster.cluster import Cluster, Member
 
@@ -46,6 +47,11 @@ def keyed(number: int) -> dict[str, object]:
     chance = crc32(b"%d" % number)
     value = None if chance % 5 == 0 else b"%d" % number + b"x" * (chance % 301)
     return {"key": b"key-%d-%d" % (number // A_SPELL, chance // 1024 % KEYS), "value": value, "headers": [("number", b"%d" % number)]}
+
+
+def two_directories(path: Path) -> dict[int, dict[str, str]]:
+    """Properties of three nodes, to move replicas on them."""
+    return {n: {"log.dirs": ",".join(str(path / str(n) / name) for name in "ab")} for n in (1, 2, 3)}
 
 
 class Kept(NamedTuple):

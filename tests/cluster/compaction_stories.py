@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from random import Random
 from typing import TYPE_CHECKING
 
 from barnabas.client.admin import configs, log_dirs, reassignments, records, topics
@@ -110,6 +111,20 @@ def move_between_brokers(scene: Scene) -> dict[str, float]:
     scene.settle()
     scene.wait_until_cleaned()
     return {"moves": time.monotonic() - began}
+
+
+def kill_at_random(scene: Scene, kills: int = 10) -> dict[str, float]:
+    """kill -9 of any node at any time, again and again; each comes back at once."""
+    cluster, random = scene.cluster, Random(time.time_ns())
+    for _ in range(kills):
+        time.sleep(random.uniform(0.1, 1.5))
+        victim = random.choice(list(cluster.members.values()))
+        victim.kill()
+        cluster.start([victim])
+        scene.load.wait_for_all_partitions()
+    scene.settle()
+    scene.wait_until_cleaned()
+    return {}
 
 
 def delete_and_make_again(scene: Scene) -> dict[str, float]:

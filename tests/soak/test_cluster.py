@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster import stories
+from tests.cluster import compaction_stories, stories
 from tests.cluster.cluster import Plan
+from tests.cluster.compacted import EAGER, two_directories
 from tests.cluster.disks import SmallDisk
 from tests.cluster.namespaces import Namespaces, unusable
 from tests.cluster.proxy import Proxy
@@ -45,12 +46,22 @@ NETWORKS = (
     stories.lossy_network,
     stories.narrow_network,
 )
+CLEANINGS = (
+    compaction_stories.cleaned_without_a_follower,
+    compaction_stories.change_policies,
+    compaction_stories.change_settings,
+    compaction_stories.move_between_directories,
+    compaction_stories.move_between_brokers,
+    compaction_stories.delete_and_make_again,
+    compaction_stories.kill_at_random,
+    compaction_stories.kill_at_random,
+)
 UNDISTURBED = (stories.cut_connections, stories.lossy_network)
 A_CLUSTER = 5  # stories
 
 
-def tell(cluster: Cluster, told: Sequence[stories.Story], label: str, **client: object) -> None:
-    with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000, **client) as scene:
+def tell(cluster: Cluster, told: Sequence[stories.Story], label: str, *, compacted: bool = False, **client: object) -> None:
+    with cluster, stories.Scene(cluster.start(), compacted=compacted, socket_timeout_ms=5_000, **client) as scene:
         for story in told:
             began = time.monotonic()
             measured = story(scene)
@@ -66,6 +77,17 @@ def test_stories(cluster_of: ClusterFactory) -> None:
     while time.monotonic() < until:
         told = random.sample((*PROCESSES, *NETWORKS), A_CLUSTER)
         tell(cluster_of(Plan([SUBJECT] * 3, racks=RACKS), Proxy(seed)), told, f"seed {seed}, cluster {number}")
+        number += 1
+
+
+def test_compacted(cluster_of: ClusterFactory, tmp_path: Path) -> None:
+    """Clusters whose topics are compacted, of five stories each."""
+    seed, until = time.time_ns(), time.monotonic() + SECONDS * 0.5
+    random, number = Random(seed), 0
+    while time.monotonic() < until:
+        told = random.sample((*CLEANINGS, stories.kill_leader, stories.kill_all, stories.stop_leader, stories.hang), A_CLUSTER)
+        plan = Plan([SUBJECT] * 3, overrides=EAGER, own=two_directories(tmp_path / str(number)))
+        tell(cluster_of(plan), told, f"seed {seed}, cluster {number}", compacted=True)
         number += 1
 
 

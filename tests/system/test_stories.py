@@ -14,7 +14,7 @@ from tests import conftest
 from tests.cluster import compaction_stories, stories
 from tests.cluster.clock import Clock
 from tests.cluster.cluster import Plan
-from tests.cluster.compacted import EAGER
+from tests.cluster.compacted import EAGER, two_directories
 from tests.cluster.disks import SmallDisk
 from tests.cluster.proxy import Proxy
 from tests.nodes import APACHE
@@ -42,13 +42,7 @@ def tell(cluster_of: ClusterFactory) -> Teller:
 
     def told(plan: Plan, *wanted: stories.Story, network: Network | None = None, compacted: bool = False) -> list[dict[str, float]]:
         with stories.Scene(cluster_of(plan, network).start(), compacted=compacted, **IMPATIENT) as scene:
-            import time
-
-            measured = []
-            for story in wanted:
-                b = time.monotonic()
-                measured.append(story(scene))
-                print("STORY", story, time.monotonic() - b, flush=True)
+            measured = [story(scene) for story in wanted]
             scene.check()
         return measured
 
@@ -95,10 +89,6 @@ def test_roles_apart_and_a_clock_that_is_set_and_a_rack_that_is_lost(tell: Telle
     assert stepped["leaders moved"] == 0
 
 
-def two_directories(path: Path) -> dict[int, dict[str, str]]:
-    return {n: {"log.dirs": ",".join(str(path / str(n) / name) for name in "ab")} for n in (1, 2, 3)}
-
-
 def test_topics_that_are_compacted(tell: Teller, tmp_path: Path) -> None:
     """The newest record of each key outlives whatever happens while cleaners are at work."""
     plan = Plan([SUBJECT] * 3, overrides={**SHORT_SESSIONS, **EAGER}, own=two_directories(tmp_path))
@@ -109,8 +99,7 @@ def test_topics_that_are_compacted(tell: Teller, tmp_path: Path) -> None:
         compaction_stories.move_between_directories,
         compaction_stories.change_settings,
         compaction_stories.move_between_brokers,
-        stories.stop_leader,
-        compaction_stories.delete_and_make_again,
+        partial(compaction_stories.kill_at_random, kills=3),
         stories.kill_all,
     )
     tell(plan, *told, compacted=True)
