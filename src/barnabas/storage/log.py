@@ -19,7 +19,7 @@ from .epoch_checkpoint import EpochCheckpoint
 from .errors import OffsetOutOfRange, StorageError
 from .file_names import DELETED
 from .loader import Loader
-from .log_config import MAX_INT32, LogConfig
+from .log_config import LogConfig
 from .log_reader import Slice, aborted_in, aborted_transactions, base_offset_of, find_slice
 from .partition_metadata import bind_topic
 from .producer_snapshot import Snapshots
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .loader import Loaded
     from .log_directory import LogDirectory
     from .replica_state import Epochs, Producers
+
+_FAR = 1 << 30
 
 
 class Log:
@@ -151,7 +153,7 @@ class Log:
             self._epochs.note(batches)
         is_full = active.size + size > active.max_bytes or max_timestamp > active.roll_timestamp or last_offset > active.roll_offset
         if now_ms > active.roll_clock_ms or (is_full and len(batches) == 1):
-            active = self.roll(self._roll_offset(base_offset, last_offset), now_ms)
+            active = self.roll(base_offset, now_ms)
         if is_full and len(batches) > 1:
             self._append_over_segments(batches, now_ms)
         else:
@@ -172,16 +174,11 @@ class Log:
                     self.end_offset = batches[stop - 1][2] + 1
                     start = stop
                 else:
-                    self.roll(self._roll_offset(batches[start][1], batches[start][2]), now_ms)
+                    self.roll(batches[start][1], now_ms)
         except StorageError:
             if self.end_offset > end_offset:
                 self._undo(end_offset, count)
             raise
-
-    def _roll_offset(self, base_offset: int, last_offset: int) -> int:
-        """Where a segment for this batch begins: at the log's end, also where a leader that compacts has nothing up to the batch. So a segment that ends before
-        the next one begins is one that lost something, unless a cleaner was at it."""
-        return self.end_offset if last_offset - self.end_offset <= MAX_INT32 else base_offset
 
     def _undo(self, end_offset: int, count: int) -> None:
         """Take back what a part of an append wrote, so that it counts as none of it. Raises StorageError when even that fails."""
@@ -207,8 +204,10 @@ class Log:
     # Rolling
 
     def roll(self, base_offset: int | None = None, now_ms: int = -1) -> Segment:
-        """Begin a new segment at the log's end, or at `base_offset` if that is beyond it. Raises StorageError."""
-        base_offset = max(self.end_offset, base_offset or 0)
+        """Begin a new segment at the log's end, or at `base_offset` if that is too far behind it for one segment. Raises StorageError."""
+        # Not at once where a leader that compacts has its next batch: a segment that ends before the next one begins is to be one that lost something.
+        if base_offset is None or base_offset - self.end_offset < _FAR:
+            base_offset = self.end_offset
         old = self._active
         if base_offset == old.base_offset and old.size == 0:
             old.configure_roll_offset()
