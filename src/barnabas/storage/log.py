@@ -19,7 +19,7 @@ from .epoch_checkpoint import EpochCheckpoint
 from .errors import OffsetOutOfRange, StorageError
 from .file_names import DELETED
 from .loader import Loader
-from .log_config import LogConfig
+from .log_config import FAR, LogConfig
 from .log_reader import Slice, aborted_in, aborted_transactions, base_offset_of, find_slice
 from .partition_metadata import bind_topic
 from .producer_snapshot import Snapshots
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from .loader import Loaded
     from .log_directory import LogDirectory
     from .replica_state import Epochs, Producers
-
-_FAR = 1 << 30
 
 
 class Log:
@@ -204,10 +202,8 @@ class Log:
     # Rolling
 
     def roll(self, base_offset: int | None = None, now_ms: int = -1) -> Segment:
-        """Begin a new segment at the log's end, or at `base_offset` if that is too far behind it for one segment. Raises StorageError."""
-        # Not at once where a leader that compacts has its next batch: a segment that ends before the next one begins is to be one that lost something.
-        if base_offset is None or base_offset - self.end_offset < _FAR:
-            base_offset = self.end_offset
+        """Begin a new segment at the log's end, or at `base_offset` if that is FAR behind it. Raises StorageError."""
+        base_offset = self.end_offset if base_offset is None or base_offset - self.end_offset < FAR else base_offset
         old = self._active
         if base_offset == old.base_offset and old.size == 0:
             old.configure_roll_offset()

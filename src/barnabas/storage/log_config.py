@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 MAX_INT32 = (1 << 31) - 1
 MAX_INT64 = (1 << 63) - 1
+# A gap that a leader's cleaner left, so many offsets wide, may lie between two segments of its follower: one alone could not hold what is before and behind it.
+# Any smaller one is within a segment, so that a segment that ends before the next one begins lost something, or was cleaned.
+FAR = 1 << 30
 
 
 class LogConfig(NamedTuple):
