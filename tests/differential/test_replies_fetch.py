@@ -196,6 +196,25 @@ def waiting(script: Transcript) -> None:
     timed("no topics", FetchRequest(max_wait_ms=400, min_bytes=1, topics=[]))
 
 
+def what_hurries_a_fetch_that_waits(script: Transcript) -> None:
+    """It waits for 20 s, which is longer than this connection does: "no answer" is one of the answers."""
+    script.create_topic("fetch-hurried", 2)
+    _fill(script, "fetch-hurried")
+    ended = Part(partition=0, fetch_offset=10, partition_max_bytes=1 << 20)
+    absent, beyond = Part(partition=7, partition_max_bytes=1 << 20), Part(partition=1, fetch_offset=5, partition_max_bytes=1 << 20)
+    for note, parts in (
+        ("nothing to read", [ended]),
+        ("beside an absent one", [ended, absent]),
+        ("absent", [absent]),
+        ("out of range", [ended, beyond]),
+    ):
+        topics = [Topic(topic="fetch-hurried", partitions=[Part(**{f.name: getattr(part, f.name) for f in part.fields}) for part in parts])]
+        script.call(FetchRequest(max_wait_ms=20_000, min_bytes=1, topics=topics), 12, note)
+    script.create_topic("fetch-segments")
+    _fill(script, "fetch-segments", 3, step_ms=5 * 24 * 3_600_000)  # records of ten days: the log is rolled
+    script.call(_fetch("fetch-segments", 0, wait_ms=20_000, min_bytes=10_000), 12, "up to a segment's end")
+
+
 def sessions(script: Transcript) -> None:
     """KIP-227: what a session leaves out, brings back, forgets; wrong ids and epochs."""
     ids = [script.create_topic("session-a", 2), script.create_topic("session-b", 1)]

@@ -34,6 +34,7 @@ class FetchPartition:
         "last_fetched_epoch",
         "log_start_offset",
         "max_bytes",
+        "name",
         "start_offset",
         "topic",
     )
@@ -57,6 +58,7 @@ class FetchPartition:
         self.start_offset = start_offset  # of the asker's own log; a consumer has none
         self.high_watermark = -1
         self.log_start_offset = -1
+        self.name = ""  # of a topic by id, once it was there
 
     @property
     def key(self) -> PartitionKey:
@@ -90,6 +92,7 @@ class FetchSession:
             if known is not None:
                 partition.high_watermark = known.high_watermark
                 partition.log_start_offset = known.log_start_offset
+                partition.name = known.name
             self.partitions[partition.key] = partition
         for key in forgotten:
             self.partitions.pop(key, None)

@@ -138,7 +138,7 @@ class DirectoryMoves:
         try:
             path = directory.files.create_partition(current.topic, current.index, future=True)
             topic = self._node.image.topics.by_id[current.topic_id]
-            future = replicas.open_future(directory, path, topic, current.index, self._node.image)
+            future = replicas.open_new(directory, path, topic, current.index, self._node.image)
         except (OSError, StorageError) as error:
             replicas.fail(directory, error)
             return Error.KAFKA_STORAGE_ERROR

@@ -5,7 +5,6 @@ Owns the intervals; the work itself is the log's and the directory's. Intervals 
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from barnabas.node.call import clock_ms
@@ -29,7 +28,6 @@ class DiskDuties:
         self._node = node
         self.loop = Loop("disk", node.on_loop_error)
         self._cleaners: Cleaners | None = None
-        self._checkpoints = Lock()  # held while they are gathered and written: the younger ones come last
 
     def start(self) -> None:
         self.loop.start()
@@ -161,8 +159,9 @@ class DiskDuties:
 
     def write_checkpoints(self, directory: Directory) -> None:
         """Of one directory. Raises OSError."""
-        with self._checkpoints:
-            self._node.replicas.write_checkpoints(directory, self._node.replicas.logs_in(directory.path))
+        replicas = self._node.replicas
+        with replicas.checkpoints:
+            replicas.write_checkpoints(directory, replicas.logs_in(directory.path))
 
     def _checkpoint(self) -> None:
         for directory in self._node.replicas.directories:
@@ -173,11 +172,12 @@ class DiskDuties:
                     self._node.on_directory_error(directory, error)
 
     def _checkpoint_high_watermarks(self) -> None:
-        for directory in self._node.replicas.directories:
+        replicas = self._node.replicas
+        for directory in replicas.directories:
             if directory.is_online:
-                offsets = {(p.topic, p.index): p.high_watermark for p in self._node.replicas.logs_in(directory.path)}
                 try:
-                    with self._checkpoints:
+                    with replicas.checkpoints:
+                        offsets = {(p.topic, p.index): p.high_watermark for p in replicas.logs_in(directory.path)}
                         directory.files.write_high_watermarks(offsets)
                 except OSError as error:
                     self._node.on_directory_error(directory, error)

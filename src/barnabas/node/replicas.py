@@ -85,6 +85,7 @@ class Replicas:
         self._moves = moves
         self._by_directory = {directory.id: directory for directory in directories}
         self._lock = threading.Lock()
+        self.checkpoints = threading.Lock()  # held while they are gathered and written: the younger ones come last
         self.by_name: dict[str, TopicTable] = {}
         self.by_id: dict[bytes, TopicTable] = {}
         self.strays: list[str] = []
@@ -175,8 +176,10 @@ class Replicas:
         else:
             self._add(partition)
 
-    def open_future(self, directory: Directory, path: str, topic: Topic, index: int, image: MetadataImage) -> Partition:
-        """What is to become a partition's replica in another directory. Raises StorageError."""
+    def open_new(self, directory: Directory, path: str, topic: Topic, index: int, image: MetadataImage) -> Partition:
+        """A log that wasn't there, whatever checkpoints say of one that had its name. Raises OSError, StorageError."""
+        with self.checkpoints:
+            directory.files.forget(topic.name, index)
         return self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
 
     def delete_delay_ms(self) -> int:
@@ -308,7 +311,7 @@ class Replicas:
         try:
             path = directory.files.create_partition(topic.name, index)
             self.cleaner_offsets.begin(directory, topic.name, index)
-            partition = self._open(directory, path, topic, index, self._settings(image, topic.name), clean=True, now_ms=clock_ms())
+            partition = self.open_new(directory, path, topic, index, image)
         except (OSError, StorageError) as error:
             self.fail(directory, error)
             if not directory.is_online and wanted_directory == UNASSIGNED:  # nobody knows of it there yet

@@ -85,6 +85,7 @@ class Node:
         self.broker_deaths: BrokerDeaths | None = None  # a controller's
         self.all_topics: AllTopics | None = None
         self._settings: dict[str, TopicSettings] = {}
+        self._going: set[bytes] = set()  # topics that the next image hasn't: their replicas go before it is shown
         self._warned_ms: dict[str, int] = {}
 
     # Partitions
@@ -95,7 +96,8 @@ class Node:
         partition = None if table is None else table.get(index)
         if partition is not None:
             return self._usable(partition, any_replica)
-        if self.image.topics.partition(topic, index) is None:
+        known = self.image.topics.by_name.get(topic)
+        if known is None or index not in known.partitions or known.id in self._going:
             return Error.UNKNOWN_TOPIC_OR_PARTITION
         return Error.NOT_LEADER_OR_FOLLOWER
 
@@ -108,7 +110,7 @@ class Node:
         if partition is not None:
             return self._usable(partition, any_replica)
         known = self.image.topics.by_id.get(topic)
-        if known is None:
+        if known is None or topic in self._going:
             return Error.UNKNOWN_TOPIC_ID
         return Error.NOT_LEADER_OR_FOLLOWER if index in known.partitions else Error.UNKNOWN_TOPIC_OR_PARTITION
 
@@ -190,8 +192,10 @@ class Node:
             self.network.reconfigured()
             self.fetchers.reconfigured()
             self.disk.reconfigured()
+        self._going = {topic.id for topic in delta.topics_deleted}
         unassigned = self.replicas.publish(delta, image, broker_id)
         self._show(image)
+        self._going = set()
         if brokers_changed:
             self._tell_of(brokers_changed)
         self.groups.publish(delta, broker_id)

@@ -167,14 +167,28 @@ class LogDirectory:
     def write_recovery_points(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Every 60 s, after truncation and at a clean stop; only after the logs' fsync (D79). Raises OSError."""
         checkpoint_file.write_offsets(os.path.join(self.path, RECOVERY_POINT), offsets)
+        self.recovery_points = dict(offsets)
 
     def write_log_start_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Only logs that start above the base of their first segment (D81). Raises OSError."""
         checkpoint_file.write_offsets(os.path.join(self.path, LOG_START_OFFSET), offsets)
+        self.log_start_offsets = dict(offsets)
 
     def write_high_watermarks(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Every 5 s and at a stop (D80). Raises OSError."""
         checkpoint_file.write_offsets(os.path.join(self.path, REPLICATION_OFFSET), offsets)
+        self.high_watermarks = dict(offsets)
+
+    def forget(self, topic: str, partition: int) -> None:
+        """Nothing is known of it here any more: what checkpoints said of a replica that is gone isn't true of one that takes its name. Raises OSError."""
+        key = (topic, partition)
+        for known, write in (
+            (self.recovery_points, self.write_recovery_points),
+            (self.log_start_offsets, self.write_log_start_offsets),
+            (self.high_watermarks, self.write_high_watermarks),
+        ):
+            if key in known:
+                write({other: offset for other, offset in known.items() if other != key})
 
     def write_cleaner_offsets(self) -> None:
         """`cleaner_offsets` as they are now (D83). Raises OSError."""

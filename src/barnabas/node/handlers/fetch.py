@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _TOPIC_IDS = 13
 _ANY_REPLICA = 11  # consumers that may be served by followers
-_UNKNOWN = (Error.UNKNOWN_TOPIC_OR_PARTITION, Error.UNKNOWN_TOPIC_ID, Error.INCONSISTENT_TOPIC_ID)
+_UNKNOWN = (Error.UNKNOWN_TOPIC_OR_PARTITION, Error.UNKNOWN_TOPIC_ID)
 _MANY = 1000  # partitions of one fetch
 _NEWS_MS = 20
 _ERRORS_WITH_LEADER = (Error.NOT_LEADER_OR_FOLLOWER, Error.FENCED_LEADER_EPOCH)
@@ -113,6 +113,7 @@ class Fetch:
         "incremental",
         "is_awake",
         "is_done",
+        "is_looked_up",
         "is_noted",
         "leaders",
         "max_bytes",
@@ -124,6 +125,7 @@ class Fetch:
         "request",
         "session",
         "timer",
+        "unknown",
         "wanted",
         "watch",
     )
@@ -149,6 +151,8 @@ class Fetch:
         self.is_done = False
         self.watch: FollowerWatch | None = None  # where partitions note that they have news, for a follower's session
         self.counted: set[PartitionKey] = set()  # whose bytes count for the leader's throttle
+        self.unknown: dict[PartitionKey, Error] = {}  # what wasn't there when a consumer asked
+        self.is_looked_up = False
         self.is_noted = False  # what a follower acknowledges by its offsets
 
     def start(self) -> None:
@@ -248,21 +252,50 @@ class Fetch:
             partition.remove_waiter(self)
 
     def _collect(self) -> tuple[list[tuple[FetchPartition, PartitionData]], int, bool]:
-        """Every partition's answer as of now; bytes of records in them; whether there is something that must not wait (an error, divergence)."""
+        """Every partition's answer as of now; bytes of records in them; whether there is something that must not wait (an error, divergence).
+
+        What wasn't there to begin with doesn't hurry the others, as with Apache Kafka: it would be asked for again at once. A follower's is an exception.
+        """
         node, committed = self.call.node, self.committed
         left, total, urgent = self.max_bytes, 0, False
+        is_first, unknown = not self.is_looked_up, self.unknown
+        self.is_looked_up = True
         found = []
         for wanted in self.wanted:
-            partition = node.partition_for_fetch(wanted.topic, wanted.index, any_replica=self.any_replica)
+            partition = unknown.get(wanted.key) or node.partition_for_fetch(wanted.topic, wanted.index, any_replica=self.any_replica)
             if isinstance(partition, Error):
+                partition = self._of_topic_id(wanted, partition)
+                if is_first and partition in _UNKNOWN and self.replica_id < 0:
+                    unknown[wanted.key] = partition
                 data = self._error(wanted, partition)
+                urgent = urgent or wanted.key not in unknown
             else:
+                wanted.name = partition.topic
                 data = self._read(partition, wanted, left, min_one=total == 0, committed=committed)
                 left -= data.size
                 total += data.size
-            urgent = urgent or data.error != 0 or data.diverging is not None or data.preferred >= 0
+                urgent = urgent or data.error != 0 or data.diverging is not None or data.preferred >= 0
+                urgent = urgent or (data.is_old and data.size > 0 and self._ends_with_its_segment(partition, data))
             found.append((wanted, data))
+        urgent = urgent or len(unknown) == len(found) > 0
         return found, total, urgent
+
+    def _of_topic_id(self, wanted: FetchPartition, error: Error) -> Error:
+        """An id that was a topic's when it was asked for first is still told from one that never was."""
+        if isinstance(wanted.topic, str):
+            return error
+        if error != Error.UNKNOWN_TOPIC_ID:
+            known = self.call.node.image.topics.by_id.get(wanted.topic)
+            wanted.name = known.name if known is not None else wanted.name
+        elif wanted.name:
+            others = self.call.node.partition_by_name(wanted.name, wanted.index, any_replica=self.any_replica)
+            return Error.UNKNOWN_TOPIC_OR_PARTITION if others == Error.UNKNOWN_TOPIC_OR_PARTITION else Error.INCONSISTENT_TOPIC_ID
+        return error
+
+    def _ends_with_its_segment(self, partition: Partition, data: PartitionData) -> bool:
+        """Whether it can't become more by waiting, since there are records in the next segment."""
+        active = partition.log.segments[-1]
+        return not active.is_file(data.file) and (self.replica_id >= 0 or partition.high_watermark >= active.base_offset)
 
     def _read(self, partition: Partition, wanted: FetchPartition, left: int, *, min_one: bool, committed: bool) -> PartitionData:
         error = partition.check_epoch(wanted.current_leader_epoch, any_replica=self.any_replica)
@@ -326,7 +359,7 @@ class Fetch:
             leader = self.leaders.of(wanted.topic, wanted.index)
             if leader == NOBODY:
                 leader = None
-        return PartitionData(wanted.index, error, aborted=[] if error in _UNKNOWN else None, current_leader=leader)
+        return PartitionData(wanted.index, error, aborted=[] if wanted.key in self.unknown else None, current_leader=leader)
 
     def _answer(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
         self.is_done = True

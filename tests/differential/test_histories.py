@@ -1,0 +1,64 @@
+"""Histories: requests that depend on one another, on several connections, in lockstep on Apache Kafka and Barnabas. Each answer is compared when it comes.
+
+STEPS=2000 ROUNDS=10 SEED=7 says how long, and which; a failure names the seed and the last steps before it; STORY=file has all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.differential.history_data import KINDS as DATA
+from tests.differential.history_data import DataWorld
+from tests.differential.history_groups import KINDS as GROUPS
+from tests.differential.history_groups import GroupWorld
+from tests.differential.lockstep import play
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.differential.lockstep import World
+    from tests.nodes import Node
+
+pytestmark = [pytest.mark.apache, pytest.mark.node]
+
+STEPS = int(os.environ.get("STEPS", "200"))
+ROUNDS = int(os.environ.get("ROUNDS", "2"))
+SEED = int(os.environ.get("SEED", "1"))
+_OLD_MS = 1_700_000_000_000
+
+
+def _story(step: str) -> None:
+    if "STORY" in os.environ:
+        with open(os.environ["STORY"], "a") as file:
+            file.write(step + "\n")
+
+
+def _rounds(worlds: list[World], kinds: dict[str, int]) -> None:
+    """Between two rounds both nodes are started again, after a clean stop and after a kill in turn."""
+    try:
+        for number in range(ROUNDS):
+            for world in worlds if number else []:
+                world.before_stop()
+                world.node.stop() if number % 2 else world.node.kill()
+                world.node.start()
+                world.reconnect()
+            difference = play(worlds, SEED + 1000 * number, STEPS, kinds, _story)
+            assert not difference, f"round {number}, {difference}"
+    finally:
+        for world in worlds:
+            world.close()
+
+
+def test_the_same_data(apache_nodes: Callable[..., Node], barnabas_nodes: Callable[..., Node]) -> None:
+    """Every other seed with records of today: producers aren't forgotten at a start; with old ones, segments roll when LogAppendTime comes."""
+    when_ms = _OLD_MS if SEED % 2 == 0 else (int(time.time()) - 3600) * 1000
+    _rounds([DataWorld(nodes(), when_ms) for nodes in (apache_nodes, barnabas_nodes)], DATA)
+
+
+def test_the_same_groups(apache_nodes: Callable[..., Node], barnabas_nodes: Callable[..., Node]) -> None:
+    settings = {"group.min.session.timeout.ms": "1"}
+    _rounds([GroupWorld(nodes(settings)) for nodes in (apache_nodes, barnabas_nodes)], GROUPS)
