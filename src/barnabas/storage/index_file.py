@@ -10,6 +10,7 @@ never made shorter than its entries: readers go without a lock.
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 
@@ -73,10 +74,12 @@ class IndexFile:
         return low
 
     def _open_map(self, size: int, *, writable: bool = False) -> mmap.mmap:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT if writable else os.O_RDONLY, 0o644)
         try:
             if writable:
                 os.ftruncate(descriptor, size)
+            elif os.fstat(descriptor).st_size < size:
+                raise OSError(errno.ESTALE, "the index has fewer entries than were counted", self.path)
             return mmap.mmap(descriptor, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE if writable else mmap.PROT_READ)
         finally:
             os.close(descriptor)
