@@ -87,7 +87,7 @@ class DataWorld(World):
             line.close()
         self.lines = [Line(self.node.port) for _ in self.lines]
         for name in NAMES:
-            self.configure(name, {key: values[0] for key, values in _CONFIGS.items()})
+            self.configure(name, {key: values[0] for key, values in _CONFIGS.items()})  # which takes longer than the next checkpoint
 
     def reconnect(self) -> None:
         super().reconnect()

@@ -26,11 +26,11 @@ from .producer_snapshot import Snapshots
 from .recovery import rebuild_producers
 from .retention import deletable
 from .segment import Appended, Segment, sync_segments
-from .timestamps import TimestampOffset, latest_timestamp, offset_at
+from .timestamps import TimestampOffset, in_settled, latest_timestamp, offset_at
 from .transaction_index import Aborted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from .loader import Loaded
@@ -277,40 +277,27 @@ class Log:
     # Reading
 
     def read(self, offset: int, max_bytes: int, upper_offset: int, min_one: bool = True) -> Slice | None:
-        """Whole batches from the one that holds `offset` on, below `upper_offset`, which is a batch's start or the log's end.
+        """Whole batches from the one that holds `offset` on, below `upper_offset`, a batch's start or the log's end. Raises OffsetOutOfRange, StorageError.
 
         At most `max_bytes`, but the first batch even if it is larger, with `min_one`; else an empty slice. None when there is nothing to read.
-        Raises OffsetOutOfRange, StorageError.
         """
         while True:
             segments = self._segments  # before the log's start: what is let go of from here on is still among them
             if not self.start_offset <= offset <= self.end_offset:
                 raise OffsetOutOfRange(offset, self.start_offset, self.end_offset)
-            if offset >= upper_offset:
-                return None
             try:
-                return find_slice(segments, offset, max_bytes, upper_offset, min_one)
+                return find_slice(segments, offset, max_bytes, upper_offset, min_one) if offset < upper_offset else None
             except OSError as error:
                 if segments is self._segments:
                     raise StorageError.of(self.directory, f"could not read at offset {offset}", error) from error
 
     def find_offset_by_timestamp(self, timestamp: int) -> TimestampOffset | None:
         """The first record at or after the log's start whose timestamp is at least `timestamp`. Raises StorageError, DecodeError."""
-        return self._look(lambda segments: offset_at(segments, timestamp, self.start_offset))
+        return in_settled(lambda: self._segments, lambda segments: offset_at(segments, timestamp, self.start_offset))
 
     def max_timestamp_offset(self) -> TimestampOffset | None:
         """The first record that has the log's greatest timestamp. Raises StorageError, DecodeError."""
-        return self._look(latest_timestamp)
-
-    def _look(self, search: Callable[[tuple[Segment, ...]], TimestampOffset | None]) -> TimestampOffset | None:
-        """Again, when segments were let go of under the search's hands."""
-        while True:
-            segments = self._segments
-            try:
-                return search(segments)
-            except StorageError:
-                if segments is self._segments:
-                    raise
+        return in_settled(lambda: self._segments, latest_timestamp)
 
     def aborted_transactions(self, start: int, end: int) -> list[Aborted]:
         """The aborted transactions that touch [start, end), in the order of their markers. Raises StorageError."""

@@ -10,7 +10,7 @@ from .batch_scan import Scan
 from .errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from barnabas.wire.records.batch import BatchHeader
 
@@ -23,6 +23,17 @@ class TimestampOffset(NamedTuple):
     timestamp: int
     offset: int
     leader_epoch: int
+
+
+def in_settled(segments_of: Callable[[], Sequence[Segment]], search: Callable[[Sequence[Segment]], TimestampOffset | None]) -> TimestampOffset | None:
+    """A search, made again when segments were let go of under its hands. Raises what it raises."""
+    while True:
+        segments = segments_of()
+        try:
+            return search(segments)
+        except StorageError:
+            if segments is segments_of():
+                raise
 
 
 def offset_at(segments: Sequence[Segment], timestamp: int, start_offset: int) -> TimestampOffset | None:
