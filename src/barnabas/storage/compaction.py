@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from itertools import compress
+from mmap import mmap
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from barnabas.wire.records.batch import CODEC_MASK, CONTROL, DELETE_HORIZON, HEADER_SIZE, LOG_APPEND_TIME, TRANSACTIONAL
@@ -83,9 +84,9 @@ class Cleaned(NamedTuple):
 
 
 def clean(round_: Round, limits: Limits, host: Host) -> Cleaned:
-    """Raises Abandoned, Damaged, OSError, StorageError. What was swapped by then stays so: it is correct at any time."""
+    """Raises Abandoned, Damaged, MemoryError, OSError, StorageError. What was swapped by then stays so: it is correct at any time."""
+    keys = _KeyMap(round_, limits)
     try:
-        keys = _KeyMap(round_, limits, host)
         keys.fill(round_, host)
         transactions = CleanedTransactions()
         read = written = 0
@@ -94,6 +95,8 @@ def clean(round_: Round, limits: Limits, host: Host) -> Cleaned:
             written += _clean_group(round_, limits, host, keys, group, transactions)
     except (DecodeError, OldFormat) as error:
         raise Damaged(f"{round_.directory}: {error}") from error
+    finally:
+        keys.close()
     return Cleaned(keys.latest_offset + 1, read, written)
 
 
@@ -157,24 +160,24 @@ def _marker_type(header: Header, batch: memoryview) -> int | None:
 class _KeyMap:
     """Each key's newest offset in the dirty part, as far as memory reaches: up to `latest_offset`."""
 
-    __slots__ = ("_count", "_most", "latest_offset", "table")
+    __slots__ = ("_count", "_memory", "_most", "latest_offset", "table")
 
-    def __init__(self, round_: Round, limits: Limits, host: Host) -> None:
+    def __init__(self, round_: Round, limits: Limits) -> None:
         slots = limits.table_bytes // SLOT
         self._most = int(slots * limits.load_factor)
         self._count = 0
         self.latest_offset = -1
-        self.table = bytearray(min(slots, self._size_for(round_, host)) * SLOT)
+        # Twice as many slots as there can be records to note: small logs need little memory.
+        size = min(slots, 2 * max(round_.end_offset - round_.first_dirty_offset, 0) + 1) * SLOT
+        try:
+            self._memory = mmap(-1, size)  # zeroed page by page as it is used; a bytearray would be all at once, and every other thread would wait
+        except OSError as error:
+            raise MemoryError(str(error)) from error
+        self.table = memoryview(self._memory)
 
-    @staticmethod
-    def _size_for(round_: Round, host: Host) -> int:
-        """Twice as many slots as there are records to note: small logs need little memory."""
-        count = 0
-        for segment in _dirty(round_):
-            for header, _ in _batches(segment):
-                host.check(0)
-                count += header[12]
-        return 2 * count + 1
+    def close(self) -> None:
+        self.table.release()
+        self._memory.close()
 
     def fill(self, round_: Round, host: Host) -> None:
         transactions = CleanedTransactions()
