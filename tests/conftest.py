@@ -13,6 +13,7 @@ import pytest
 from tests import nodes
 from tests.apache import release
 from tests.cluster.cluster import Cluster
+from tests.cluster.disks import SmallDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -110,3 +111,13 @@ def cluster_of(request: pytest.FixtureRequest) -> Iterator[ClusterFactory]:
             if getattr(request.session, "testsfailed", 0):
                 print(cluster.outputs())
             cluster.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    try:
+        disk = SmallDisk(tmp_path / "disk", 160)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    yield disk
+    disk.close()

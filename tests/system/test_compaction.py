@@ -29,6 +29,7 @@ from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.cluster.cluster import Member
+    from tests.cluster.disks import SmallDisk
     from tests.conftest import ClusterFactory, NodeFactory
     from tests.nodes import Node
 
@@ -270,3 +271,29 @@ def make(client: Client, configs: dict[str, str], node_id: int) -> None:
 
 def at(member: Member) -> Client:
     return Client(member.port, member.address()[0])
+
+
+def test_a_full_disk(small_disk: SmallDisk, barnabas_nodes: NodeFactory, tmp_path: Path) -> None:
+    """What lies on it isn't cleaned and isn't lost; what lies elsewhere is cleaned meanwhile. It goes on when there is room."""
+    node = barnabas_nodes({**EAGER, "log.dirs": f"{small_disk.path / 'log'},{tmp_path / 'other'}"})
+    with client_of(node) as client:
+        for topic, directory in (("full", small_disk.path / "log"), ("free", tmp_path / "other")):
+            create_topics(node.port, topic, configs={**COMPACT, "min.cleanable.dirty.ratio": "1", "internal.segment.bytes": "20000"})
+            assert (directory / f"{topic}-0").is_dir()
+            for number in range(200):
+                assert put(client, topic, 0, keyed((b"%d" % (number % 100), b"x" * 1000))).error_code == 0
+        small_disk.fill()
+        for topic in ("full", "free"):
+            alter(client, 2, topic, "min.cleanable.dirty.ratio", "0")
+        wait_until(lambda: "is not compacted until there is room again" in node.output.read_text(errors="replace"))
+        wait_until(lambda: rounds_told(node, "free"))
+        assert not rounds_told(node, "full")
+        newest = {b"%d" % number: 100 + number for number in range(100)}
+        assert {key: offset for offset, key in sorted(read_keys(client, "full").items())} == newest
+        small_disk.make_room()
+        wait_until(lambda: rounds_told(node, "full"))
+        found = read_keys(client, "full")
+        assert len(found) < 200
+        assert {key: offset for offset, key in sorted(found.items())} == newest
+        assert put(client, "full", 0, keyed((b"more", b""))).error_code == 0
+    assert node.stop() == 0

@@ -15,14 +15,14 @@ from tests.cluster import compaction_stories, stories
 from tests.cluster.clock import Clock
 from tests.cluster.cluster import Plan
 from tests.cluster.compacted import EAGER, two_directories
-from tests.cluster.disks import SmallDisk
 from tests.cluster.proxy import Proxy
 from tests.nodes import APACHE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.cluster.disks import SmallDisk
     from tests.cluster.proxy import Proxy as Network
     from tests.conftest import ClusterFactory
 
@@ -47,16 +47,6 @@ def tell(cluster_of: ClusterFactory) -> Teller:
         return measured
 
     return told
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    try:
-        disk = SmallDisk(tmp_path / "disk", 160)
-    except RuntimeError as error:
-        pytest.skip(str(error))
-    yield disk
-    disk.close()
 
 
 def test_processes_that_end_or_hang(tell: Teller) -> None:
