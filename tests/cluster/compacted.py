@@ -32,7 +32,7 @@ COMPACT = {
     "cleanup.policy": "compact",
     "internal.segment.bytes": "12000",
     "min.cleanable.dirty.ratio": "0.1",
-    "delete.retention.ms": "1000",
+    "delete.retention.ms": "30000",  # a replica that is away for longer misses what was deleted meanwhile, here as on Apache Kafka
     "file.delete.delay.ms": "500",
 }
 BOTH = {**COMPACT, "cleanup.policy": "compact,delete", "retention.bytes": "60000"}
