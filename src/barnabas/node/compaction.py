@@ -38,7 +38,7 @@ class Cleaners:
         self._lock = Lock()  # of what is chosen
         self._in_hand: set[Partition] = set()
         self._uncleanable: set[Partition] = set()
-        self._aside: set[Partition] = set()  # could not be cleaned just now: not chosen again before there is nothing else to do
+        self._aside: dict[Partition, float] = {}  # could not be cleaned just now: not chosen again before that time
         self._wake = Condition()
         self._threads: list[Cleaner] = []
         self.pace = _Pace()
@@ -80,6 +80,8 @@ class Cleaners:
     def take_dirtiest(self, now_ms: int) -> Chosen | None:
         """The log that is worth it most, for the caller alone until `give_back`. None: nothing is to be done before a pause."""
         with self._lock:
+            now = time.monotonic()
+            self._aside = {partition: until for partition, until in self._aside.items() if until > now}
             best: Chosen | None = None
             for partition in self.compacted():
                 if partition in self._in_hand or partition in self._aside or self._node.moves.is_moving(partition):
@@ -91,8 +93,6 @@ class Cleaners:
                     best = found
             if best is not None:
                 self._in_hand.add(best.partition)
-            else:
-                self._aside.clear()
             return best
 
     def _look_at(self, partition: Partition, now_ms: int) -> Chosen | None:
@@ -114,7 +114,7 @@ class Cleaners:
         with self._lock:
             self._in_hand.discard(partition)
             if not is_done:
-                self._aside.add(partition)
+                self._aside[partition] = time.monotonic() + self._node.config.compaction.backoff_ms / 1000
 
     def leave_alone(self, partition: Partition, why: object) -> None:
         """It can't be cleaned, and a second try would end the same."""
