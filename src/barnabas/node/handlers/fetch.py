@@ -262,7 +262,7 @@ class Fetch:
         self.is_looked_up = True
         found = []
         for wanted in self.wanted:
-            partition = unknown.get(wanted.key) or node.partition_for_fetch(wanted.topic, wanted.index, any_replica=self.any_replica)
+            partition = (unknown and unknown.get(wanted.key)) or node.partition_for_fetch(wanted.topic, wanted.index, any_replica=self.any_replica)
             if isinstance(partition, Error):
                 partition = self._of_topic_id(wanted, partition)
                 if is_first and partition in _UNKNOWN and self.replica_id < 0:
