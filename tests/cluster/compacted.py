@@ -32,7 +32,7 @@ COMPACT = {
     "cleanup.policy": "compact",
     "internal.segment.bytes": "12000",
     "min.cleanable.dirty.ratio": "0.1",
-    "delete.retention.ms": "30000",  # a replica that is away for longer misses what was deleted meanwhile, here as on Apache Kafka
+    "delete.retention.ms": "120000",  # a replica that is away for longer misses what was deleted meanwhile, here as on Apache Kafka
     "file.delete.delay.ms": "500",
 }
 BOTH = {**COMPACT, "cleanup.policy": "compact,delete", "retention.bytes": "60000"}
@@ -143,7 +143,7 @@ class Compacted:
         first = numbers[0] if numbers else self.load.sent
         wrong = []
         for key, number in wanted.items():
-            if there.get(key) == number or (keyed(number)["value"] is None and key not in there):
+            if there.get(key) == number or (keyed(number)["value"] is None and (key not in there or keyed(there[key])["value"] is None)):
                 continue
             offset = acknowledged.get(number)
             if self.is_shortened and key not in there and (number < first if offset is None else offset < start):
