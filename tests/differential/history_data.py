@@ -69,6 +69,7 @@ class DataWorld(World):
         self.ids: dict[str, list[bytes]] = {name: [] for name in NAMES}
         self.partitions = dict(NAMES)
         self.producers: dict[tuple[str, int, int], Producer] = {}
+        self.producer_ids = 4000
         self.sessions: list[Session] = []
         self.clock = when_ms
         for name in NAMES:
@@ -79,14 +80,14 @@ class DataWorld(World):
         self.ids[name].append(self.script.create_topic(name, NAMES[name]))
         self.know_topic(name, self.ids[name][-1], len(self.ids[name]))
 
-    def before_stop(self) -> None:
-        """Every setting is given: Apache Kafka may bring those of a deleted topic back. After a kill it knows one batch of a producer (docs/differences.md)."""
+    def before_stop(self, *, is_kill: bool) -> None:
+        """Every setting is given: Apache Kafka may bring those of a deleted topic back. After a kill other batches of producers are known (docs/differences.md)."""
         self.seen = {}
         for line in self.lines:
             line.close()
         self.lines = [Line(self.node.port) for _ in self.lines]
-        for producer in self.producers.values():
-            producer.sent = producer.sent[-1:]
+        if is_kill:
+            self.producers = {}
         for name in NAMES:
             self.configure(name, {key: values[0] for key, values in _CONFIGS.items()})  # which takes longer than the next checkpoint
 
@@ -115,6 +116,10 @@ class DataWorld(World):
 
     # Writing
 
+    def next_producer_id(self) -> int:
+        self.producer_ids += 1
+        return self.producer_ids
+
     def a_batch(self, place: tuple[str, int]) -> bytes:
         chosen = self.random
         records = []
@@ -131,7 +136,7 @@ class DataWorld(World):
             return build_batch(records, codec=codec)
         key = (*place, number)
         if key not in self.producers:
-            self.producers[key] = Producer(4000 + 10 * len(self.producers) + number, chosen.choice([0, 0, 0, 7, LAST_SEQUENCE - 2]))
+            self.producers[key] = Producer(self.next_producer_id(), chosen.choice([0, 0, 0, 7, LAST_SEQUENCE - 2]))
         producer = self.producers[key]
         luck = chosen.random()
         epoch, sequence, kept = producer.epoch, producer.sequence, True

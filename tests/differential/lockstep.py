@@ -83,7 +83,7 @@ class World:
         for line in self.lines:
             line.close()
 
-    def before_stop(self) -> None:
+    def before_stop(self, *, is_kill: bool) -> None:
         """For subclasses: the node will be stopped, or killed."""
 
     def reconnect(self) -> None:

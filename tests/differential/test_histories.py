@@ -46,8 +46,9 @@ def _rounds(worlds: list[World], kinds: dict[str, int], *, kills: bool = True) -
     try:
         for number in range(ROUNDS):
             for world in worlds if number else []:
-                world.before_stop()
-                world.node.stop() if number % 2 or not kills else world.node.kill()
+                is_kill = kills and number % 2 == 0
+                world.before_stop(is_kill=is_kill)
+                world.node.kill() if is_kill else world.node.stop()
                 world.node.start()
                 world.reconnect()
             difference = play(worlds, SEED + 1000 * number, STEPS, kinds, _story)

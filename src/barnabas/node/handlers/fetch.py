@@ -338,6 +338,10 @@ class Fetch:
         except OffsetOutOfRange:  # let go of between the look and the read
             return self._error(wanted, Error.OFFSET_OUT_OF_RANGE)
         except (StorageError, OSError) as failure:
+            if partition.retired:  # its files went under the read
+                return self._error(wanted, Error.NOT_LEADER_OR_FOLLOWER)
+            if partition.log is not log:  # it lies in another directory now
+                return self._read(partition, wanted, left, min_one=min_one, committed=committed)
             self.call.node.warn_seldom(log.directory, f"{partition!r} can't be read at offset {offset}: {failure}")
             return self._error(wanted, Error.KAFKA_STORAGE_ERROR)
         return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=is_old(found, log.segments[-1]))

@@ -72,9 +72,14 @@ def _find(call: Call, partition: Partition, index: int, epoch: int, timestamp: i
         return _row(partition, index, -1, start, partition.epochs.epoch_of(start))
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return _row(partition, index, -1, -1, -1)
+    log = partition.log
     try:
-        found = partition.log.max_timestamp_offset() if timestamp == MAX_TIMESTAMP else partition.log.find_offset_by_timestamp(timestamp)
+        found = log.max_timestamp_offset() if timestamp == MAX_TIMESTAMP else log.find_offset_by_timestamp(timestamp)
     except (StorageError, OSError, DecodeError) as failure:
+        if partition.retired:  # its files went under the search
+            return Row(partition_index=index, error_code=Error.NOT_LEADER_OR_FOLLOWER)
+        if partition.log is not log:  # it lies in another directory now
+            return _find(call, partition, index, epoch, timestamp, request)
         call.node.warn_seldom(partition.log.directory, f"{partition!r} can't be searched: {failure}")
         return Row(partition_index=index, error_code=Error.KAFKA_STORAGE_ERROR)
     if found is None or found.offset >= upper:
