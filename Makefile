@@ -90,7 +90,7 @@ bench-tools:
 	@test -e /usr/include/librdkafka/rdkafka.h || { test "$$(id -u)" = 0 && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install librdkafka-dev >/dev/null; } || \
 	{ echo "The benchmark needs this Debian package: apt-get install librdkafka-dev"; exit 1; }
 
-# Longer than a test may take: hostile inputs, kill -9 under load, slow clients, transactions through kills. Shorter: make soak INPUTS=100000 KILLS=20 SECONDS=60.
+# Longer than a test may take: hostile inputs, kill -9 under load, slow clients, transactions through kills, everything at once on a few partitions. Shorter: make soak INPUTS=100000 KILLS=20 SECONDS=60.
 INPUTS ?= 1000000
 KILLS ?= 100
 SECONDS ?= 3600
