@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.cluster import Cluster, Member
 
-EAGER = {"log.cleaner.backoff.ms": "100", "log.cleaner.io.max.bytes.per.second": "1500000"}
+EAGER = {"log.cleaner.backoff.ms": "100", "log.cleaner.io.max.bytes.per.second": "6000000"}
 """Nodes' settings: cleanings are many, and so slow that what happens to a node often happens in one."""
 COMPACT = {
     "cleanup.policy": "compact",

@@ -62,7 +62,7 @@ def change_settings(scene: Scene, pause_s: float = 0.7) -> dict[str, float]:
         (TOPIC, {"min.compaction.lag.ms": "60000"}),
         (NODE, {"log.cleaner.threads": "1", "log.cleaner.dedupe.buffer.size": "1258291", "log.cleaner.io.buffer.size": "10000"}),
         (TOPIC, {"min.compaction.lag.ms": "0", "max.compaction.lag.ms": "1000", "min.cleanable.dirty.ratio": "0.9"}),
-        (NODE, {"log.cleaner.io.max.bytes.per.second": "1500000"}),
+        (NODE, {"log.cleaner.io.max.bytes.per.second": "6000000"}),
         (TOPIC, {"delete.retention.ms": "100000", "min.cleanable.dirty.ratio": "0.1"}),
     ]
     for kind, change in changes:
