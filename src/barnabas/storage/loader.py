@@ -162,13 +162,17 @@ class Loader:
                 self._snapshot(segment.base_offset)
             # What is behind a cut goes before the cut is made: after a crash in between, nothing would tell that something is missing.
             behind = unflushed[number + 1 :]
-            end_offset = recover_segment(segment, self.producers, self.epochs, start_offset, partial(self._drop, behind))
+            # Who wrote below the log's start is still known where that lies within a segment, as with Apache Kafka.
+            first_offset = start_offset if behind and behind[0].base_offset <= start_offset else segment.base_offset
+            end_offset = recover_segment(segment, self.producers, self.epochs, first_offset, partial(self._drop, behind))
             # A whole batch at a segment's end proves nothing: a loss of power may keep the names of later segments and lose the bytes of this one.
             # Only a cleaner takes records away there; a replica with such a hole would be taken for in sync.
             if not self.has_holes and self.segments[-1] is not segment and end_offset < behind[0].base_offset:
                 self._drop(behind)
             if self.segments[-1] is segment:
                 break
+        if end_offset <= start_offset:
+            self.producers.clear()
         if self.has_holes:
             self._restore_epochs(stored)
         return end_offset
