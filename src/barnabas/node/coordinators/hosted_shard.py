@@ -122,6 +122,7 @@ class HostedShard:
         if self.state == ACTIVE:
             self.shard.clock_set(by_ms)
             self._cancel_timer()
+            self._set_timer()  # now: nobody may ask for this shard's groups for long
 
     def _flush(self) -> None:
         self._flush_due = False

@@ -277,6 +277,22 @@ def test_sessions_end_by_the_loop_s_timer(stand: Stand) -> None:
     assert partition.log.end_offset == 2  # the group's making, and its end
 
 
+def test_sessions_end_though_the_clock_was_set(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever partition comes to know of it: the others' sessions end in their time too, without anybody asking for their groups."""
+    stand.settings = GroupSettings(initial_rebalance_delay_ms=0, min_session_timeout_ms=1)
+    stand.lead(0)
+    stand.lead(1)
+    protocols = [JoinGroupRequest.Protocol(name="range", metadata=b"")]
+    request = JoinGroupRequest(
+        group_id=group_in(0), session_timeout_ms=500, rebalance_timeout_ms=500, member_id="", protocol_type="x", protocols=protocols
+    )
+    assert stand.ask(stand.coordinator.join_group, request, Caller("c", "/h", 3)).generation_id == 1
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 3_600_000_000_000)
+    assert stand.commit(group_in(1), 1) == 0
+    wait_until(lambda: stand.ask(stand.coordinator.describe_groups, [group_in(0)], 6)[0].group_state == "Empty")
+
+
 def test_a_deleted_topic_takes_its_offsets_along(stand: Stand) -> None:
     stand.lead(0)
     assert stand.commit(group_in(0), 1) == 0
