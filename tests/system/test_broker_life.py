@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from barnabas.wire.schema import Message
+    from tests.cluster.disks import SmallDisk
 
 pytestmark = pytest.mark.node
 
@@ -188,3 +189,30 @@ def test_a_session_that_ends_and_leaderships_that_go_back(tmp_path: Path) -> Non
         wait_until_moved(cluster, victim)
         victim.thaw()
         cluster.wait_for("it leads again", lambda: led_by(cluster, victim, other) == 2, 60)
+
+
+def test_the_only_controller_s_full_disk(tmp_path: Path, small_disk: SmallDisk) -> None:
+    """What the controller found meanwhile and couldn't write down it finds again: one broker died, another one that was fenced came back."""
+    overrides = {"broker.session.timeout.ms": SHORT_MS, "broker.heartbeat.interval.ms": "300", "auto.leader.rebalance.enable": "false"}
+    own = {1: {"metadata.log.dir": str(small_disk.path / "metadata")}}
+    with Cluster(Plan([BARNABAS] * 3, controllers=[1], overrides=overrides, own=own), tmp_path / "full") as cluster:
+        cluster.start()
+        cluster.create_topic("life", 6)
+        cluster.wait_for_full_isr("life")
+        active, dies, comes_back = cluster.brokers
+        comes_back.freeze()
+        cluster.wait_for("it is fenced", lambda: led_by(cluster, comes_back, active) == 0)
+        small_disk.fill()
+        for number in range(100):
+            topic = CreateTopicsRequest.CreatableTopic(name=f"new-{number}", num_partitions=1, replication_factor=1, assignments=[], configs=[])
+            if ask(active, CreateTopicsRequest(topics=[topic], timeout_ms=1_000, validate_only=False), 7).topics[0].error_code:  # type: ignore[attr-defined]
+                break
+        time.sleep(1.5)  # no-ops take what is left of the last page
+        dies.kill()
+        comes_back.thaw()
+        cluster.wait_for("it wants to come back", lambda: "Heartbeat refused: KAFKA_STORAGE_ERROR" in comes_back.tail(1 << 20))
+        time.sleep(2 * int(SHORT_MS) / 1000)
+        assert led_by(cluster, dies, active), "there was room"
+        small_disk.make_room()
+        wait_until_moved(cluster, dies)
+        cluster.wait_for("it is in sync", lambda: all(comes_back.node_id in row.isr_nodes for row in cluster.partitions("life", active)), 60)

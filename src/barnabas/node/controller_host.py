@@ -117,6 +117,7 @@ class ControllerHost:
         except StorageError as error:
             if error.offline or not self.quorum.is_alone:  # another voter's disk may have room
                 raise
+            self.controller.unwritten(steady_ms())
             self._node.warn_seldom(self._metadata_directory, f"{error}. The metadata can't be changed until there is room again.")
             on_error(Error.KAFKA_STORAGE_ERROR, None)
             return

@@ -100,6 +100,10 @@ class Controller:
         if self._transaction_start is None:
             self._registry.take(offset)
 
+    def unwritten(self, now_ms: int) -> None:
+        """An operation's records could not be appended: nothing of it has happened, and it may be tried again."""
+        self.heartbeats.unwritten(self.brokers.registrations.current.values(), now_ms)
+
     def committed(self, offset: int) -> None:
         """Everything up to `offset`, the end of a batch, is committed."""
         self.committed_offset = offset

@@ -50,6 +50,16 @@ class Heartbeats:
         self._unheard = set(self._contacts)
         self._activated_ms = now_ms
 
+    def unwritten(self, brokers: Iterable[Broker], now_ms: int) -> None:
+        """Records were refused by the disk: what was noted along with them isn't so. Whoever should have been fenced has another session, which ends too."""
+        for registered in brokers:
+            broker = self._brokers.setdefault(registered.id, _Beating(registered.fenced))
+            broker.fenced = registered.fenced
+            if not registered.in_controlled_shutdown:
+                broker.shutdown_offset = -1
+            if not registered.fenced:
+                self._contacts.setdefault((registered.id, registered.epoch), now_ms)
+
     def register(self, broker_id: int, fenced: bool) -> None:
         """A broker is registered, or its registration changed."""
         broker = self._brokers.get(broker_id)
