@@ -145,17 +145,21 @@ class DiskDuties:
 
         self.loop.call(checkpoint)
 
-    def checkpoint_now(self, partition: Partition) -> None:
-        """The recovery points of its directory: one of them was moved back, and what is appended from there on must not be taken for synced. On any thread.
-
-        Raises StorageError.
+    def cut(self, partition: Partition, offset: int, truncate: Callable[[], object]) -> None:
+        """Have `truncate` shorten a log to `offset`, and checkpoints know it before: what is appended from there on must neither be taken for synced, nor for
+        deleted because the log began behind it once. On any thread. Raises StorageError.
         """
-        directory = self._node.replicas.directory_of(partition)
-        try:
-            if directory.is_online:
-                self.write_checkpoints(directory)
-        except OSError as error:
-            raise StorageError.of(directory.path, "could not write the recovery points", error) from error
+        log, replicas = partition.log, self._node.replicas
+        directory = replicas.directory_of(partition)
+        if not directory.is_online or offset >= max(log.recovery_point, log.start_offset, partition.high_watermark):
+            truncate()
+            return
+        with replicas.checkpoints:
+            try:
+                replicas.write_checkpoints(directory, replicas.logs_in(directory.path), {partition: offset})
+            except OSError as error:
+                raise StorageError.of(directory.path, "could not write the recovery points", error) from error
+            truncate()
 
     def write_checkpoints(self, directory: Directory) -> None:
         """Of one directory. Raises OSError."""

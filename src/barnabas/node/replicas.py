@@ -26,7 +26,7 @@ from barnabas.storage.partition_metadata import read_topic_id
 from barnabas.storage.partition_name import DELETE, FUTURE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from barnabas.core.configs.topic_settings import TopicSettings
     from barnabas.core.metadata.delta import MetadataDelta
@@ -408,15 +408,17 @@ class Replicas:
                 continue
             directory.files.close(broker_epoch)
 
-    def write_checkpoints(self, directory: Directory, partitions: list[Partition]) -> None:
-        """Recovery points, log starts and high watermarks of one directory (D79-D81). Raises OSError."""
+    def write_checkpoints(self, directory: Directory, partitions: list[Partition], limits: Mapping[Partition, int] | None = None) -> None:
+        """Recovery points, log starts and high watermarks of one directory (D79-D81); none beyond where a log is about to be cut. Raises OSError."""
         recovery_points, log_starts, high_watermarks = {}, {}, {}
         for partition in partitions:
             key = (partition.topic, partition.index)
-            recovery_points[key] = partition.log.recovery_point
-            high_watermarks[key] = partition.high_watermark
-            if partition.log.start_offset > partition.log.first_base_offset:
-                log_starts[key] = partition.log.start_offset
+            limit = partition.log.end_offset if limits is None else limits.get(partition, partition.log.end_offset)
+            recovery_points[key] = min(partition.log.recovery_point, limit)
+            high_watermarks[key] = min(partition.high_watermark, limit)
+            start_offset = min(partition.log.start_offset, limit)
+            if start_offset > partition.log.first_base_offset:
+                log_starts[key] = start_offset
         directory.files.write_recovery_points(recovery_points)
         directory.files.write_log_start_offsets(log_starts)
         directory.files.write_high_watermarks(high_watermarks)

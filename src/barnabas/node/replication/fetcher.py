@@ -292,11 +292,8 @@ class Fetcher:
                         self._node.log_info(
                             f"{partition!r} is cut from offset {partition.log.end_offset} to {offset}, where its leader's log goes on"
                         )
-                    synced_to = partition.log.recovery_point
-                    truncate(partition, epoch, offset)
+                    self._node.disk.cut(partition, offset, lambda: truncate(partition, epoch, offset))
                     self._node.replicas.cleaner_offsets.cut(partition)
-                    if partition.log.recovery_point < synced_to:
-                        self._node.disk.checkpoint_now(partition)
                     following.truncated(followed.log_end)
                 case StartAt(offset):
                     self._node.log_warning(f"{partition!r} begins anew at offset {offset}: its leader has nothing before that")
