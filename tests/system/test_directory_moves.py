@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from contextlib import closing
 from threading import Event, Thread
@@ -14,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tests.conftest import SUBJECT, scratch
 from tests.directories import Place, ask, create, directories, lies_in, limit, on_disk, paths, places
-from tests.nodes import Node, new_node
+from tests.nodes import BARNABAS, Node, new_node
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -224,3 +225,37 @@ def test_a_directory_fails(barnabas_nodes: NodeFactory, tmp_path: Path) -> None:
     assert producer.flush(20) == 0
     assert refused == [None]
     assert node.running()
+
+
+FAILS_ONCE_RETIRED = """
+import os, sys
+fsync = os.fsync
+def failing(descriptor):
+    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    if path.endswith("/b") and any(name.endswith("-delete") for name in os.listdir(path)):
+        raise OSError(5, "Input/output error")
+    fsync(descriptor)
+os.fsync = failing
+from barnabas.node.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_the_old_directory_fails_at_the_end(tmp_path: Path) -> None:
+    """What has just left it isn't taken offline with it."""
+    engine = BARNABAS._replace(start_command=lambda properties: [sys.executable, "-c", FAILS_ONCE_RETIRED, str(properties)])
+    node = new_node(engine, tmp_path, directories(tmp_path) | SETTINGS).start()
+    try:
+        create(node, "leaves", 2)
+        leaves = next(index for index in (0, 1) if Place("b", False) in places(node, "leaves", index))
+        assert ask(node, ("leaves", leaves, "a")) == [("leaves", leaves, "NONE")]
+        wait_until(lambda: "offline:" in node.tail())
+        assert f"Taking {paths(node)['b']} offline" in node.tail()
+        wait_until(lambda: list(places(node, "leaves", leaves)) == [Place("a", False)])
+        producer = Producer({"bootstrap.servers": node.bootstrap, "log_level": 0})
+        refused: list[object] = []
+        producer.produce("leaves", b"on", partition=leaves, on_delivery=lambda error, _: refused.append(error))
+        assert producer.flush(20) == 0
+        assert refused == [None]
+    finally:
+        node.kill()

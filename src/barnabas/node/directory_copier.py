@@ -106,12 +106,14 @@ def copy(node: Node, move: Move) -> bool:
     """One step: whether the future log has all that the present one has. Raises StorageError, CorruptBatch, OffsetOutOfRange."""
     current, future = move.current, move.future
     log, offset = current.log, future.log.end_offset
+    truncations = log.truncations
     epoch = future.followed_epoch = max(current.leader_epoch, current.followed_epoch)
     own = _own_part(current, future)
     if own < offset:
         truncate(future, epoch, own)
         return False
-    if offset < log.start_offset:
+    # An empty one that begins behind: its checkpoint tells of a log that was cut below its start since.
+    if offset < log.start_offset or offset == future.log.start_offset > log.start_offset:
         start_at(future, epoch, log.start_offset)
         offset = future.log.end_offset
     config = node.config.replication
@@ -122,6 +124,8 @@ def copy(node: Node, move: Move) -> bool:
             records = memoryview(os.pread(found.file.fileno(), found.size, found.position))
         except OSError as error:
             raise StorageError.of(log.directory, f"could not read at offset {offset}", error) from error
+    if truncations != log.truncations:  # what was read may be another leader's, behind what the future log has of the one before
+        return False
     take(future, records, epoch, current.high_watermark, log.start_offset)
     if records is not None:
         node.throttles.directories.record(len(records))

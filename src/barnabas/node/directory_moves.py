@@ -276,7 +276,7 @@ class DirectoryMoves:
                 if not future.retired:
                     future.log.flush()
         except StorageError as error:
-            self._failed(move, error)
+            self._failed(move, source, error)
             return
         with self._lock:
             if move.state != ACCEPTED:
@@ -297,15 +297,14 @@ class DirectoryMoves:
                 disk.write_checkpoints(source)
                 disk.write_checkpoints(target)
             except (OSError, StorageError) as error:
-                self._failed(move, error)
+                self._failed(move, source, error)
                 return
         self._node.log_info(f"{current!r} lies in {target.path} now")
 
-    def _failed(self, move: Move, error: OSError | StorageError) -> None:
+    def _failed(self, move: Move, source: Directory, error: OSError | StorageError) -> None:
         replicas = self._node.replicas
         path = error.path if isinstance(error, StorageError) else error.filename
-        source = replicas.directory_of(move.current)
-        replicas.fail(source if isinstance(path, str) and path.startswith(f"{source.path}/") else replicas.directory_of(move.future), error)
+        replicas.fail(source if f"{path}/".startswith(f"{source.path}/") else replicas.directory_of(move.future), error)
         if move.state == ACCEPTED:  # a full disk may have room again
             self._copier(move).add(move, _ASK_AGAIN_MS)
 

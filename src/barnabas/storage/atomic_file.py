@@ -15,6 +15,8 @@ def sync_directory(path: str) -> None:
     descriptor = os.open(path or ".", os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None  # what the system says of a descriptor names no file
     finally:
         os.close(descriptor)
 
