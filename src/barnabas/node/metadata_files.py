@@ -209,7 +209,7 @@ class MetadataFiles:
         self.truncations += 1
         self._synced_segment = -1
         self._log.truncate_fully(snapshot_id.offset, now_ms)
-        self.snapshots.finished(snapshot_id, None)
+        self.snapshots.add(snapshot_id)
         self.snapshots.forget_before(snapshot_id, now_ms)
 
     # --- syncing, cleaning, closing

@@ -391,10 +391,10 @@ class MetadataLog:
         self._loop.call(self._snapshot_finished, snapshot_id, error)
 
     def _snapshot_finished(self, snapshot_id: SnapshotId, error: Exception | None) -> None:
-        self.snapshots.finished(snapshot_id, error)
+        is_one_more = self.snapshots.finished(snapshot_id, error, self._files.start_offset, self._clock_ms())
         if error is not None:
             self.on_snapshot_failure(error)
-        else:
+        elif is_one_more:
             self.happen(SnapshotTaken(snapshot_id.epoch, snapshot_id.offset))
 
     def clean(self) -> None:

@@ -107,11 +107,23 @@ class MetadataSnapshots:
         else:
             done(snapshot_id, None)
 
-    def finished(self, snapshot_id: SnapshotId, error: Exception | None) -> None:
-        """On the control thread, after `done`."""
+    def finished(self, snapshot_id: SnapshotId, error: Exception | None, log_start_offset: int, now_ms: int) -> bool:
+        """On the control thread, after `done`. Whether there is one more: not if a younger one was fetched meanwhile, behind which the log begins now.
+
+        Raises OSError.
+        """
         self._writing = None
-        if error is None:
-            self.ids = sorted({*self.ids, snapshot_id})
+        if error is not None or snapshot_id in self.ids:
+            return False
+        if snapshot_id.offset < log_start_offset:
+            self._doom(snapshot_id, now_ms)
+            return False
+        self.add(snapshot_id)
+        return True
+
+    def add(self, snapshot_id: SnapshotId) -> None:
+        """It is on the disk now."""
+        self.ids = sorted({*self.ids, snapshot_id})
 
     def wait(self, timeout_s: float = 30.0) -> None:
         """Let a snapshot that is being written come to its end: at a stop."""
@@ -143,8 +155,11 @@ class MetadataSnapshots:
     def forget_before(self, first_kept: SnapshotId, now_ms: int) -> None:
         """Rename what is older out of the way; `clean` unlinks it a minute later. Raises OSError."""
         for snapshot_id in [found for found in self.ids if found < first_kept]:
-            self._doomed.append((now_ms + self._rules.delete_delay_ms, mark_deleted(self._directory, snapshot_id)))
+            self._doom(snapshot_id, now_ms)
             self.ids.remove(snapshot_id)
+
+    def _doom(self, snapshot_id: SnapshotId, now_ms: int) -> None:
+        self._doomed.append((now_ms + self._rules.delete_delay_ms, mark_deleted(self._directory, snapshot_id)))
 
     def _unlink_due(self, now_ms: int) -> None:
         for due_ms, path in [entry for entry in self._doomed if entry[0] <= now_ms]:

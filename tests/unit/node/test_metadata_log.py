@@ -240,6 +240,29 @@ def test_a_snapshot_beyond_the_log_replaces_it(tmp_path: Path) -> None:
     again.stop()
 
 
+def test_a_snapshot_that_is_ready_after_a_younger_one_was_fetched_counts_for_nothing(tmp_path: Path) -> None:
+    """The log begins behind it by then: a replica that were sent to it for what is gone would be sent to it again and again."""
+    host = Host(formatted(tmp_path))
+    host.loop.call(lambda: host.log.append(bootstrap_records(str(tmp_path)), lambda record: 0))
+    first = SnapshotId(1, host.append(topic(1)) + 1)
+    host.loop.call(host.log.snapshot, host.listener.loader.image)
+    host.until(lambda: host.log.snapshots.latest == first)
+    fetched, late = SnapshotId(1, 1000), SnapshotId(1, host.append(topic(2)) + 1)
+
+    def fetch_meanwhile() -> None:
+        host.log.snapshot(host.listener.loader.image)
+        host.log._files.write_piece(fetched, 0, Path(host.log.snapshots.path(first)).read_bytes())
+        host.log.quorum.log.restart_at(*fetched)
+        host.log._files.install(fetched, host.now_ms)
+
+    host.loop.call(fetch_meanwhile)
+    host.until(lambda: f"{late.file_name}.deleted" in files(tmp_path))
+    assert host.log.snapshots.ids == [fetched]
+    assert host.log.quorum.log.snapshots == [fetched]
+    host.loop.stop()
+    assert host.loop.join(10) and not host.failures
+
+
 def test_old_snapshots_go_with_the_head_of_the_log(tmp_path: Path) -> None:
     rules = SnapshotRules(max_bytes_between=1, max_retention_bytes=1, delete_delay_ms=0)
     host = Host(formatted(tmp_path), settings=MetadataLogSettings(segment_bytes=400, snapshots=rules))
