@@ -132,9 +132,10 @@ class Node:
 
     def topic_settings(self, topic: str) -> TopicSettings:
         """In force now; computed once for each change."""
-        found = self._settings.get(topic)
+        settings = self._settings  # first: what is computed of an image goes with it, whichever is shown meanwhile
+        found = settings.get(topic)
         if found is None:
-            found = self._settings[topic] = self.config.topic_settings(self.image.config(TOPIC, topic))
+            found = settings[topic] = self.config.topic_settings(self.image.config(TOPIC, topic))
         return found
 
     def park(self, partitions: int) -> bool:
