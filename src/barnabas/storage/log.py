@@ -161,31 +161,30 @@ class Log:
             self.flush()
 
     def _append_over_segments(self, batches: Sequence[Appended], now_ms: int) -> None:
-        """Many batches, and a roll before or among them: each segment gets its part by one write. All or none."""
+        """Many batches, and a roll before or among them: each segment gets its part by one write. All or none: no follower sees what may be taken back."""
         start, end_offset, count = 0, self.end_offset, len(self._segments)
         try:
             while start < len(batches):
-                active = self._active
-                stop = active.room_for(batches, start)
+                stop = self._active.room_for(batches, start)
                 if stop > start:
-                    active.append(batches[start:stop])
-                    self.end_offset = batches[stop - 1][2] + 1
+                    self._active.append(batches[start:stop])
+                    end_offset = batches[stop - 1][2] + 1
                     start = stop
                 else:
-                    self.roll(batches[start][1], now_ms)
+                    self.roll(batches[start][1], now_ms, end_offset)
         except StorageError:
-            if self.end_offset > end_offset:
-                self._undo(end_offset, count)
+            if end_offset > self.end_offset:
+                self._undo(count)
             raise
+        self.end_offset = end_offset
 
-    def _undo(self, end_offset: int, count: int) -> None:
+    def _undo(self, count: int) -> None:
         """Take back what a part of an append wrote, so that it counts as none of it. Raises StorageError when even that fails."""
         try:
             self._drop_segments(self._segments[count:], 0)
             self._segments = self._segments[:count]
             self._active = self._segments[-1]
-            self._active.truncate_to(end_offset, 0)
-            self.end_offset = end_offset
+            self._active.truncate_to(self.end_offset, 0)
         except OSError as error:
             raise StorageError(self.directory, f"could not take back half an append: {error.strerror}; take it offline") from error
 
@@ -201,9 +200,10 @@ class Log:
 
     # Rolling
 
-    def roll(self, base_offset: int | None = None, now_ms: int = -1) -> Segment:
-        """Begin a new segment at the log's end, or at `base_offset` if that is FAR behind it. Raises StorageError."""
-        base_offset = self.end_offset if base_offset is None or base_offset - self.end_offset < FAR else base_offset
+    def roll(self, base_offset: int | None = None, now_ms: int = -1, end_offset: int | None = None) -> Segment:
+        """Begin a new segment at the log's end, which readers may not know yet, or at `base_offset` if that is FAR behind it. Raises StorageError."""
+        end_offset = self.end_offset if end_offset is None else end_offset
+        base_offset = end_offset if base_offset is None or base_offset - end_offset < FAR else base_offset
         old = self._active
         if base_offset == old.base_offset and old.size == 0:
             old.configure_roll_offset()

@@ -238,6 +238,7 @@ def test_an_append_over_segments_that_fails_is_taken_back(tmp_path: Path, monkey
     real, calls = os.pwritev, [0]
 
     def pwritev(descriptor: int, buffers: list[bytes], position: int) -> int:
+        assert replica.log.end_offset == 2, "a follower that reads now gets nothing that is taken back"
         calls[0] += 1
         if calls[0] == 3:
             raise OSError(errno.ENOSPC, "No space left on device")
