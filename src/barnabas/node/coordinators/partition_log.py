@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from barnabas.core.groups.writes import AppendFailed
-from barnabas.storage.errors import StorageError
+from barnabas.storage.errors import OffsetOutOfRange, StorageError
 from barnabas.wire.errors import Error
 from barnabas.wire.records.batch import HEADER_SIZE, read_header
 from barnabas.wire.records.builder import build_batch
@@ -58,7 +58,15 @@ class PartitionLog:
 
     def read(self, offset: int) -> Iterator[tuple[int, memoryview]]:
         """Whole batches from `offset` on, about LOAD_STEP_BYTES of them: (offset after the batch, the batch). Raises OSError, DecodeError."""
-        found = self.partition.log.read(offset, LOAD_STEP_BYTES, self.end_offset, True)
+        log = self.partition.log
+        offset = max(offset, log.start_offset)  # retention may have let go of what came next
+        try:
+            found = log.read(offset, LOAD_STEP_BYTES, log.end_offset, True)
+        except OffsetOutOfRange:
+            if log.start_offset <= offset:
+                raise
+            yield from self.read(log.start_offset)  # just now
+            return
         if found is None:
             return
         data = memoryview(_pread(found.file.fileno(), found.size, found.position))

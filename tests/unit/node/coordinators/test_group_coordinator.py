@@ -190,6 +190,20 @@ def test_a_log_of_many_steps_is_loaded_whole(stand: Stand) -> None:
     assert stand.fetch(*(group_in(0, number) for number in range(20))) == list(range(280, 300))
 
 
+def test_retention_lets_go_of_the_log_s_head_while_it_is_loaded(stand: Stand) -> None:
+    partition = stand.partition(0)
+    partition.lead(0)
+    for number in range(200):
+        partition.append_own(bytearray(commit_batch(group_in(0), number, "x" * 1000)), 1, 1)
+    held = threading.Event()
+    stand.loop.call(held.wait, WAIT_S)
+    stand.coordinator.elect(partition, 0)
+    stand.loop.call(partition.log.set_start_offset, 150)  # between the first step of loading and the second
+    held.set()
+    wait_until(lambda: stand.fetch(group_in(0)) == [199])
+    assert not stand.warnings
+
+
 def commit_batch(group: str, offset: int, metadata: str) -> bytes:
     key, value = OffsetRecord(group, "t", 0, Offset(offset, -1, metadata, 1, -1, b"t" * 16)).encode()
     return build_batch([Record(timestamp=1, key=key, value=value)])
