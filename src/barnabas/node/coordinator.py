@@ -71,8 +71,8 @@ class GroupCoordinators:
                 partition = self._node.replicas.by_id.get(change.topic.id, {}).get(change.partition_id)
                 if partition is not None:
                     self._loop.call(self._elect, partition, change.current.leader_epoch)
-        if delta.topics_deleted and self._coordinator is not None:
-            self._coordinator.forget_topics((topic.name, topic.id) for topic in delta.topics_deleted)
+        if delta.topics_deleted:
+            self._loop.call(self._forget, [(topic.name, topic.id) for topic in delta.topics_deleted])
 
     def catch_up(self, image: MetadataImage, broker_id: int) -> None:
         """At start: load what is led here."""
@@ -102,6 +102,11 @@ class GroupCoordinators:
 
     def _resign(self, index: int, leader_epoch: int | None) -> None:
         self._loop.call(lambda: None if self._coordinator is None else self._coordinator.resign(index, leader_epoch))
+
+    def _forget(self, topics: list[tuple[str, bytes]]) -> None:
+        """On the loop, as `_elect` before it: partitions that come here by the same publication, or the one before, hear of it too."""
+        if self._coordinator is not None:
+            self._coordinator.forget_topics(topics)
 
     def _count(self) -> int:
         """Partitions of the topic as the metadata has it (G49); before it exists, as many as it is going to have."""
