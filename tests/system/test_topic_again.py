@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from tests.differential.transcript import Client
 from tests.system.requests import create_topics, put, read_all, records
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFactory
@@ -71,4 +73,22 @@ def test_killed_before_the_next_checkpoint(barnabas_nodes: NodeFactory) -> None:
     node.start()
     client = Client(node.port)
     assert list(read_all(client, NAME, 0)) == [0, 1, 2, 3, 4]
+    client.close()
+
+
+def test_what_is_to_be_removed_is_gone_already(barnabas_nodes: NodeFactory) -> None:
+    """Somebody made room by hand: that is no failing disk."""
+    node = barnabas_nodes({"log.segment.delete.delay.ms": "1500"})
+    create_topics(node.port, NAME, "gone")
+    client = Client(node.port)
+    _fill(client, 3)
+    _delete(client)
+    wait_until(lambda: list(node.log_dir.glob(f"{NAME}-0.*-delete")))
+    (doomed,) = node.log_dir.glob(f"{NAME}-0.*-delete")
+    shutil.rmtree(doomed)
+    client.call(DeleteTopicsRequest(topics=[DeleteTopicsRequest.DeleteTopicState(name="gone")], timeout_ms=10_000), 6)
+    wait_until(lambda: list(node.log_dir.glob("gone-0.*-delete")))
+    wait_until(lambda: not list(node.log_dir.glob("gone-0.*-delete")))
+    create_topics(node.port, NAME)
+    assert _fill(client, 3) == [0, 1, 2]
     client.close()

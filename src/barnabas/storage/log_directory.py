@@ -141,13 +141,15 @@ class LogDirectory:
         self._doomed[path] = now_ms + delay_ms
 
     def remove_due(self, now_ms: int) -> list[str]:
-        """Remove the -delete directories whose time has come; their paths. Call every few seconds. Raises OSError."""
+        """Remove the -delete directories whose time has come; their paths. Call every few seconds. Raises OSError, not for what somebody else removed."""
         due = [path for path, at_ms in list(self._doomed.items()) if at_ms <= now_ms]
         if due:
             from shutil import rmtree  # with its archives it is slow to import, and large
         for path in due:
-            rmtree(path)
-            del self._doomed[path]
+            with suppress(FileNotFoundError):
+                rmtree(path)
+            if not os.path.lexists(path):
+                del self._doomed[path]
         return due
 
     def retire(self, path: str, topic: str, partition: int) -> str:
