@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -442,3 +443,20 @@ def test_stopped_under_load(barnabas_nodes: NodeFactory) -> None:
     there = {(partition, offset): number for partition, rows in found.items() for offset, number in rows}
     assert all(there.get((row.partition, row.offset)) == row.number for row in load.acknowledged)
     assert "Traceback" not in node.tail(1 << 20)
+
+
+def test_metadata_of_the_last_broker_while_it_stops(barnabas_nodes: NodeFactory) -> None:
+    """A client that is told of no broker at all may have none to come back to: librdkafka drops its only one."""
+    node = barnabas_nodes()
+    told = []
+    for _ in range(5):
+        with contextlib.closing(Client(node.port)) as client:
+            stopping = threading.Thread(target=node.stop)
+            stopping.start()
+            with contextlib.suppress(Closed, OSError):
+                while True:
+                    told.append(len(client.call(MetadataRequest(topics=[]), 9).brokers))
+            stopping.join()
+        node.start()
+    assert told
+    assert set(told) == {1}

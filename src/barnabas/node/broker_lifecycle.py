@@ -141,6 +141,11 @@ class BrokerLifecycle:
             self._node.log_error("Shutting down: no controller could be told within log.dir.failure.timeout.ms that a log directory is offline.")
             self._node.stop(1)
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the controlled shutdown has begun."""
+        return self._state in (_SHUTTING_DOWN, _DOWN)
+
     def shut_down(self, done: Callable[[], object]) -> None:
         """Controlled shutdown (C27-C30): give leaderships up, then `done`, on the control thread. Go on serving until then. From any thread."""
         self._loop.call(self._begin_shutdown, done)

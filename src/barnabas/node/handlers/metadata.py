@@ -4,7 +4,8 @@
 id, 13 a top-level error. As Apache Kafka: an unknown topic answers 3, also when its creation has just been started (W29).
 
 A client whose leader has just died asks at once, and if it is told of that leader again it waits for long before it asks once more (librdkafka a second). So
-an answer that would name a leader whose process seems gone waits a moment for the controller to find another one.
+an answer that would name a leader whose process seems gone waits a moment for the controller to find another one. And a client that is told of no broker at all
+may forget the only one it knows (librdkafka does, for good): the last broker gives no such answer while it stops, its connections end instead.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class AllTopics:
 
 
 def handle(request: MetadataRequest, call: Call) -> MetadataResponse | EncodedResponse | None:
+    if call.node.broker.is_leaving and not alive_brokers(call.node.image, call.listener):
+        return None
     lost = call.node.fetchers.lost_leaders()
     if lost and _leads(lost, request, call.node.image):
         call.connection.network.call_later(_LOOK_AGAIN_MS, _answer_later, request, call)
