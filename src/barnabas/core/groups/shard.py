@@ -52,6 +52,10 @@ class GroupShard:
         self.context.now_ms = now_ms
         return loading.load_batch(self.context, batch)
 
+    def load_uncommitted(self, offset: int) -> None:
+        """The batches from `offset` on aren't committed. At most once, between two calls of `load_batch`."""
+        self.context.writes.load_uncommitted(offset)
+
     def loaded(self, end_offset: int, committed: int, now_ms: int) -> None:
         """The log has been replayed up to `end_offset`; from now on calls are taken."""
         self.context.now_ms = now_ms

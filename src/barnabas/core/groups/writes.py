@@ -128,11 +128,15 @@ class Writes:
         self.out_of_step = False  # somebody else wrote to the partition: the shard must be loaded anew
 
     def start(self, end_offset: int, committed: int) -> None:
-        """The log has been loaded up to `end_offset`."""
+        """The log has been loaded up to `end_offset`. Readers see what `load_uncommitted` kept, if it was called, until the rest commits."""
         self.written = end_offset
         self.committed = committed
-        self._snapshots.clear()
         self._snapshots.take(end_offset)
+        self._forget_before_commit()
+
+    def load_uncommitted(self, offset: int) -> None:
+        """What is loaded from `offset` on isn't committed yet."""
+        self._snapshots.take(offset)
 
     @property
     def readable(self) -> int:
@@ -203,10 +207,14 @@ class Writes:
         while waiting and waiting[0][0] <= committed:
             for write in waiting.popleft()[1]:
                 self._finish(write, Error.NONE)
+        self._forget_before_commit()
+
+    def _forget_before_commit(self) -> None:
+        """Readers see the last state that is committed."""
         offsets = self._snapshots.offsets
         kept = offsets[0]
         for offset in offsets:
-            if offset > committed:
+            if offset > self.committed:
                 break
             kept = offset
         self._snapshots.delete_up_to(kept)

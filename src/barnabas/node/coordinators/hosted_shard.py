@@ -45,6 +45,7 @@ class HostedShard:
         self._waits_for_commit = False
         self._deleted_topics: list[tuple[str, bytes]] = []
         self._position = 0
+        self._is_uncommitted = False  # what is loaded now
         self._started_ms = 0
 
     # Loading
@@ -54,6 +55,7 @@ class HostedShard:
         self.state = LOADING
         self.shard = GroupShard(self._settings, self.log, self._new_id, self._member_memory)
         self._position = self.log.start_offset
+        self._is_uncommitted = False
         self._started_ms = self._now_ms()
         self._load_step(self.shard)
 
@@ -65,6 +67,9 @@ class HostedShard:
             moved = False
             for after, batch in self.log.read(self._position):
                 moved = True
+                if not self._is_uncommitted and after > self.log.committed_offset():
+                    self._is_uncommitted = True
+                    shard.load_uncommitted(self._position)
                 for warning in shard.load_batch(batch, self._started_ms):
                     self._warn(f"__consumer_offsets-{self.index} {warning}")
                 self._position = after

@@ -204,6 +204,42 @@ def test_retention_lets_go_of_the_log_s_head_while_it_is_loaded(stand: Stand) ->
     assert not stand.warnings
 
 
+def test_what_a_new_leader_loads_is_shown_once_it_is_committed(stand: Stand) -> None:
+    """Other replicas may not have the log's tail yet: with the next leader it may be gone."""
+    partition = stand.partition(0)
+    partition.lead(0)
+    for number in range(3):
+        partition.append_own(bytearray(commit_batch(group_in(0, number % 2), number, "")), 1, 1)
+    partition.high_watermark = 1
+    stand.coordinator.elect(partition, 0)
+    wait_until(lambda: stand.fetch(group_in(0)) == [0])
+    assert stand.fetch(group_in(0, 1)) == [-1]
+    assert [group.group_id for group in stand.ask(stand.coordinator.list_groups, [], []).groups] == [group_in(0)]
+    stable: list[Any] = []
+    topics = [OffsetFetchRequest.Group.Topics(name="t", partition_indexes=[0])]
+    stand.coordinator.fetch_offsets([OffsetFetchRequest.Group(group_id=group_in(0), topics=topics)], True, 9, stable.append)
+    assert stand.fetch(group_in(0)) == [0] and not stable
+    partition.high_watermark = 3
+    for wake in partition._take_waiters():
+        wake()
+    wait_until(lambda: stand.fetch(group_in(0), group_in(0, 1)) == [2, 1])
+    assert [answer.topics[0].partitions[0].committed_offset for (answer,) in stable] == [2]
+
+
+def test_what_commits_while_a_new_leader_loads_is_shown_at_once(stand: Stand) -> None:
+    partition = stand.partition(0)
+    partition.lead(0)
+    for number in range(200):
+        partition.append_own(bytearray(commit_batch(group_in(0), number, "x" * 1000)), 1, 1)
+    partition.high_watermark = 1
+    held = threading.Event()
+    stand.loop.call(held.wait, WAIT_S)
+    stand.coordinator.elect(partition, 0)
+    stand.loop.call(setattr, partition, "high_watermark", 200)  # between the first step of loading and the second
+    held.set()
+    wait_until(lambda: stand.fetch(group_in(0)) == [199])
+
+
 def commit_batch(group: str, offset: int, metadata: str) -> bytes:
     key, value = OffsetRecord(group, "t", 0, Offset(offset, -1, metadata, 1, -1, b"t" * 16)).encode()
     return build_batch([Record(timestamp=1, key=key, value=value)])
