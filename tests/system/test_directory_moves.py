@@ -13,9 +13,13 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from barnabas.wire.errors import Error
+from barnabas.wire.messages.delete_records import DeleteRecordsRequest
+from barnabas.wire.messages.metadata import MetadataRequest
 from tests.conftest import SUBJECT, scratch
+from tests.differential.transcript import Client
 from tests.directories import Place, ask, create, directories, lies_in, limit, on_disk, paths, places
-from tests.nodes import BARNABAS, Node, new_node
+from tests.nodes import BARNABAS, Node, new_node, write_properties
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -79,6 +83,21 @@ def begun(node: Node, topic: str, rate: int, size: int = BYTES) -> tuple[str, st
     limit(node, rate)
     assert ask(node, (topic, 0, OTHER[here])) == [(topic, 0, "NONE")]
     return here, OTHER[here], count
+
+
+def delete_records(node: Node, topic: str, offset: int) -> None:
+    Topic = DeleteRecordsRequest.Topic
+    wanted = Topic(name=topic, partitions=[Topic.Partition(partition_index=0, offset=offset)])
+    with closing(Client(node.port)) as client:
+        client.socket.settimeout(30)
+        reply = client.call(DeleteRecordsRequest(topics=[wanted], timeout_ms=10_000), 2)
+    assert reply.topics[0].partitions[0].error_code == Error.NONE
+
+
+def has_leader(node: Node, topic: str) -> bool:
+    with closing(Client(node.port)) as client:
+        request = MetadataRequest(topics=[MetadataRequest.Topic(name=topic)], allow_auto_topic_creation=False)
+        return bool(client.call(request, 12).topics[0].partitions[0].leader_id == 1)
 
 
 def test_under_load(node: Node) -> None:
@@ -192,7 +211,6 @@ def test_crashes_before_the_names_are_changed(node: Node) -> None:
 def test_deleted(node: Node) -> None:
     """With its topic, a replica on its way is deleted too."""
     from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
-    from tests.differential.transcript import Client
 
     here, there, _ = begun(node, "deleted", 1000, 500_000)
     with closing(Client(node.port)) as client:
@@ -259,3 +277,34 @@ def test_the_old_directory_fails_at_the_end(tmp_path: Path) -> None:
         assert refused == [None]
     finally:
         node.kill()
+
+
+def test_the_old_directory_is_taken_away(barnabas_nodes: NodeFactory, tmp_path: Path) -> None:
+    """The replica is made anew beside what is left of the future one: what checkpoints say of that doesn't concern it."""
+    node = barnabas_nodes(directories(tmp_path) | SETTINGS)
+    for topic in ("one", "other"):
+        create(node, topic)
+    topic, stays = sorted(("one", "other"), key=lambda name: lies_in(node, name, "a"))
+    assert (lies_in(node, topic, "b"), lies_in(node, stays, "a")) == (True, True)
+    count = fill(node, topic, 1_000_000)
+    fill(node, stays, 10_000)
+    delete_records(node, topic, count // 2)
+    limit(node, 1000)
+    assert ask(node, (topic, 0, "a")) == [(topic, 0, "NONE")]
+    wait_until(lambda: places(node, topic)[Place("a", True)] < count // 2)
+    node.stop()
+    write_properties(node.properties_file, node.properties | {"log.dirs": str(tmp_path / "a")})
+    node.start()
+    assert on_disk(node, topic) == [f"a/{topic}-0", f"a/{topic}-0.*-stray", f"b/{topic}-0"]
+    wait_until(lambda: list(places(node, topic)) == [Place("a", False)])
+    for _ in range(10):  # the controller, once it was told where the replica lies, takes it for the leader when the broker registers
+        node.stop()
+        node.start()
+        if has_leader(node, topic):
+            break
+    fill(node, topic, 50_000)
+    delete_records(node, stays, 1)
+    node.kill()
+    node.start()
+    assert numbers(node, topic) == [0, 1, 2, 3, 4]
+    assert list(places(node, topic)) == [Place("a", False)]

@@ -231,6 +231,23 @@ class DirectoryMoves:
             if (topic_id, index) in self._futures:
                 self._cancel((topic_id, index))
 
+    def set_aside(self, topic_id: bytes, index: int, directory: Directory) -> None:
+        """A replica is made anew in `directory`, the one that was on its way there is lost with its disk: what it had brought is kept as -stray, for one
+        directory has room for one, as checkpoints know logs by their partitions. Raises OSError.
+        """
+        with self._lock:
+            future = self._futures.get((topic_id, index))
+            if future is None or future.directory_id != directory.id:
+                return
+            del self._futures[topic_id, index]
+            self._end((topic_id, index))
+            future.retire()
+            with future.lock:
+                path = directory.files.mark_stray(future.log.directory, future.topic, index)
+                future.log.renamed(path)
+                future.log.close_without_sync()
+        self._node.log_warning(f"{future!r} begins anew in {directory.path}; what had been moved there before is left in {path}")
+
     def take_offline(self, directory: Directory) -> None:
         """Its disk failed: moves from there and to there are over; what is on the disk may be gone on with one day. From any thread."""
         with self._lock:

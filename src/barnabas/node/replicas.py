@@ -309,6 +309,7 @@ class Replicas:
             order = place_partition(counts, self._config().logs.cordoned)
             directory = next(found for found in online if found.path == order[0])
         try:
+            self._moves.set_aside(topic.id, index, directory)
             path = directory.files.create_partition(topic.name, index)
             self.cleaner_offsets.begin(directory, topic.name, index)
             partition = self.open_new(directory, path, topic, index, image)
