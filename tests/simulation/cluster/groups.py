@@ -64,9 +64,13 @@ class GroupHost:
     def _load(self) -> None:
         log, now_ms = self._replica.log, self._node.cluster.now_ms
         offset = log.start_offset
+        is_committed = True
         while (found := log.read(offset, MANY_BYTES, log.end_offset)) is not None:
             data = memoryview(os.pread(found.file.fileno(), found.size, found.position))
             for position, header in iterate_headers(data):
+                if is_committed and header.next_offset > self._replica.high_watermark:
+                    is_committed = False
+                    self._shard.load_uncommitted(offset)
                 self._shard.load_batch(data[position : position + header.size], now_ms)
                 offset = header.next_offset
         self._shard.loaded(log.end_offset, self._replica.high_watermark, now_ms)
