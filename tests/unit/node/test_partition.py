@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from barnabas.core.partition.producers import ProducerError
+from barnabas.node.handlers import delete_records
 from barnabas.node.partition import InvalidBatch, Partition
 from barnabas.storage.log_config import LogConfig
 from barnabas.wire.errors import Error
+from barnabas.wire.messages.delete_records import DeleteRecordsRequest, DeleteRecordsResponse
 from barnabas.wire.records.validation import AppendRules
 from tests.logs import NOW_MS, Replica, batch
 
@@ -151,3 +154,28 @@ def test_waiters_are_called_once(tmp_path: Path) -> None:
     partition.retire()
     assert calls == ["a", "c"]
     assert not partition.waiters
+
+
+def test_records_are_not_deleted_once_another_node_leads(tmp_path: Path) -> None:
+    """It does from the moment on in which the partition was looked up."""
+    partition = make(tmp_path / "t-0")
+    for _ in range(3):
+        _, _, group = partition.append(data(), NOW_MS)
+        assert group is not None
+        partition.write(group)
+
+    def look_up(topic: str, index: int) -> Partition:
+        partition.follow(1)
+        return partition
+
+    node = SimpleNamespace(
+        partition_by_name=look_up,
+        topic_settings=lambda topic: SimpleNamespace(delete=True),
+        disk=SimpleNamespace(checkpoint_log_starts=lambda then: then()),
+    )
+    answers: list[DeleteRecordsResponse] = []
+    call = SimpleNamespace(node=node, connection=SimpleNamespace(network=None), reply=answers.append)
+    ask = DeleteRecordsRequest.Topic
+    delete_records.handle(DeleteRecordsRequest(topics=[ask(name="t", partitions=[ask.Partition(partition_index=0, offset=2)])]), cast("Any", call))
+    assert [row.error_code for answer in answers for topic in answer.topics for row in topic.partitions] == [Error.NOT_LEADER_OR_FOLLOWER]
+    assert partition.log.start_offset == 0

@@ -68,6 +68,8 @@ def _delete(call: Call, topic: str, index: int, offset: int) -> Row | tuple[Part
     if not call.node.topic_settings(topic).delete:
         return Row(partition_index=index, low_watermark=-1, error_code=Error.POLICY_VIOLATION)
     with partition.lock:
+        if partition.retired or partition.leader_epoch < 0:  # just now: a follower's log begins where its leader's does
+            return Row(partition_index=index, low_watermark=-1, error_code=Error.NOT_LEADER_OR_FOLLOWER)
         target = partition.high_watermark if offset == TO_HIGH_WATERMARK else offset
         if not 0 <= target <= partition.high_watermark:
             return Row(partition_index=index, low_watermark=-1, error_code=Error.OFFSET_OUT_OF_RANGE)
