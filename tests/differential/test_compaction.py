@@ -185,33 +185,3 @@ def test_in_turn_in_one_directory(end: str, apache_libs: Path) -> None:
     finally:
         node.kill()
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@pytest.mark.node
-def test_killed_in_the_middle(apache_libs: Path) -> None:
-    """Each engine takes over what the other one was killed in, and cleans it to the end."""
-    scratch = Path(tempfile.mkdtemp(prefix="barnabas-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    node = nodes.new_node(SUBJECT, scratch, {**EAGER, "log.cleaner.io.max.bytes.per.second": "8000"}).start()
-    try:
-        create_topics(node.port, "t", configs={**COMPACT, "internal.segment.bytes": "3000"})
-        written: dict[bytes, int] = {}
-        for engine in (nodes.APACHE, SUBJECT):
-            client = Client(node.port)
-            wait_for_leaders(client, "t", 1)
-            for number in range(150):
-                key = b"%d" % (number * 7 % 25)
-                row = put(client, "t", 0, keyed((key, b"x" * 30)))
-                assert row.error_code == 0
-                written[key] = row.base_offset
-            client.close()
-            wait_until(lambda: list((scratch / "log" / "t-0").glob("*.cleaned")) != [])
-            node.kill()
-            assert list((scratch / "log" / "t-0").glob("*.cleaned"))
-            node = node.on(engine).start()
-            client = Client(node.port)
-            wait_for_leaders(client, "t", 1)
-            assert {key: offset for offset, key in sorted(read_keys(client, "t").items())} == written
-            client.close()
-    finally:
-        node.kill()
-        shutil.rmtree(scratch, ignore_errors=True)
