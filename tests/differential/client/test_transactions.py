@@ -55,6 +55,13 @@ async def read(cluster: Cluster, topic: str, count: int, isolation_level: int = 
     return values
 
 
+async def decided(cluster: Cluster, group: str) -> dict[tuple[str, int], groups.Committed]:
+    """What an ended transaction committed for a group; Apache Kafka's coordinator may know of it a moment later, and has nothing until then."""
+    while not (found := await groups.committed(cluster, group, stable=True)):
+        await asyncio.sleep(0.05)
+    return found
+
+
 def test_what_the_documents_show(apache_node: Node, topic: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = (nodes.ROOT / "docs" / "client.md").read_text()
     example = next(found for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "TransactionalProducer" in found)
@@ -186,7 +193,7 @@ def test_offsets_are_committed_with_the_transaction(play: Play[None], topic: str
             await producer.begin()
             await producer.send_offsets({(topic, 0): groups.Committed(value, -1, "from a transaction")}, Membership(topic))
             await (producer.commit() if good else producer.abort())
-        assert await groups.committed(cluster, topic, {topic: [0]}, stable=True) == {(topic, 0): groups.Committed(5, -1, "from a transaction")}
+        assert await decided(cluster, topic) == {(topic, 0): groups.Committed(5, -1, "from a transaction")}
         await producer.begin()
         with pytest.raises(KafkaError) as stranger:
             await producer.send_offsets({(topic, 0): groups.Committed(9, -1, "")}, Membership(topic, 3, "nobody"))
@@ -211,11 +218,7 @@ def test_a_member_commits_by_its_place(play: Play[None], topic: str) -> None:
             pass
         async with producer.transaction():
             await producer.send_offsets(consumer.reached, consumer.membership)
-        while not (
-            committed := await groups.committed(cluster, topic, stable=True)
-        ):  # Apache Kafka's coordinator may learn of the end of it a moment later
-            await asyncio.sleep(0.05)
-        assert committed[(topic, 1)].offset == 2
+        assert (await decided(cluster, topic))[(topic, 1)].offset == 2
         await consumer.close()
         await producer.close()
 
