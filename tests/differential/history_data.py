@@ -22,7 +22,7 @@ from barnabas.wire.messages.produce import ProduceRequest
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record
 from tests.differential.lockstep import Line, World
-from tests.differential.transcript import wait_for_leaders
+from tests.differential.transcript import wait_for_leaders, with_topics_once
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -330,15 +330,7 @@ class DataWorld(World):
             self.sessions = [known for known in self.sessions if known is not session or self.random.random() < 0.5]
 
     def plain(self, reply: Any) -> Any:
-        """Apache Kafka's Fetch names a topic anew when its partitions' errors stand apart."""
-        if type(reply).__name__ == "FetchResponse":
-            topics: dict[Any, Any] = {}
-            for topic in reply.responses:
-                first = topics.setdefault((topic.topic, topic.topic_id), topic)
-                if first is not topic:
-                    first.partitions = first.partitions + topic.partitions
-            return reply.replace(responses=list(topics.values()))
-        return reply
+        return with_topics_once(reply)
 
     # Looking
 

@@ -10,7 +10,7 @@ import os
 import pprint
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +21,7 @@ from barnabas.wire.messages.heartbeat import HeartbeatRequest
 from barnabas.wire.messages.init_producer_id import InitProducerIdRequest
 from barnabas.wire.types import uuid_text
 from tests.differential.generated import GROUPS, TOPICS, Generated
-from tests.differential.transcript import Closed, Transcript
+from tests.differential.transcript import Closed, Transcript, with_topics_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ class Asked:
         if getattr(reply, "member_id", "") and type(reply).__name__ == "JoinGroupResponse" and reply.error_code in (0, Error.MEMBER_ID_REQUIRED):
             self.made.members[group] = reply.member_id
         _level(reply)
-        shown = pprint.pformat(self.script.normal("", _merged(reply)), width=150, sort_dicts=False)
+        shown = pprint.pformat(self.script.normal("", with_topics_once(reply)), width=150, sort_dicts=False)
         for number, member in enumerate(self.made.members.values()):
             shown = shown.replace(member, f"member {number}")
         for name, topic_id in self.ids.items():
@@ -96,18 +96,6 @@ def _level(part: Struct) -> None:
         for each in value if isinstance(value, list) else [value]:
             if hasattr(each, "fields"):
                 _level(each)
-
-
-def _merged(reply: Any) -> Any:
-    """Apache Kafka's Fetch names a topic anew when its partitions' errors stand apart."""
-    if type(reply).__name__ == "FetchResponse":
-        topics: dict[Any, Any] = {}
-        for topic in reply.responses:
-            first = topics.setdefault((topic.topic, topic.topic_id), topic)
-            if first is not topic:
-                first.partitions = first.partitions + topic.partitions
-        reply.responses = list(topics.values())
-    return reply
 
 
 def _difference(theirs: str, ours: str) -> str:

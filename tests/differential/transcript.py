@@ -21,6 +21,7 @@ import pytest
 from barnabas.wire.apis import APIS
 from barnabas.wire.framing import encode_request, read_response_header
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
+from barnabas.wire.messages.fetch import FetchResponse
 from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
 from barnabas.wire.records.batch import LOG_APPEND_TIME, iterate_headers
 from barnabas.wire.schema import Message, Struct
@@ -184,6 +185,18 @@ class Transcript:
         if isinstance(value, int) and abs(value - time.time() * 1000) < NOW_WITHIN_MS:
             return "now"
         return value
+
+
+def with_topics_once(reply: Any) -> Any:
+    """Apache Kafka's Fetch names a topic anew when its partitions' errors stand apart."""
+    if not isinstance(reply, FetchResponse):
+        return reply
+    topics: dict[Any, Any] = {}
+    for topic in reply.responses:
+        first = topics.setdefault((topic.topic, topic.topic_id), topic)
+        if first is not topic:
+            first.partitions = first.partitions + topic.partitions
+    return reply.replace(responses=list(topics.values()))
 
 
 def batches(records: bytes) -> list[Any]:
