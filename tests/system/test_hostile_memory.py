@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -242,4 +243,21 @@ def test_halves_of_large_requests(barnabas_nodes: NodeFactory) -> None:
             assert one.read_frame()
     with clients(node, 1) as (client,):
         assert len(read_all(client, "t", 0)) == 21
+    assert node.stop() == 0
+
+
+def test_more_large_requests_than_there_is_room_for(barnabas_nodes: NodeFactory) -> None:
+    """Whoever is done gives its place to those who wait, at whichever moment these began to."""
+    node = barnabas_nodes({"socket.request.max.bytes": str(4 * MB), "queued.max.request.bytes": str(4 * MB), "message.max.bytes": str(3 * MB)})
+    create_topics(node.port, "t")
+    request = frame(produce("t", 0, records(bytes(3 * MB - 1000))), 9)
+
+    def ten_times(client: Client) -> int:
+        for _ in range(10):
+            client.send(request)
+            client.read_frame()
+        return 10
+
+    with clients(node, 8) as many, ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ten_times, many)) == 80
     assert node.stop() == 0

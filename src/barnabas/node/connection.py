@@ -242,7 +242,7 @@ class Connection:
             if out and (len(out) > _MOST_REPLIES or len(out[-1]) > _LARGE_REPLY) and not self.muted:
                 self.is_paused = True
                 break
-        if self.reserved and self.node.network.memory.is_short:
+        if self.reserved and self.node.network.memory.is_awaited(self):
             self.shrink()
         if self.out:
             self.network.unsettled[self] = None

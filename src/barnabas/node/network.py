@@ -183,6 +183,7 @@ class Network:
         most = network.queued_max_request_bytes
         self.memory = RequestMemory(most if most > 0 else default_limit(network.request_max_bytes), self._save_memory)
         self._saved_s = 0.0
+        self._is_saving = False
         self._acceptors: list[Acceptor] = []
         self._follows = False
         self._leaving: dict[Connection, None] = {}  # told to close, not counted out yet
@@ -291,15 +292,20 @@ class Network:
                 acceptors.append(acceptor)
 
     def _save_memory(self) -> None:
-        """From any thread."""
-        now_s = time.monotonic()
-        if now_s - self._saved_s > _SAVE_AGAIN_S:
-            self._saved_s = now_s
+        """Have memory given back that isn't used, now and then. From any thread."""
+        if not self._is_saving:
+            self._is_saving = True
             self.node.warn_seldom(
                 "queued.max.request.bytes", f"Large requests wait: those that are being read have taken {self.memory.used} bytes of memory."
             )
-            for thread in (*self.threads, self.group_thread):
-                thread.call(thread.save_memory)
+            first = self.threads[0]
+            first.call(first.call_later, max(0, self._saved_s + _SAVE_AGAIN_S - time.monotonic()) * 1000, self._save_memory_now)
+
+    def _save_memory_now(self) -> None:
+        self._is_saving = False  # who waits from now on asks again: a thread may have been here already
+        self._saved_s = time.monotonic()
+        for thread in (*self.threads, self.group_thread):
+            thread.call(thread.save_memory)
 
     def thread_for(self, kind: int) -> NetworkThread:
         """Where a connection of this kind is best: those with large requests or replies on threads in turn. On the first thread."""

@@ -48,6 +48,10 @@ class RequestMemory:
     def is_short(self) -> bool:
         return bool(self._waiting)
 
+    def is_awaited(self, connection: Connection) -> bool:
+        """Whether a connection should give back what it has as soon as it doesn't need it: others wait, or it is beyond the limit."""
+        return bool(self._waiting) or self._overdrawn_by is connection
+
     def take(self, connection: Connection, size: int) -> bool:
         """Have a connection's buffer grow to `size`. If not, it waits: its thread's `room_again` will be called."""
         with self._lock:
