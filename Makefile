@@ -36,6 +36,7 @@ status: setup
 
 # Tests that start no nodes run on all cores; of those that do, two files at a time; then those that nothing may run beside.
 test: setup tools lint types
+	@$(BIN)/python -m tests.apache.class_archive
 	@failed=""; \
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not node and not apache" || failed="$$failed first"; \
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "(node or apache) and not alone" || failed="$$failed second"; \
