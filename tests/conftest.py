@@ -36,12 +36,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:(aio)?kafka")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What `--dist loadgroup` keeps together, in order: a file's tests; and all comparisons that leave topics and groups on nodes they share."""
     for item in items:
         folder, name = item.path.parent.name, item.path.name
         shares = folder == "differential" and name.startswith(("test_replies", "test_tools"))
         item.add_marker(pytest.mark.xdist_group("comparisons" if shares else item.nodeid.partition("::")[0]))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What shares nodes isn't spread over processes silently: pytest-xdist groups by the ends of test ids."""
+    if getattr(item.config.option, "loadgroup", False) and "@" not in item.nodeid:
+        pytest.fail("--dist loadgroup doesn't group with these versions of pytest and pytest-xdist; requirements.lock names some that do.")
 
 
 def scratch() -> Path:
