@@ -43,15 +43,16 @@ class MetadataLogSettings(NamedTuple):
 class MetadataFiles:
     """All but the syncing happens on the control thread, or before it runs."""
 
-    __slots__ = ("_epochs", "_log", "_synced_segment", "directory", "snapshots", "truncations")
+    __slots__ = ("_epochs", "_log", "_synced", "directory", "snapshots", "truncations")
 
     def __init__(self, metadata_directory: str, settings: MetadataLogSettings, now_ms: int) -> None:
         """Open. `metadata_directory`: of metadata.log.dir, locked by the caller. Raises SnapshotError, StorageError, OSError."""
         self.directory = os.path.join(metadata_directory, DIRECTORY)
         self._epochs = LeaderEpochs()
-        self._synced_segment = -1
         self.truncations = 0
-        """A sync that was begun before the last of them says nothing of what is there now."""
+        """Those that are done: a sync that was begun before the last of them says nothing of what is there now."""
+        self._synced = (0, -1)
+        """After so many truncations all below the segment of this base offset was durable."""
         self._log = self._open(settings, now_ms)
         self.snapshots = MetadataSnapshots(self.directory, recover_snapshots(self.directory, self._log.start_offset), settings.snapshots, now_ms)
         latest = self.snapshots.latest
@@ -179,9 +180,8 @@ class MetadataFiles:
 
     def truncate(self, end_offset: int) -> None:
         """Raises StorageError."""
-        self.truncations += 1
-        self._synced_segment = -1
         self._log.truncate_to(end_offset)
+        self.truncations += 1
 
     def _partial(self, snapshot_id: SnapshotId) -> str:
         return self.snapshots.path(snapshot_id)[: -len(SUFFIX)] + PARTIAL_SUFFIX
@@ -206,9 +206,8 @@ class MetadataFiles:
             os.close(descriptor)
         os.rename(path, self.snapshots.path(snapshot_id))
         sync_directory(self.directory)
-        self.truncations += 1
-        self._synced_segment = -1
         self._log.truncate_fully(snapshot_id.offset, now_ms)
+        self.truncations += 1
         self.snapshots.add(snapshot_id)
         self.snapshots.forget_before(snapshot_id, now_ms)
 
@@ -216,13 +215,15 @@ class MetadataFiles:
 
     def sync(self) -> None:
         """Make the log's data durable, and no more: its indexes and epochs are made anew at every start (D24). On any thread, one at a time. OSError."""
+        truncations = self.truncations  # before the segments: if it is the last one's, so are they
         segments = self._log.segments
+        first = self._synced[1] if self._synced[0] == truncations else -1
         for segment in segments:
-            if segment.base_offset >= self._synced_segment:
+            if segment.base_offset >= first:
                 os.fdatasync(segment.file.fileno())
-        if segments[-1].base_offset != self._synced_segment:
+        if segments[-1].base_offset != first:
             sync_directory(self.directory)
-            self._synced_segment = segments[-1].base_offset
+            self._synced = (truncations, segments[-1].base_offset)
 
     def clean(self, high_watermark: int, now_ms: int) -> None:
         """Drop old snapshots and the log's head by the rules of retention (D32). Raises OSError, StorageError."""
