@@ -38,11 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `--dist loadgroup` keeps together, in order: a file's tests; and all comparisons that leave topics and groups on nodes they share."""
+    """What `--dist loadgroup` keeps together, in order: a file's tests; comparisons that leave topics and groups on nodes they share; who wants port 9093."""
     for item in items:
         folder, name = item.path.parent.name, item.path.name
-        shares = folder == "differential" and name.startswith(("test_replies", "test_tools"))
-        item.add_marker(pytest.mark.xdist_group("comparisons" if shares else item.nodeid.partition("::")[0]))
+        group = item.nodeid.partition("::")[0]
+        if folder == "differential" and name.startswith(("test_replies", "test_tools")):
+            group = "comparisons"
+        elif name in ("test_up.py", "test_fleet.py", "test_documents.py"):
+            group = "up"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

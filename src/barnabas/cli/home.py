@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .kafka.server_start import NODE_MODULE, node_command
-from .processes import command_line
+from .processes import command_line, is_ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,14 +117,14 @@ class Home:
     # The process
 
     def pid(self) -> int | None:
-        """The node's process, if it runs: the number in node.pid counts only while that process is this home's node."""
+        """The node's process, if it runs: the number in node.pid counts only while that process is this home's node, or is just ending."""
         try:
             with open(self.pid_path, encoding="ascii") as file:
                 pid = int(file.read(32))
         except (OSError, ValueError):
             return None
         words = command_line(pid)
-        return pid if NODE_MODULE in words and self.properties_path in words else None
+        return pid if (NODE_MODULE in words and self.properties_path in words) or (not words and is_ending(pid)) else None
 
     def start(self) -> subprocess.Popen[bytes]:
         """The node as a process of its own session, its output appended to node.out."""

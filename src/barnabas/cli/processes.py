@@ -38,6 +38,20 @@ def command_line(pid: int) -> list[str]:
         return []
 
 
+_PF_EXITING = 0x4
+
+
+def is_ending(pid: int) -> bool:
+    """Whether it was killed and still has its files and ports, though no command line any more: for some milliseconds."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    is_zombie, has_other_threads = fields[0] in (b"Z", b"X"), int(fields[17]) > 1  # its threads end one by one, its files with the last
+    return bool(int(fields[6]) & _PF_EXITING) and (has_other_threads or not is_zombie)
+
+
 def duration_text(seconds: float) -> str:
     """`3 ms`, `1.24 s`, `2 h 3 min`."""
     if seconds < 1:

@@ -25,7 +25,7 @@ PAUSE_S = 0.005
 def up(terminal: Terminal, directory: str, port: int | None) -> int:
     home = Home(directory)
     try:
-        pid = home.pid()
+        pid = _serving(home)
         if pid is not None:
             return _already_up(terminal, home, pid)
         created = _prepare(terminal, home, port)
@@ -63,6 +63,18 @@ def up(terminal: Terminal, directory: str, port: int | None) -> int:
         }
     )
     return 0
+
+
+def _serving(home: Home) -> int | None:
+    """The node that is there already: one that is starting is waited for, and one that was killed just now. Raises HomeError."""
+    began = time.monotonic()
+    while (pid := home.pid()) is not None and not lists_broker(*home.address(home.settings())):
+        if time.monotonic() - began > START_TIMEOUT_S:
+            raise HomeError(
+                f"Process {pid} is this node, but hasn't served for {START_TIMEOUT_S:.0f} s. See {home.output_path}; `kill -9 {pid}` ends it."
+            )
+        time.sleep(PAUSE_S)
+    return pid
 
 
 def _already_up(terminal: Terminal, home: Home, pid: int) -> int:

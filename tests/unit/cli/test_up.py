@@ -68,6 +68,18 @@ def test_up_and_down_and_up_again(home: Path) -> None:
     assert kafka("kafka-console-consumer", *server, "--topic", "kept", "--from-beginning", "--max-messages", "1") == "a record\n"
 
 
+def test_up_waits_for_the_end_of_a_node_that_doesnt_serve(home: Path) -> None:
+    first = outcome(home, "up", "--port", str(free_port(0)))
+    os.kill(first["pid"], signal.SIGSTOP)
+    command = [SCRIPTS / "barnabas", "up", "--json", "--dir", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starting:
+        time.sleep(0.5)
+        os.kill(first["pid"], signal.SIGKILL)
+        again = json.loads(starting.communicate(timeout=60)[0])
+    assert (again["address"], again["created"], again["formatted"]) == (first["address"], False, False)
+    assert again["pid"] != first["pid"]
+
+
 def test_nothing_of_ours_lies_in_the_log_directory(home: Path) -> None:
     outcome(home, "up", "--port", str(free_port(0)))
     barnabas(home, "down")
