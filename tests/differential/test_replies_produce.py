@@ -19,6 +19,7 @@ from barnabas.wire.records.compression import Codec
 from barnabas.wire.records.native import crc32c
 from barnabas.wire.records.record import Record
 from tests.differential.transcript import Transcript, assert_same, module_scripts, transcribe
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -302,6 +303,7 @@ def to_a_deleted_topic(script: Transcript) -> None:
     topic_id = script.create_topic("produce-deleted")
     script.call(_produce("produce-deleted", build_batch(VALUES)), 12)
     script.call(DeleteTopicsRequest(topics=[DeleteTopicsRequest.DeleteTopicState(topic_id=topic_id)], timeout_ms=10000), 6)
+    wait_until(lambda: script.client.metadata("produce-deleted").error_code)
     script.call(_produce("produce-deleted", build_batch(VALUES)), 12, "by name")
     script.call(_produce("", build_batch(VALUES), topic_id=topic_id), 13, "by id")
 
