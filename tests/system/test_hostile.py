@@ -301,7 +301,7 @@ def test_listeners_share_the_places(barnabas_nodes: NodeFactory) -> None:
 
 
 def test_who_never_reads_is_idle(barnabas_nodes: NodeFactory) -> None:
-    node = barnabas_nodes({"connections.max.idle.ms": "700"})
+    node = barnabas_nodes({"connections.max.idle.ms": "2000"})
     create_topics(node.port, *(f"topic-{number}" for number in range(50)), partitions=10)
     wait_until(lambda: open_sockets(node) == 2)  # the listeners
     with connections(node, 1) as (one,):

@@ -66,7 +66,8 @@ class PendingReply:
         connection = self.connection
         if not connection.is_woken:
             connection.is_woken = True
-            connection.network.call(connection.go_on)
+            network = connection.network
+            network.call(connection.go_on, network)
 
 
 class Connection:
@@ -262,8 +263,11 @@ class Connection:
                 self.out[index] = route.refusal(correlation_id, group.error)
         self.produced.clear()
 
-    def go_on(self) -> None:
-        """Replies that were waited for have become known: they are sent when this wake-up's work is done."""
+    def go_on(self, network: NetworkThread) -> None:
+        """Replies that were waited for have become known: they are sent when this wake-up's work is done. `network`: where this runs."""
+        if self.network is not network:  # it moved meanwhile
+            self.network.call(self.go_on, self.network)
+            return
         self.is_woken = False
         if not self.closed:
             self.network.unsettled[self] = None

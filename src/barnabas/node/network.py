@@ -124,7 +124,9 @@ class NetworkThread(Loop):
         """There may be memory for what a connection sends."""
         if connection.network is not self:
             connection.network.call(connection.network.room_again, connection)
-        elif not connection.closed:
+        elif connection.fd not in self.connections:
+            connection.events |= READ  # it is moving here; or closed
+        else:
             connection.watch(connection.events | READ)
 
     def save_memory(self) -> None:
