@@ -228,3 +228,22 @@ def test_kafka_python_admin(barnabas_node: Node) -> None:
         assert [offset.offset for offset in admin.list_group_offsets(group)[group].values()] == [10]
     finally:
         admin.close()
+
+
+def test_a_transactional_producer_is_told(barnabas_node: Node) -> None:
+    """Nobody waits for a coordinator that doesn't come (docs/differences.md)."""
+    settings = {"bootstrap_servers": barnabas_node.bootstrap, "transactional_id": fresh("transactional")}
+    producer = kafka.KafkaProducer(**settings)
+    with pytest.raises(kafka.errors.KafkaError, match="UnsupportedVersion"):
+        producer.init_transactions()
+    producer.close()
+
+    async def start() -> None:
+        other = aiokafka.AIOKafkaProducer(**settings)
+        try:
+            await other.start()
+        finally:
+            await other.stop()
+
+    with pytest.raises(aiokafka.errors.KafkaError, match="UnsupportedVersion"):
+        asyncio.run(start())

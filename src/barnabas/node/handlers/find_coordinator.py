@@ -45,7 +45,7 @@ def _find(key: str, key_type: int, call: Call) -> FindCoordinatorResponse.Coordi
     if key_type == GROUP:
         return _group_coordinator(key, call)
     if key_type == TRANSACTION:
-        return _none(key, Error.COORDINATOR_NOT_AVAILABLE)
+        return _none(key, Error.UNSUPPORTED_VERSION, "Transactions aren't served here yet.")  # what clients take for the last word
     if key_type == SHARE:
         served = call.version >= _SHARE_SINCE and _names_share_partition(key)
         return _none(key, Error.COORDINATOR_NOT_AVAILABLE if served else Error.INVALID_REQUEST)

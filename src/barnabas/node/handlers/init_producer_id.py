@@ -1,6 +1,6 @@
 """InitProducerId (22), versions 0-5, of a producer without transactional id. Needs IdempotentWrite on the cluster or Write on a topic. KIP-98, 360.
 
-A transactional id is answered with COORDINATOR_NOT_AVAILABLE: transactions aren't served yet.
+A transactional id is answered with UNSUPPORTED_VERSION, which clients don't try again: transactions aren't served yet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def handle(request: InitProducerIdRequest, call: Call) -> InitProducerIdResponse | None:
     if request.transactional_id is not None:
-        error = Error.COORDINATOR_NOT_AVAILABLE if request.transactional_id else Error.INVALID_REQUEST
+        error = Error.UNSUPPORTED_VERSION if request.transactional_id else Error.INVALID_REQUEST
         return InitProducerIdResponse(error_code=error, producer_epoch=-1)
     if (request.producer_id < 0) != (request.producer_epoch < 0):
         return InitProducerIdResponse(error_code=Error.INVALID_REQUEST, producer_epoch=-1)
