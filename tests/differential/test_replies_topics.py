@@ -19,6 +19,7 @@ from barnabas.wire.messages.list_config_resources import ListConfigResourcesRequ
 from barnabas.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from tests.differential.transcript import Transcript, assert_same, module_scripts
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFactory
@@ -168,6 +169,7 @@ def create_partitions(script: Transcript) -> None:
         script.call(CreatePartitionsRequest(topics=[assigned], timeout_ms=10_000, validate_only=False), version, "assigned")
     twice = [ask(name="grown", count=20, assignments=None), ask(name="grown", count=21, assignments=None)]
     script.call(CreatePartitionsRequest(topics=twice, timeout_ms=10_000, validate_only=False), 3, "twice in one request")
+    wait_until(lambda: len(script.client.metadata("grown").partitions) == 10)
     script.call(MetadataRequest(topics=[MetadataRequest.Topic(name="grown")], allow_auto_topic_creation=False), 8, "at the end")
 
 
