@@ -60,6 +60,10 @@ SHIPPED_APACHE = APACHE._replace(start_command=_shipped_apache_start)
 BARNABAS = Engine("barnabas", _format, _barnabas_start)
 
 
+# Apache Kafka's controller remembers a killed node's session: the node isn't registered again before it has ended, 9 s by default.
+SHORT_SESSION = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+
+
 class NodeFailed(RuntimeError):
     """A node ended, or didn't serve in time; the message ends with the tail of its log."""
 

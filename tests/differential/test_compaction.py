@@ -155,7 +155,7 @@ def test_the_same_is_left(seed: int, tmp_path: Path, cleaner: ApacheCleaner) -> 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_in_turn_in_one_directory(end: str, apache_libs: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="barnabas-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    node = nodes.new_node(SUBJECT, scratch, EAGER).start()
+    node = nodes.new_node(SUBJECT, scratch, EAGER | nodes.SHORT_SESSION).start()
     try:
         create_topics(node.port, "t", configs=COMPACT)
         written: dict[bytes, int] = {}

@@ -16,6 +16,7 @@ from tests.differential.history_data import DataWorld
 from tests.differential.history_groups import KINDS as GROUPS
 from tests.differential.history_groups import GroupWorld
 from tests.differential.lockstep import play
+from tests.nodes import SHORT_SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ SEED = int(os.environ.get("SEED", "1"))
 _CHECKPOINTS = {
     "log.flush.start.offset.checkpoint.interval.ms": "50",
     "log.initial.task.delay.ms": "0",
+    **SHORT_SESSION,
 }  # in Apache Kafka deleted records return else
 _OLD_MS = 1_700_000_000_000
 
@@ -69,5 +71,5 @@ def test_the_same_data(apache_nodes: Callable[..., Node], barnabas_nodes: Callab
 
 
 def test_the_same_groups(apache_nodes: Callable[..., Node], barnabas_nodes: Callable[..., Node]) -> None:
-    settings = {"group.min.session.timeout.ms": "1"}
+    settings = {"group.min.session.timeout.ms": "1", **SHORT_SESSION}
     _rounds([GroupWorld(nodes(settings)) for nodes in (apache_nodes, barnabas_nodes)], GROUPS)

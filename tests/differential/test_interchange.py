@@ -251,7 +251,7 @@ def assert_same_view(seen: dict[str, Any], before: dict[str, Any], who: str) -> 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_the_other_engine_serves_the_same(first: nodes.Engine, second: nodes.Engine, end: str, directory: Path) -> None:
-    node = nodes.new_node(first, directory).start()
+    node = nodes.new_node(first, directory, nodes.SHORT_SESSION).start()
     try:
         producer = first_work(node)
         before = observe(node)
@@ -266,7 +266,7 @@ def test_the_other_engine_serves_the_same(first: nodes.Engine, second: nodes.Eng
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_in_turn_on_one_directory(end: str, directory: Path) -> None:
     """Barnabas, Apache, Barnabas, Apache, Barnabas: each goes on where the other stopped."""
-    node = nodes.new_node(SUBJECT, directory).start()
+    node = nodes.new_node(SUBJECT, directory, nodes.SHORT_SESSION).start()
     try:
         producer = first_work(node)
         for turn, engine in enumerate([nodes.APACHE, SUBJECT, nodes.APACHE, SUBJECT], start=1):
@@ -355,7 +355,7 @@ def read_all(bootstrap: str, topic: str, partitions: int) -> list[tuple[int, int
 @pytest.mark.parametrize("end", ["kill", "stop"])
 def test_swaps_under_load_lose_and_repeat_nothing(end: str, directory: Path) -> None:
     """kill -9 (or a clean stop) of either engine under an idempotent producer, the other on its directory, four times: M12, M25, M27."""
-    node = nodes.new_node(SUBJECT, directory).start()
+    node = nodes.new_node(SUBJECT, directory, nodes.SHORT_SESSION).start()
     stream = None
     try:
         with Transcript(node) as script:

@@ -13,6 +13,7 @@ from barnabas.wire.messages.produce import ProduceRequest
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record
 from tests.differential.transcript import Transcript
+from tests.nodes import SHORT_SESSION
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFactory
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.apache, pytest.mark.node]
 # topic -> the offset below which everything is deleted; each of three producers writes three records, into a segment of its own in "rolled"
 TOPICS = {"all-there": 0, "first-gone": 3, "within-second": 4, "two-gone": 6, "all-gone": 9, "rolled": 4}
 ROLLED = {"segment.bytes": "1048576"}
-OFTEN = {"log.flush.start.offset.checkpoint.interval.ms": "100", "log.initial.task.delay.ms": "0"}
+OFTEN = {"log.flush.start.offset.checkpoint.interval.ms": "100", "log.initial.task.delay.ms": "0"} | SHORT_SESSION
 
 
 def test_the_same_ones_are_known(apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:

@@ -1,4 +1,4 @@
-"""Three hundred simulated clusters of three to seven nodes, clients included, in which everything goes wrong."""
+"""A hundred simulated clusters of three to seven nodes, clients included, in which everything goes wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.simulation.quorum.mutants import planted
 from .cluster import simulate
 from .mutants import commit_without_who_is_joining
 
-SEEDS = 300
+SEEDS = 100  # make simulate goes on with others
 
 
 @pytest.mark.parametrize("seeds", [range(first, first + 20) for first in range(0, SEEDS, 20)], ids=str)
