@@ -36,9 +36,10 @@ status: setup
 
 # Tests that start no nodes run on all cores; of those that do, two files at a time; then those that nothing may run beside.
 test: setup tools lint types
-	@$(BIN)/python -m tests.apache.class_archive
 	@failed=""; \
+	$(BIN)/python -m tests.apache.class_archive & archive=$$!; \
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not node and not apache" || failed="$$failed first"; \
+	wait $$archive || exit 1; \
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "(node or apache) and not alone" || failed="$$failed second"; \
 	$(BIN)/python -m pytest -m alone || failed="$$failed third"; \
 	test -z "$$failed" || { echo "make test: failed in its$$failed run of three: each names its failures at its end"; exit 1; }

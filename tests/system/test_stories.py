@@ -84,7 +84,7 @@ def test_topics_that_are_compacted(tell: Teller) -> None:
     cleanings again and again.
     """
     plan = Plan([SUBJECT] * 3, overrides={**SHORT_SESSIONS, **EAGER})
-    tell(plan, stories.kill_leader, compaction_stories.cleaned_without_a_follower, compaction_stories.change_policies, compacted=True)
+    tell(plan, stories.kill_leader, compaction_stories.cleaned_without_a_follower, compacted=True)
 
 
 @pytest.mark.apache

@@ -149,7 +149,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     ),
     f"{NODE}::test_offsets_expire": ("offsets.retention.check.interval.ms", "offsets.retention.minutes"),
     f"{NODE}::test_sessions_of_members": ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
-    "tests/scenarios/groups/test_plays_on_nodes.py::test_play": (
+    "tests/scenarios/groups/test_plays_on_nodes.py::test_plays": (
         "group.initial.rebalance.delay.ms",
         "group.max.size",
         "offset.metadata.max.bytes",

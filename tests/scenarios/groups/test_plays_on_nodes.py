@@ -75,12 +75,13 @@ class Connection:
 
 
 class RemoteShard:
-    """A node that is asked as a shard would be. Each actor has a connection."""
+    """A node that is asked as a shard would be. Each actor has a connection. Groups' names have a prefix there that the play doesn't see."""
 
     has_unwritten = False
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, prefix: str) -> None:
         self.port = port
+        self.prefix = prefix
         self.connections: dict[str, Connection] = {}
         self.expected = 0
 
@@ -114,6 +115,17 @@ class RemoteShard:
                 return answers
             answers += [answer for each in self.connections.values() if each.socket in readable for answer in each.read()]
 
+    def ask(self, token: object, request: Any, version: int) -> None:
+        """Of the group that it names."""
+        request.group_id = self.prefix + request.group_id
+        self.send(token, request, version)
+
+    def unprefixed(self, rows: Sequence[Any]) -> list[Any]:
+        found = [row for row in rows if row.group_id.startswith(self.prefix)]
+        for row in found:
+            row.group_id = row.group_id.removeprefix(self.prefix)
+        return found
+
     def flush(self) -> None:
         pass
 
@@ -121,42 +133,43 @@ class RemoteShard:
         return None
 
     def join_group(self, request: Any, caller: Caller, token: object, now_ms: int) -> None:
-        self.send(token, request, caller.version)
+        self.ask(token, request, caller.version)
 
     def sync_group(self, request: Any, token: object, now_ms: int) -> None:
         if request.protocol_name is not None:
             request.protocol_type = "consumer"
-        self.send(token, request, 4 if request.protocol_name is None else 5)
+        self.ask(token, request, 4 if request.protocol_name is None else 5)
 
     def heartbeat(self, request: Any, token: object, now_ms: int) -> None:
-        self.send(token, request, 4)
+        self.ask(token, request, 4)
 
     def leave_group(self, request: Any, token: object, now_ms: int) -> None:
-        self.send(token, request, 5)
+        self.ask(token, request, 5)
 
     def commit_offsets(self, request: Any, version: int, token: object, now_ms: int) -> None:
-        self.send(token, request, version)
+        self.ask(token, request, version)
 
     def fetch_offsets(self, request: Any, require_stable: bool, version: int, token: object, now_ms: int) -> None:
+        request.group_id = self.prefix + request.group_id
         self.send(token, OffsetFetchRequest(groups=[request], require_stable=require_stable), version)
 
     def delete_offsets(self, request: Any, token: object, now_ms: int) -> None:
-        self.send(token, request, 0)
+        self.ask(token, request, 0)
 
     def delete_groups(self, group_ids: list[str], token: object, now_ms: int) -> None:
-        self.send(token, DeleteGroupsRequest(groups_names=group_ids), 2)
+        self.send(token, DeleteGroupsRequest(groups_names=[self.prefix + each for each in group_ids]), 2)
 
     def describe_groups(self, group_ids: Sequence[str], version: int) -> list[Any]:
-        return list(self.call(DescribeGroupsRequest(groups=list(group_ids)), version).groups)
+        return self.unprefixed(self.call(DescribeGroupsRequest(groups=[self.prefix + each for each in group_ids]), version).groups)
 
     def list_groups(self, states: Sequence[str], types: Sequence[str]) -> list[Any]:
-        return list(self.call(ListGroupsRequest(states_filter=list(states), types_filter=list(types)), 5).groups)
+        return self.unprefixed(self.call(ListGroupsRequest(states_filter=list(states), types_filter=list(types)), 5).groups)
 
 
 class RemoteStage(Stage):
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, prefix: str = "") -> None:
         super().__init__()
-        self.remote = RemoteShard(port)
+        self.remote = RemoteShard(port, prefix)
         self.shard = self.remote  # type: ignore[assignment]
 
     def prepare(self) -> None:
@@ -190,16 +203,24 @@ class RemoteStage(Stage):
         time.sleep(ms / 1000)
 
     def _describe_reply(self, who: Any, what: str, response: Any) -> str:
+        if who == "delete":
+            self.remote.unprefixed(response.results)
         return super()._describe_reply(who, what, response.groups[0] if what == "fetch" else response)
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("name", ["rebalance.txt", "static_members.txt", "refusals.txt", "sync_and_join_timeouts.txt", "still_there.txt"])
-def test_play(name: str, apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
-    """On both stages at once, since plays wait for most of their time."""
+@pytest.mark.parametrize(
+    "acts",
+    [
+        pytest.param([["sync_and_join_timeouts.txt", "rebalance.txt"], ["static_members.txt", "still_there.txt"]], id="members"),
+        pytest.param([["refusals.txt"]], id="refusals"),
+    ],
+)
+def test_plays(acts: list[list[str]], apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
+    """On both stages at once, and an act's plays too, since they wait for most of their time."""
 
     def perform(nodes: NodeFactory, other: Engine) -> None:
-        node = play(name, nodes)
+        node = play_all(acts, nodes)
         ours = state_on_disk(node.log_dir)
         assert_same_state(swapped(node, other), ours)
 
@@ -208,26 +229,39 @@ def test_play(name: str, apache_nodes: NodeFactory, barnabas_nodes: NodeFactory)
             done.result()
 
 
-def play(name: str, nodes: NodeFactory) -> Node:
-    """Run a play and compare; the node is stopped then, and its logs hold what it described."""
-    lines = (PLAYS / name).read_text().splitlines()
-    settings = [word.partition("=") for line in lines if line.startswith("with ") for word in line.split()[1:]]
-    node = nodes({NAMES[key]: value for key, _, value in settings})
+def play_all(acts: list[list[str]], nodes: NodeFactory) -> Node:
+    """Plays with the same settings on one node, which is stopped then: its logs hold what it described."""
+    (settings,) = {(PLAYS / name).read_text().splitlines()[0] for act in acts for name in act}
+    words = [word.partition("=") for word in settings.removeprefix("with ").split()]
+    node = nodes({NAMES[key]: value for key, _, value in words})
     stage = RemoteStage(node.port)
     try:
         stage.prepare()
-        performed: list[str] = []
-        for number, line in enumerate(lines):
-            if line and not line.startswith((" ", "#", "with ")):
-                stage.remote.expected = expected_answers(line, lines[number + 1 :])
-                performed += [line, *(f"    {told}" for told in stage.run(line))]
+        for act in acts:
+            with ThreadPoolExecutor(len(act)) as stages:
+                for done in [stages.submit(play, name, node, f"{name}/" if len(act) > 1 else "") for name in act]:
+                    done.result()
         described = stage.durable_state()
     finally:
         stage.remote.close()
-    assert comparable(performed) == comparable([line for line in lines if line and not line.startswith(("#", "with "))])
     node.stop()
     assert_same_state(described, state_on_disk(node.log_dir))
     return node
+
+
+def play(name: str, node: Node, prefix: str) -> None:
+    """Perform a play, its groups' names behind this prefix, and compare."""
+    lines = [line for line in (PLAYS / name).read_text().splitlines() if line and not line.startswith(("#", "with "))]
+    stage = RemoteStage(node.port, prefix)
+    performed: list[str] = []
+    try:
+        for number, line in enumerate(lines):
+            if not line.startswith(" "):
+                stage.remote.expected = expected_answers(line, lines[number + 1 :])
+                performed += [line, *(f"    {told}" for told in stage.run(line))]
+    finally:
+        stage.remote.close()
+    assert comparable(performed) == comparable(lines)
 
 
 def expected_answers(line: str, rest: list[str]) -> int:
