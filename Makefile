@@ -35,6 +35,7 @@ status: setup
 	@$(BIN)/barnabas status
 
 # Tests that start no nodes run on all cores; of those that do, two files at a time; then those that nothing may run beside.
+test: export PYTHONDONTWRITEBYTECODE =  # what pytest makes of the tests' files is made once, not by each process
 test: setup tools lint types
 	@failed=""; \
 	$(BIN)/python -m tests.apache.class_archive & archive=$$!; \
