@@ -208,3 +208,19 @@ def test_lost_epochs_come_back_from_headers(content: bytes | None, original: Ori
         path.write_bytes(content)
     assert Replica(copy, clean=True).epochs.entries == wanted
     assert path.read_text() == "0\n" + f"{len(wanted)}\n" + "".join(f"{epoch} {start}\n" for epoch, start in wanted)
+
+
+def test_cut_at_every_byte(original: Original) -> None:
+    """Thousands of cuts, one a byte of a segment; what is left of its indexes doesn't matter."""
+    source, ends = original
+    segment = min(source.glob("*.log"))
+    data = segment.read_bytes()
+    assert len(data) > 3000
+    copy = source.parent.parent / "every" / "topic-0"
+    for position in range(len(data)):
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir(parents=True)
+        (copy / segment.name).write_bytes(data[:position])
+        replica = Replica(copy, clean=False)
+        assert (position, replica.log.end_offset) == (position, expected_end(ends, int(segment.stem), position))
+        replica.log.close_without_sync()
