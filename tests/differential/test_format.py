@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from barnabas.cli.kafka.storage import run
 from barnabas.storage.meta_properties import read_meta_properties
 from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.records.record import decode_records
-from tests.apache import release
+from tests.differential.tools import words_of_apache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +30,8 @@ class Outcome:
 
 
 def apache(arguments: Sequence[str]) -> Outcome:
-    done = subprocess.run(release.java_command("kafka.tools.StorageTool", list(arguments)), capture_output=True, text=True, check=False, timeout=120)
-    return Outcome(done.returncode, done.stdout.splitlines(), done.stderr.splitlines())
+    status, output, errors = words_of_apache("kafka-storage", *arguments)
+    return Outcome(status, output.splitlines(), errors.splitlines())
 
 
 def ours(arguments: Sequence[str]) -> Outcome:

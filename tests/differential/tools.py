@@ -73,6 +73,11 @@ def _jvm() -> subprocess.Popen[str]:
 
 
 def by_apache(tool: str, *arguments: str, stdin: str = "") -> Outcome:
+    return _outcome(*words_of_apache(tool, *arguments, stdin=stdin))
+
+
+def words_of_apache(tool: str, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    """Its status, output and complaints, nothing left out."""
     jvm = _jvm()
     assert jvm.stdin is not None
     assert jvm.stdout is not None
@@ -80,7 +85,7 @@ def by_apache(tool: str, *arguments: str, stdin: str = "") -> Outcome:
     jvm.stdin.write(" ".join(f".{word}" for word in words) + "\n")
     jvm.stdin.flush()
     status, output, complaints = jvm.stdout.readline().split()
-    return _outcome(int(status), b64decode(output[1:]).decode(), b64decode(complaints[1:]).decode())
+    return int(status), b64decode(output[1:]).decode(), b64decode(complaints[1:]).decode()
 
 
 def by_barnabas(tool: str, *arguments: str, stdin: str = "") -> Outcome:
