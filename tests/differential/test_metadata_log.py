@@ -7,10 +7,12 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from barnabas.core.metadata.image import MetadataImage
 from barnabas.core.metadata.record_versions import record_version
@@ -34,9 +36,11 @@ from barnabas.wire.logs.cluster_metadata import (
     RegisterBrokerRecord,
     TopicRecord,
 )
+from barnabas.wire.messages.describe_quorum import DescribeQuorumRequest
 from barnabas.wire.schema import Message
 from tests import nodes
-from tests.apache import release
+from tests.differential.tools import by_apache
+from tests.differential.transcript import Client
 
 if TYPE_CHECKING:
     NodeFactory = Callable[..., nodes.Node]
@@ -174,7 +178,8 @@ def filled(folder: Path) -> tuple[nodes.Node, Host]:
 
 def dumped(path: Path) -> list[dict[str, Any]]:
     """Records and batches as kafka-dump-log shows them."""
-    output = release.run_tool("org.apache.kafka.tools.DumpLogSegments", "--cluster-metadata-decoder", "--files", str(path)).stdout
+    status, output, _ = by_apache("kafka-dump-log", "--cluster-metadata-decoder", "--files", str(path))
+    assert status == 0
     found: list[dict[str, Any]] = []
     for line in output.splitlines():
         if line.startswith("| offset:"):
@@ -205,49 +210,33 @@ def test_apaches_tools_read_log_and_snapshot(tmp_path: Path, apache_libs: Path) 
     )
 
 
-def test_apaches_shell_shows_our_snapshot(tmp_path: Path, apache_libs: Path) -> None:
-    _, host = filled(tmp_path)
-    snapshot = host.snapshot()
-    host.stop()
-
-    def shown(*command: str, until: str) -> str:
-        """It prints as far as it has read when it is asked: asked again until it has read that."""
-        for _ in range(5):
-            printed = release.run_tool("org.apache.kafka.shell.MetadataShell", "--snapshot", str(snapshot), *command).stdout
-            if until in printed:
-                return printed
-        pytest.fail(f"Its last word: {printed}")
-
-    assert "partitionEpoch=1" in shown("cat", "/image/topics/byName/orders/0", until="replicas=[1]")
-    assert "metadataVersion" in shown("ls", "/image/features", until="finalized_transaction.version")
+def leader_epoch(node: nodes.Node) -> int:
+    """Of the quorum, as its leader says."""
+    topic = DescribeQuorumRequest.TopicData
+    asked = DescribeQuorumRequest(topics=[topic(topic_name="__cluster_metadata", partitions=[topic.PartitionData(partition_index=0)])])
+    with closing(Client(node.port)) as client:
+        return int(client.call(asked, 2).topics[0].partitions[0].leader_epoch)
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("with_snapshot", [False, True], ids=["log", "snapshot"])
-def test_apache_goes_on_with_ours_and_we_with_apaches(with_snapshot: bool, tmp_path: Path, apache_libs: Path) -> None:
+def test_apache_goes_on_with_ours_and_we_with_apaches(tmp_path: Path, apache_libs: Path) -> None:
+    """With our log first; then with our snapshot and what was written after it."""
     node = formatted(tmp_path)
     host = Host(node.log_dir, controller_endpoint(node))
     host.append(BeginTransactionRecord(name="Bootstrap records"), *bootstrap_records(str(node.log_dir)), EndTransactionRecord())
     host.append(ConfigRecord(resource_type=4, resource_name="", name="min.insync.replicas", value="1"))
     host.append(ConfigRecord(resource_type=4, resource_name="", name="log.cleaner.threads", value="2"))
-    if with_snapshot:
-        host.snapshot()
-        host.append(NoOpRecord())
     epoch, end_offset = host.log.quorum.epoch, host.log.end_offset
     host.stop()
     apache = node.on(nodes.APACHE)
     try:
         apache.start()
-        release.run_tool(
-            "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", apache.bootstrap, "--create", "--topic", "orders", "--partitions", "2"
-        )
-        quorum = release.run_tool(
-            "org.apache.kafka.tools.MetadataQuorumCommand", "--bootstrap-server", apache.bootstrap, "describe", "--status"
-        ).stdout
+        admin = AdminClient({"bootstrap.servers": apache.bootstrap})
+        admin.create_topics([NewTopic("orders", 2, 1)])["orders"].result(30)
+        assert leader_epoch(apache) == epoch + 1
         assert apache.stop() in (0, 143)
     finally:
         apache.kill()
-    assert re.search(rf"LeaderEpoch:\s+{epoch + 1}\b", quorum)
     again = Host(node.log_dir, controller_endpoint(node))
     assert again.log.quorum.epoch == epoch + 2 and again.log.end_offset > end_offset
     assert len(again.image.topics.by_name["orders"].partitions) == 2
@@ -258,8 +247,7 @@ def test_apache_goes_on_with_ours_and_we_with_apaches(with_snapshot: bool, tmp_p
     again.stop()
     try:
         apache.start()
-        listed = release.run_tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", apache.bootstrap, "--list").stdout.split()
-        assert listed == ["orders"]
+        assert list(AdminClient({"bootstrap.servers": apache.bootstrap}).list_topics(timeout=30).topics) == ["orders"]
     finally:
         apache.kill()
     final = Host(node.log_dir, controller_endpoint(node))  # after a kill
@@ -273,8 +261,7 @@ def test_a_static_quorum_is_continued_by_both(tmp_path: Path, apache_libs: Path)
     servers = properties.pop("controller.quorum.bootstrap.servers")
     properties["controller.quorum.voters"] = f"1@{servers}"
     path = nodes.write_properties(tmp_path / "server.properties", properties)
-    release.run_tool("kafka.tools.StorageTool", "format", "-t", nodes.random_uuid_text(), "-c", str(path))
-    apache = nodes.Node(nodes.APACHE, path)
+    apache = nodes.Node(nodes.APACHE, path).format(quorum=())
     static = VoterSet([Voter(1)])
     try:
         apache.start()
