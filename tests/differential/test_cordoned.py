@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,16 +99,18 @@ def story(node: nodes.Node) -> list[object]:
 
 
 def test_told_alike(folder: Path) -> None:
-    told = []
-    for engine in (nodes.APACHE, SUBJECT):
-        own = folder / f"{engine.name}-{len(told)}"
-        node = nodes.new_node(engine, own, directories(own)).start()
-        try:
-            told.append(story(node))
-        finally:
-            node.kill()
-            print(node.tail(3000))
-    assert told[1] == told[0]
+    with ThreadPoolExecutor(2) as pool:
+        theirs, ours = pool.map(told, (nodes.APACHE, SUBJECT), (folder / "theirs", folder / "ours"))
+    assert ours == theirs
+
+
+def told(engine: nodes.Engine, own: Path) -> list[object]:
+    node = nodes.new_node(engine, own, directories(own)).start()
+    try:
+        return story(node)
+    finally:
+        node.kill()
+        print(node.tail(3000))
 
 
 def test_from_the_file(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pprint
 import queue
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +190,8 @@ def _asked_offsets(asked: Asked) -> tuple[Any, ...]:
 
 
 def test_follows_alike(apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
-    theirs, ours = follow(apache_nodes(SETTINGS)), follow(barnabas_nodes(SETTINGS))
+    with ThreadPoolExecutor(2) as pool:
+        theirs, ours = pool.map(lambda make: follow(make(SETTINGS)), (apache_nodes, barnabas_nodes))
     assert pprint.pformat(ours, width=150) == pprint.pformat(theirs, width=150)
 
 

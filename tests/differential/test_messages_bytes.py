@@ -1,8 +1,12 @@
-"""Values of every message in every version: our bytes, read and written again by Apache Kafka's own classes and by kio, stay the same bytes."""
+"""Values of every message in every version: our bytes, read and written again by Apache Kafka's own classes and by kio, stay the same bytes.
+
+VALUES=100 says how many of each version.
+"""
 
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 from importlib import import_module
@@ -23,8 +27,8 @@ if TYPE_CHECKING:
 
     from barnabas.wire.schema import Message
 
-VALUES_A_VERSION = 100
-MUTATIONS_A_VERSION = 50
+VALUES_A_VERSION = int(os.environ.get("VALUES", "40"))
+MUTATIONS_A_VERSION = VALUES_A_VERSION // 2
 TAGS_IN_DISORDER = "Invalid raw tag field list"  # the release reads them and can't write them again; we write them in order
 Line = tuple[type["Message"], int, bytes]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record
 from tests.differential.transcript import Transcript
 from tests.nodes import SHORT_SESSION
+from tests.system.test_config_topics import checkpoint
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFactory
@@ -28,7 +31,8 @@ OFTEN = {"log.flush.start.offset.checkpoint.interval.ms": "100", "log.initial.ta
 
 
 def test_the_same_ones_are_known(apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> None:
-    theirs, ours = (known_after_a_crash(make(OFTEN)) for make in (apache_nodes, barnabas_nodes))
+    with ThreadPoolExecutor(2) as pool:
+        theirs, ours = pool.map(lambda make: known_after_a_crash(make(OFTEN)), (apache_nodes, barnabas_nodes))
     assert ours == theirs
     assert theirs["within-second"] == [1, 2, 3]
     assert theirs["rolled"] == [2, 3]
@@ -50,7 +54,8 @@ def known_after_a_crash(node: Node) -> dict[str, list[int]]:
                 assert reply.responses[0].partition_responses[0].error_code == 0
             wanted = DeleteRecordsRequest.Topic(name=topic, partitions=[DeleteRecordsRequest.Topic.Partition(partition_index=0, offset=start)])
             assert script.client.call(DeleteRecordsRequest(topics=[wanted], timeout_ms=5000), 2).topics[0].partitions[0].error_code == 0
-        time.sleep(1)  # Apache Kafka answers before the new start is in its checkpoint
+        # Either answers before the new start is in its checkpoint.
+        wait_until(lambda: all(checkpoint(node, "log-start-offset-checkpoint", topic) == start for topic, start in TOPICS.items() if start))
         node.kill()
         node.start()
         script.reconnect()

@@ -1,10 +1,12 @@
 """What a leader accepts, refuses and leaves on disk, against Apache Kafka's own log: the same bytes and configuration to both (D87-D93, T8, T9).
 
 Apache's side is AppendBatches.java: the check that its Produce handler makes, then an append to a real log at a fixed time.
+CASES=10000 says how many batches of each kind are made up.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.apache
 
 SOURCE = release.HERE / "java" / "AppendBatches.java"
 LEADER_EPOCH = 7
+CASES = int(os.environ.get("CASES", "800"))
 CODECS = list(Codec)
 
 
@@ -270,7 +273,7 @@ def test_each_rule(apache_log: ApacheLog) -> None:
 def test_generated_batches(apache_log: ApacheLog, lies: float) -> None:
     random = Random(int(lies * 1000))
     source = Sloppy(random, lies)
-    cases = ((f"generated {i}", source.batch(random.choice(CODECS)), random.choice(TOPICS)) for i in range(1500))
+    cases = ((f"generated {i}", source.batch(random.choice(CODECS)), random.choice(TOPICS)) for i in range(CASES))
     check(apache_log, cases)
 
 
@@ -279,7 +282,7 @@ def test_mutated_batches(apache_log: ApacheLog) -> None:
 
     def cases() -> Iterator[tuple[str, bytes, Topic]]:
         random = Random(5)
-        for i in range(1500):
+        for i in range(CASES):
             batch = bytearray(Sloppy(random).batch(random.choice((Codec.NONE, Codec.NONE, *CODECS))))
             place = random.randrange(len(batch))
             batch[place] ^= 1 << random.randrange(8)
