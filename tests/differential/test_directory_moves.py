@@ -43,10 +43,11 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def fill(node: nodes.Node, topic: str, first: int = 0) -> None:
+def fill(node: nodes.Node, *topics: str, first: int = 0) -> None:
     producer = Producer({"bootstrap.servers": node.bootstrap, "enable.idempotence": True, "batch.size": 50_000, "log_level": 0})
     for number in range(first, first + RECORDS):
-        producer.produce(topic, b"%d" % number + bytes(10_000), partition=0)
+        for topic in topics:
+            producer.produce(topic, b"%d" % number + bytes(10_000), partition=0)
     assert producer.flush(30) == 0
 
 
@@ -56,7 +57,9 @@ def numbers(node: nodes.Node, topic: str, count: int) -> list[int]:
         found: list[int] = []
 
         def read_all() -> bool:
-            found.extend(int((message.value() or b"").partition(b"\0")[0]) for message in consumer.consume(count - len(found), 1) if not message.error())
+            found.extend(
+                int((message.value() or b"").partition(b"\0")[0]) for message in consumer.consume(count - len(found), 1) if not message.error()
+            )
             return len(found) >= count
 
         wait_until(read_all, 60)
@@ -136,8 +139,8 @@ def test_either_goes_on(folder: Path) -> None:
         node = node.on(nodes.APACHE).start()
         _goes_on(node, here, there)
         assert lies_in(node, "moved", ways["moved"][1])
+        fill(node, *ways, first=RECORDS)
         for topic in ways:
-            fill(node, topic, RECORDS)
             assert numbers(node, topic, 2 * RECORDS) == list(range(2 * RECORDS))
         assert ask(node, ("moved", 0, ways["moved"][0])) == [("moved", 0, "NONE")]
         node.kill()
@@ -145,8 +148,8 @@ def test_either_goes_on(folder: Path) -> None:
         _goes_on(node, here, there)
         limit(node, None)
         wait_until(lambda: lies_in(node, "moves", there) and lies_in(node, "moved", ways["moved"][0]), 60)
+        fill(node, *ways, first=2 * RECORDS)
         for topic in ways:
-            fill(node, topic, 2 * RECORDS)
             assert numbers(node, topic, 3 * RECORDS) == list(range(3 * RECORDS))
     finally:
         node.kill()

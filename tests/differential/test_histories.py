@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,7 +53,8 @@ def test_the_same_answers(apache_nodes: Callable[..., Node], barnabas_nodes: Cal
     """
     is_recent = SEED % 2 == 1
     when_ms = (int(time.time()) - 3600) * 1000 if is_recent else _OLD_MS
-    nodes = [make(_SETTINGS) for make in (apache_nodes, barnabas_nodes)]
+    with ThreadPoolExecutor(2) as pool:
+        nodes = list(pool.map(lambda make: make(_SETTINGS), (apache_nodes, barnabas_nodes)))
     data: list[World] = [DataWorld(node, when_ms) for node in nodes]
     groups: list[World] = [GroupWorld(node) for node in nodes]
     histories = [(data, DATA), (groups, GROUPS)]
@@ -72,8 +74,12 @@ def test_the_same_answers(apache_nodes: Callable[..., Node], barnabas_nodes: Cal
 def _start_again(nodes: list[Node], worlds: list[World], *, is_kill: bool) -> None:
     for world in worlds:
         world.before_stop(is_kill=is_kill)
-    for node in nodes:
+
+    def again(node: Node) -> None:
         node.kill() if is_kill else node.stop()
         node.start()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(again, nodes))
     for world in worlds:
         world.reconnect()

@@ -243,6 +243,7 @@ def commit(client: Client, values: dict[str, int]) -> None:
 
 # ---- the swaps
 
+
 def assert_same_view(seen: dict[str, Any], before: dict[str, Any], who: str) -> None:
     changed = {key: (before.get(key), seen.get(key)) for key in sorted(before.keys() | seen.keys()) if before.get(key) != seen.get(key)}
     text = "\n".join(f"{key}\n  before {str(left)[:1500]}\n  now    {str(right)[:1500]}" for key, (left, right) in changed.items())

@@ -31,7 +31,12 @@ def test_nobody_is_served(engine: str, request: pytest.FixtureRequest) -> None:
 
 def ends_alone(node: Node) -> None:
     place = node.properties["listeners"].split(",")[0]
-    alone = node.properties | {"process.roles": "broker", "listeners": place, "advertised.listeners": place, "initial.broker.registration.timeout.ms": "100"}
+    alone = node.properties | {
+        "process.roles": "broker",
+        "listeners": place,
+        "advertised.listeners": place,
+        "initial.broker.registration.timeout.ms": "100",
+    }
     write_properties(node.properties_file, alone)
     process, deadline = node.spawn(), time.monotonic() + ENDS_WITHIN_S
     while process.poll() is None:

@@ -48,7 +48,7 @@ def java_names(apache_libs: Path) -> dict[str, str]:
     return names
 
 
-def echo(lines: Iterator[Line] | list[Line], java_names: dict[str, str]) -> list[str]:
+def echo(lines: list[Line], java_names: dict[str, str]) -> list[str]:
     """What the release answers to each line."""
     program = release.HERE / "java" / "EchoMessages.java"
     text = "".join(f"{java_names[cls.__name__]} {version} {data.hex()}\n" for cls, version, data in lines)
@@ -57,24 +57,22 @@ def echo(lines: Iterator[Line] | list[Line], java_names: dict[str, str]) -> list
     return done.stdout.split("\n")[:-1]
 
 
-@pytest.mark.apache
-def test_the_release_writes_what_we_write(java_names: dict[str, str]) -> None:
+def values() -> Iterator[Line]:
     random = Random(4_3_1)
-    lines: list[Line] = []
     for cls, version in all_versions():
         for _ in range(VALUES_A_VERSION):
             message = Values(random).message(cls, version)
             data = message.encode(version)
             assert cls.decode(data, version) == message
-            lines.append((cls, version, data))
-    answers = echo(lines, java_names)
-    assert len(answers) == len(lines)
-    wrong = [
-        f"{cls.__name__} {version}: {data.hex()} -> {answer}"
-        for (cls, version, data), answer in zip(lines, answers, strict=True)
-        if answer != data.hex()
-    ]
-    assert not wrong, f"{len(wrong)} of {len(lines)} differ\n" + "\n".join(line[:500] + line[-100:] for line in wrong[:10])
+            yield cls, version, data
+
+
+def mutations() -> Iterator[Line]:
+    random = Random(2)
+    for cls, version in all_versions():
+        data = Values(random).message(cls, version).encode(version)
+        for _ in range(MUTATIONS_A_VERSION):
+            yield cls, version, mutated(data, random)
 
 
 def mutated(data: bytes, random: Random) -> bytes:
@@ -83,16 +81,26 @@ def mutated(data: bytes, random: Random) -> bytes:
     return data[:first] + random.randbytes(random.randrange(4)) + data[first + length :]
 
 
+@pytest.fixture(scope="module")
+def echoes(java_names: dict[str, str]) -> list[list[tuple[Line, str]]]:
+    """Values and mutations with what the release made of each, in one JVM."""
+    lines = [list(values()), list(mutations())]
+    answers = echo(lines[0] + lines[1], java_names)
+    count = len(lines[0])
+    return [list(zip(lines[0], answers[:count], strict=True)), list(zip(lines[1], answers[count:], strict=True))]
+
+
 @pytest.mark.apache
-def test_the_release_refuses_what_we_refuse(java_names: dict[str, str]) -> None:
+def test_the_release_writes_what_we_write(echoes: list[list[tuple[Line, str]]]) -> None:
+    wrong = [f"{cls.__name__} {version}: {data.hex()} -> {answer}" for (cls, version, data), answer in echoes[0] if answer != data.hex()]
+    assert not wrong, f"{len(wrong)} of {len(echoes[0])} differ\n" + "\n".join(line[:500] + line[-100:] for line in wrong[:10])
+
+
+@pytest.mark.apache
+def test_the_release_refuses_what_we_refuse(echoes: list[list[tuple[Line, str]]]) -> None:
     """Bytes that went wrong: either both refuse them, or both make the same of them."""
-    random = Random(2)
-    lines: list[Line] = []
-    for cls, version in all_versions():
-        data = Values(random).message(cls, version).encode(version)
-        lines += [(cls, version, mutated(data, random)) for _ in range(MUTATIONS_A_VERSION)]
     wrong = []
-    for (cls, version, data), theirs in zip(lines, echo(lines, java_names), strict=True):
+    for (cls, version, data), theirs in echoes[1]:
         try:
             message, position = cls.decode_from(data, version)
             ours = message.encode(version).hex() + (f" {len(data) - position}" if position < len(data) else "")
@@ -100,7 +108,7 @@ def test_the_release_refuses_what_we_refuse(java_names: dict[str, str]) -> None:
             ours = f"{'!' if isinstance(error, DecodeError) else '?'} {error}"
         if ours != theirs and not ours[0] == theirs[0] == "!" and TAGS_IN_DISORDER not in theirs:
             wrong.append(f"{cls.__name__} {version}: {data.hex()[-300:]}\n    ours {ours[:300]}\n  theirs {theirs[:300]}")
-    assert not wrong, f"{len(wrong)} of {len(lines)} differ\n" + "\n".join(wrong[:10])
+    assert not wrong, f"{len(wrong)} of {len(echoes[1])} differ\n" + "\n".join(wrong[:10])
 
 
 def kio_class(cls: type[Message], version: int) -> Any:
