@@ -1,8 +1,8 @@
 """Either engine on the other's directory: after a clean stop, after kill -9, under load, several times in turn; it serves the same (M8-M12, D60-D86, T1-T7).
 
 What is compared is what clients see: topics, ids, configs, offsets, every stored batch's header and CRC, committed offsets, groups, producers. Then work goes on:
-the next idempotent sequence is taken, the last one sent again is known for a duplicate (T6), topics are made and deleted. Meanwhile an ordinary producer never stops:
-of what was acknowledged to it nothing is lost and nothing is there twice.
+the next idempotent sequence is taken, the last one sent again is known for a duplicate (T6), topics are made and deleted. Meanwhile an ordinary producer never
+stops: of what was acknowledged to it nothing is lost, and nothing is there twice.
 """
 
 from __future__ import annotations
