@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.apache
 
 SOURCE = release.HERE / "java" / "CleanLogs.java"
-SEEDS = int(os.environ.get("SEEDS", "16"))
+SEEDS = int(os.environ.get("SEEDS", "12"))
 RETENTION_MS = 10_000
 CONFIG = LogConfig(
     segment_bytes=4096,
