@@ -38,9 +38,9 @@ def node(apache_nodes: Callable[..., Node]) -> Node:
 def fill(node: Node) -> None:
     """Into both topics more than one segment of plain and idempotent batches, two transactions committed, two aborted, one left open."""
     plain = Producer({"bootstrap.servers": node.bootstrap, "linger.ms": 0, "batch.num.messages": 7, "enable.idempotence": True})
-    for number in range(1200):
+    for number in range(600):
         for topic in (LEFT, CONTINUED):
-            plain.produce(topic, key=b"%d" % number, value=b"v" * 1100, partition=0)
+            plain.produce(topic, key=b"%d" % number, value=b"v" * 2200, partition=0)
         plain.poll(0)
     assert plain.flush(30) == 0
     for name in ("a", "b"):
