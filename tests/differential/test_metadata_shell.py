@@ -13,7 +13,7 @@ from barnabas.core.metadata.record_versions import encode_record
 from barnabas.storage.metadata_snapshot import SnapshotId, snapshot_batches, write_snapshot
 from barnabas.wire.logs import cluster_metadata as records
 from tests.apache import release
-from tests.differential.tools import Outcome, by_barnabas
+from tests.differential.tools import Outcome, in_this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,12 +195,12 @@ def test_no_snapshot() -> None:
 def test_a_node_s_log(barnabas_nodes: Callable[..., Node]) -> None:
     """A segment as Apache's shell shows it once the node has stopped; while it runs, a file is refused and the directory is read."""
     node = barnabas_nodes()
-    assert by_barnabas("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", "seen", "--partitions", "3").status == 0
+    assert in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", "seen", "--partitions", "3").status == 0
     segment = node.log_dir / "__cluster_metadata-0" / "00000000000000000000.log"
     theirs, ours = _by_both("--snapshot", str(segment), "ls", "/")
     assert ours == theirs
     assert "Unable to lock" in ours.complaints[0]
-    running = by_barnabas(TOOL, "--snapshot", str(node.log_dir), "ls", "/image/topics/byName/seen")
+    running = in_this_process(TOOL, "--snapshot", str(node.log_dir), "ls", "/image/topics/byName/seen")
     assert (running.status, running.output) == (0, "0\n1\n2\nid\nname\n")
     _follow(node)
     node.stop()
@@ -219,7 +219,7 @@ def _follow(node: Node) -> None:
             for topic in ("later", "latest"):
                 shell.stdin.write(f"cat {topic}/name\n")
                 assert "No such file or directory" in next(line for line in shell.stdout if topic in line)
-                made = by_barnabas("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic)
+                made = in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic)
                 assert made.status == 0, made
                 shell.stdin.write(f"cat {topic}/name\n")
                 assert next(line for line in shell.stdout if topic in line) == f">> {topic}\n"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tests.apache import release
-from tests.differential.tools import CLASSES, by_barnabas
+from tests.differential.tools import CLASSES, in_this_process
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -76,7 +76,7 @@ def topic(node: Node) -> str:
     name = f"verifiable-{uuid.uuid4().hex[:6]}"
     for letter in "ab":
         words = ("--create", "--topic", f"{name}{letter}", "--partitions", "1")
-        assert by_barnabas("kafka-topics", "--bootstrap-server", node.bootstrap, *words).status == 0
+        assert in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, *words).status == 0
     return name
 
 
