@@ -29,14 +29,16 @@ SOURCE = release.HERE / "java" / "CollectTelemetry.java"
 COLLECTING = nodes.APACHE._replace(start_command=lambda path: release.java_command(str(SOURCE), [str(path)], release.QUICK_SERVER_FLAGS))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def collector(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
     for make in conftest.factory(COLLECTING, request):
         yield make({"metric.reporters": "CollectTelemetry$Collector"})
 
 
-def said(node: nodes.Node) -> list[str]:
-    return [line.removeprefix("TELEMETRY ") for line in node.output.read_text().splitlines() if line.startswith("TELEMETRY ")]
+def said(node: nodes.Node, metrics: str) -> list[str]:
+    """What was pushed of these metrics."""
+    lines = (line.removeprefix("TELEMETRY ") for line in node.output.read_text().splitlines() if line.startswith("TELEMETRY "))
+    return [line for line in lines if f" {metrics}" in line]
 
 
 async def until(done: Callable[[], bool]) -> None:
