@@ -30,15 +30,30 @@ COLLECTING = nodes.APACHE._replace(start_command=lambda path: release.java_comma
 
 
 @pytest.fixture(scope="module")
-def collector(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
+def collecting(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
     for make in conftest.factory(COLLECTING, request):
         yield make({"metric.reporters": "CollectTelemetry$Collector"})
 
 
-def said(node: nodes.Node, metrics: str) -> list[str]:
-    """What was pushed of these metrics."""
-    lines = (line.removeprefix("TELEMETRY ") for line in node.output.read_text().splitlines() if line.startswith("TELEMETRY "))
-    return [line for line in lines if f" {metrics}" in line]
+@pytest.fixture
+def collector(collecting: nodes.Node) -> nodes.Node:
+    """With nothing said yet and nothing subscribed to."""
+
+    async def forget() -> None:
+        async with Cluster(collecting.bootstrap) as cluster:
+            for name in ("some", "orders"):
+                await configs.alter(cluster, configs.CLIENT_METRICS, name, {}, ["metrics", "interval.ms"])
+            async with asyncio.timeout(DEADLINE_S):
+                while (await telemetry.subscription(cluster)).metrics:
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(forget())
+    collecting.output.write_bytes(b"")
+    return collecting
+
+
+def said(node: nodes.Node) -> list[str]:
+    return [line.removeprefix("TELEMETRY ") for line in node.output.read_text().splitlines() if line.startswith("TELEMETRY ")]
 
 
 async def until(done: Callable[[], bool]) -> None:
@@ -89,9 +104,12 @@ def test_what_the_documents_show(collector: nodes.Node, apache_node: nodes.Node,
     example = next(found for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Reporter" in found)
     names: dict[str, Any] = {}
     exec(compile(example, "client.md", "exec"), names)
-    for node in (collector, apache_node):
-        asyncio.run(names["report"](node.bootstrap))
-    assert capsys.readouterr().out.splitlines() == ["pushed", "The node does not support GET_TELEMETRY_SUBSCRIPTIONS"]
+
+    async def both() -> None:
+        await asyncio.gather(*(names["report"](node.bootstrap) for node in (collector, apache_node)))
+
+    asyncio.run(both())
+    assert sorted(capsys.readouterr().out.splitlines()) == ["The node does not support GET_TELEMETRY_SUBSCRIPTIONS", "pushed"]
     (line,) = said(collector)
     assert line.endswith("true org.example.orders.total AGGREGATION_TEMPORALITY_DELTA true int 17 shop=north")
 
