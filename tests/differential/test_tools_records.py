@@ -79,10 +79,8 @@ def test_group_continues_where_the_other_tool_stopped(node: Node, topic: str) ->
         "--max-messages",
         "2",
     )
-    read = [run(*words).output for run in (by_apache, in_this_process, by_apache, in_this_process)]
-    whole = in_this_process(
-        "kafka-console-consumer", "--bootstrap-server", node.bootstrap, "--topic", topic, "--from-beginning", "--max-messages", "8"
-    )
+    read = [run(*words).output for run in (by_apache, by_barnabas, by_apache, by_barnabas)]
+    whole = by_barnabas("kafka-console-consumer", "--bootstrap-server", node.bootstrap, "--topic", topic, "--from-beginning", "--max-messages", "8")
     assert "".join(read) == whole.output
 
 
@@ -191,8 +189,7 @@ def log_dir(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory, request
         lines = "".join(f"{i:0100d}\n" for i in range(12000))
         assert by_barnabas("kafka-console-producer", *server, "--topic", "dumped", stdin=lines).status == 0
         assert (
-            in_this_process("kafka-console-consumer", *server, "--topic", "dumped", "--group", "g", "--from-beginning", "--max-messages", "5").status
-            == 0
+            by_barnabas("kafka-console-consumer", *server, "--topic", "dumped", "--group", "g", "--from-beginning", "--max-messages", "5").status == 0
         )
     finally:
         node.stop()
@@ -258,9 +255,7 @@ def test_dump_log_of_a_barnabas_node(barnabas_nodes: Callable[..., Node]) -> Non
     server = ("--bootstrap-server", node.bootstrap)
     assert in_this_process("kafka-topics", *server, "--create", "--topic", "ours", "--partitions", "2", "--config", "retention.ms=100000").status == 0
     assert by_barnabas("kafka-console-producer", *server, "--topic", "ours", stdin="".join(f"{i:0100d}\n" for i in range(3000))).status == 0
-    assert (
-        in_this_process("kafka-console-consumer", *server, "--topic", "ours", "--group", "g", "--from-beginning", "--max-messages", "5").status == 0
-    )
+    assert by_barnabas("kafka-console-consumer", *server, "--topic", "ours", "--group", "g", "--from-beginning", "--max-messages", "5").status == 0
     node.stop()
     for pattern, arguments in (
         ("__cluster_metadata-0/*.log", ["--cluster-metadata-decoder"]),

@@ -16,7 +16,7 @@ from barnabas.client.cluster import Cluster
 from barnabas.client.errors import KafkaError
 from barnabas.wire.errors import Error
 from tests import nodes
-from tests.differential.tools import Outcome, by_apache, in_this_process
+from tests.differential.tools import Outcome, by_apache, by_barnabas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,14 +80,14 @@ def secured(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     ).start()
     try:
         for mechanism in ("SCRAM-SHA-256=[iterations=5000,password=s=ec,ret]", "SCRAM-SHA-512=[password=another]"):
-            done = in_this_process("kafka-configs", "--bootstrap-server", node.bootstrap, "--alter", "--user", "bo,b=", "--add-config", mechanism)
+            done = by_barnabas("kafka-configs", "--bootstrap-server", node.bootstrap, "--alter", "--user", "bo,b=", "--add-config", mechanism)
             assert done.status == 0, done
         yield Secured(node.bootstrap, f"127.0.0.1:{ports['SASL']}", f"127.0.0.1:{ports['TLS']}", f"127.0.0.1:{ports['MUTUAL']}", certificate)
     finally:
         node.kill()
 
 
-def listed(server: str, folder: Path, run: Callable[..., Outcome] = in_this_process, **settings: str) -> Outcome:
+def listed(server: str, folder: Path, run: Callable[..., Outcome] = by_barnabas, **settings: str) -> Outcome:
     path = folder / "client.properties"
     path.write_text("".join(f"{key.replace('_', '.')}={value}\n" for key, value in settings.items()))
     return run("kafka-topics", "--bootstrap-server", server, "--list", "--command-config", str(path))
@@ -167,7 +167,7 @@ def test_the_wrong_protocol(secured: Secured, tmp_path: Path, port: str, protoco
     settings = tmp_path / "client.properties"
     settings.write_text(f"security.protocol={protocol}\n")
     tool, *words = command.split()
-    done = in_this_process(tool, "--bootstrap-server", getattr(secured, port), "--command-config", str(settings), *words)
+    done = by_barnabas(tool, "--bootstrap-server", getattr(secured, port), "--command-config", str(settings), *words)
     assert done.status == (0 if "consumer" in command else 1)  # which Apache's console consumer, too, ends with
     assert f"{getattr(secured, port)}" in "".join((done.output, *done.complaints))
     assert said in "".join((done.output, *done.complaints))
