@@ -11,6 +11,7 @@ import pytest
 
 from barnabas.client.cluster import Cluster
 from tests.differential.tools import by_apache, by_both, by_each, in_this_process
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -30,6 +31,7 @@ def prefix(node: Node) -> str:
     ):
         done = in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic, *more)
         assert done.status == 0, done
+    wait_until(lambda: in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--list").output.count(name) == 3)
     return name
 
 

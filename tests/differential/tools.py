@@ -123,7 +123,7 @@ def by_both(tool: str, *arguments: str, stdin: str = "") -> tuple[Outcome, Outco
 def by_each(tool: str, *arguments: str, stdin: str = "") -> tuple[Outcome, Outcome]:
     """As `by_both` for a command that may be done only once: `%` in an argument becomes `a` for Apache's tool and `b` for ours, and back in what they say."""
     outcomes = []
-    for letter, run in (("a", by_apache), ("b", _ours)):
+    for letter, run in (("a", by_apache), ("b", by_barnabas)):
         outcome = run(tool, *(argument.replace("%", letter) for argument in arguments), stdin=stdin)
         names = [(argument.replace("%", letter), argument) for argument in arguments if "%" in argument]
         outcomes.append(_renamed(outcome, names))
