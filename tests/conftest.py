@@ -38,12 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `--dist loadgroup` keeps together, in order: a file's tests; comparisons that leave topics and groups on nodes they share; who wants port 9093."""
+    """What `--dist loadgroup` keeps together, in order: a file's tests; comparisons, and the client's, on nodes they share; who wants port 9093."""
     for item in items:
         folder, name = item.path.parent.name, item.path.name
         group = item.nodeid.partition("::")[0]
         if folder == "differential" and name.startswith(("test_replies", "test_tools")):
             group = "comparisons"
+        elif folder == "client" and item.path.parent.parent.name == "differential":
+            group = "client"
         elif name in ("test_up.py", "test_fleet.py", "test_documents.py"):
             group = "up"
         item.add_marker(pytest.mark.xdist_group(group))

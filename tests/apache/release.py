@@ -1,16 +1,18 @@
 """Apache Kafka's pinned release as a set of jars on this machine.
 
-Owns: where the jars are, how they get there (Maven's ordinary client, once), and how a program out of them is run.
+Owns: where the jars are, how they get there (Maven's ordinary client, once), and how a program out of them is run, or one of java/ that uses them.
 Doesn't own: nodes (tests/nodes.py). `APACHE_KAFKA_LIBS` names a folder of jars, for instance the `libs` of an unpacked release, to use instead.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,8 +97,35 @@ def _fetch(libs: Path) -> None:
 
 
 def java_command(class_name: str, arguments: Sequence[str] = (), flags: Sequence[str] = TOOL_FLAGS) -> list[str]:
-    """The command line that runs a class of the release."""
-    return [java(), *flags, f"-Dlog4j2.configurationFile={LOG4J2}", "-cp", f"{apache_libs()}/*", class_name, *arguments]
+    """The command line that runs a class of the release, or a program that uses it: the path of its .java file."""
+    classes = f"{apache_libs()}/*"
+    if class_name.endswith(".java"):
+        classes, class_name = f"{classes}:{_compiled(Path(class_name))}", Path(class_name).stem
+    return [java(), *flags, f"-Dlog4j2.configurationFile={LOG4J2}", "-cp", classes, class_name, *arguments]
+
+
+def _compiled(source: Path) -> Path:
+    """A jar with the program's classes, made when this text of it is first run: compiling it takes twice the time of running it."""
+    jar = CACHE / "programs" / f"{source.stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}.jar"
+    if not jar.exists():
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=jar.parent) as scratch:
+            classes, made = Path(scratch) / "classes", Path(scratch) / jar.name
+            compiler = [
+                java(),
+                "-XX:TieredStopAtLevel=1",
+                "-m",
+                "jdk.compiler/com.sun.tools.javac.Main",
+            ]  # beside the JVM, which would run the source
+            libs = ":".join(map(str, sorted(apache_libs().glob("*.jar"))))
+            done = subprocess.run([*compiler, "-d", str(classes), "-cp", libs, str(source)], capture_output=True, text=True, timeout=120)
+            if done.returncode != 0:
+                raise RuntimeError(f"{source.name} isn't compiled:\n{done.stdout}{done.stderr}")
+            with zipfile.ZipFile(made, "w") as archive:
+                for path in sorted(classes.rglob("*.class")):
+                    archive.write(path, path.relative_to(classes))
+            made.rename(jar)
+    return jar
 
 
 def run_tool(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,12 +18,8 @@ from barnabas.core.configs.topic_settings import ROWS as TOPIC
 from barnabas.core.configs.values import parse, to_text
 from tests.apache import release
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = [pytest.mark.apache]
 
-SOURCES = release.HERE / "java"
 SCOPES: dict[str, dict[str, Row]] = {
     "topic": TOPIC,
     "broker": BROKER,
@@ -48,8 +43,8 @@ TEXTS = (
 )  # fmt: skip
 
 
-def test_definitions(apache_libs: Path) -> None:
-    printed = _run("DescribeDefinitions", apache_libs, "")
+def test_definitions() -> None:
+    printed = _run("DescribeDefinitions", "")
     theirs = {}
     for line in printed.splitlines():
         scope, name, kind, default, check, importance, internal, mode = line.split("\t")
@@ -66,7 +61,7 @@ def test_definitions(apache_libs: Path) -> None:
     assert {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]} == {}
 
 
-def test_values(apache_libs: Path) -> None:
+def test_values() -> None:
     """Each key with each text: taken as the same value, or refused in the same words."""
     asked = [
         (scope, row, text)
@@ -77,7 +72,7 @@ def test_values(apache_libs: Path) -> None:
         for text in TEXTS
     ]
     lines = "".join(f"parse\t{scope}\t{row[NAME]}\t{text}\n" for scope, row, text in asked)
-    theirs = _run("CheckConfigs", apache_libs, lines).split("\n")[:-1]
+    theirs = _run("CheckConfigs", lines).split("\n")[:-1]
     different = []
     for (scope, row, text), said in zip(asked, theirs, strict=True):
         said = said.replace("error\tConfigException\t", "error\t")
@@ -100,15 +95,8 @@ def _wording(said: str) -> str:
     return f"{head}{found}{sorted(values.split(', '))}" if found else said
 
 
-def _run(program: str, libs: Path, stdin: str) -> str:
-    command = [
-        release.java(),
-        *release.TOOL_FLAGS,
-        f"-Dlog4j2.configurationFile={release.LOG4J2}",
-        "-cp",
-        f"{libs}/*",
-        str(SOURCES / f"{program}.java"),
-    ]
+def _run(program: str, stdin: str) -> str:
+    command = release.java_command(str(release.HERE / "java" / f"{program}.java"))
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     return done.stdout

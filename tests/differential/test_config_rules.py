@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,22 +211,18 @@ DYNAMIC: list[Configs] = [
 ]
 
 
-class Apache:
-    """Collects questions, asks them at once."""
+CHANGES: list[tuple[tuple[str, str], list[Configs]]] = [
+    (("topic", "t"), TOPICS),
+    (("group", "g"), GROUPS),
+    (("client-metrics", "m"), CLIENT_METRICS),
+    (("dynamic", "broker"), DYNAMIC),
+    (("dynamic", "default"), DYNAMIC),
+]
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
 
-    def ask(self, *words: str, groups: tuple[Mapping[str, str], ...]) -> None:
-        self.lines.append("\t".join([*words, *_joined(groups)]))
-
-    def answers(self, libs: Path) -> list[str]:
-        source = str(release.HERE / "java" / "CheckConfigs.java")
-        command = [release.java(), *release.TOOL_FLAGS, f"-Dlog4j2.configurationFile={release.LOG4J2}", "-cp", f"{libs}/*", source]
-        text = "".join(f"{line}\n" for line in self.lines)
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, encoding="utf-8")
-        assert done.returncode == 0, done.stderr
-        return [line for line in done.stdout.split("\n") if line.startswith(("ok\t", "error\t"))]
+def line(*words: str, groups: tuple[Mapping[str, str], ...]) -> str:
+    """A question to CheckConfigs.java."""
+    return "\t".join([*words, *_joined(groups)])
 
 
 def _joined(groups: tuple[Mapping[str, str], ...]) -> list[str]:
@@ -251,20 +248,27 @@ def refused(check: Callable[[], object]) -> str | None:
     return None
 
 
-def compare(apache: Apache, ours: list[str | None], libs: Path) -> None:
+@pytest.fixture(scope="module")
+def said(apache_libs: Path) -> dict[str, str]:
+    """What Apache Kafka says of every configuration here, all asked at once."""
+    asked = [line("start", groups=(file(changes),)) for changes in STARTS]
+    asked += [line(*words, groups=(configs, FILE)) for words, rows in CHANGES for configs in rows]
+    asked += [_line_of(*described) for described in DESCRIBED]
+    command = release.java_command(str(release.HERE / "java" / "CheckConfigs.java"))
+    text = "".join(f"{each}\n" for each in asked)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    return dict(zip(asked, (each for each in done.stdout.split("\n") if each.startswith(("ok\t", "error\t"))), strict=True))
+
+
+def compare(said: dict[str, str], ours: dict[str, str | None]) -> None:
     """The same configurations are taken, the same refused."""
-    different = [
-        (line, why, said) for line, why, said in zip(apache.lines, ours, apache.answers(libs), strict=True) if (why is None) != said.startswith("ok")
-    ]
+    different = [(asked, why, said[asked]) for asked, why in ours.items() if (why is None) != said[asked].startswith("ok")]
     assert different == [], "\n".join(map(str, different))
 
 
-def test_files(apache_libs: Path) -> None:
-    apache, ours = Apache(), []
-    for changes in STARTS:
-        apache.ask("start", groups=(file(changes),))
-        ours.append(refused(lambda changes=changes: _start(changes)))  # type: ignore[misc]
-    compare(apache, ours, apache_libs)
+def test_files(said: dict[str, str]) -> None:
+    compare(said, {line("start", groups=(file(changes),)): refused(partial(_start, changes)) for changes in STARTS})
 
 
 def _start(changes: Mapping[str, str]) -> None:
@@ -276,32 +280,25 @@ def _start(changes: Mapping[str, str]) -> None:
     check_broker(values)
 
 
-def test_changes_at_the_controller(apache_libs: Path) -> None:
-    apache, ours = Apache(), []
-    node = running({})
-    for configs in TOPICS:
-        apache.ask("topic", "t", groups=(configs, FILE))
-        ours.append(refused(lambda configs=configs: validate_topic(configs, {}, topic_defaults(node.values))))  # type: ignore[misc]
-    for configs in GROUPS:
-        apache.ask("group", "g", groups=(configs, FILE))
-        ours.append(refused(lambda configs=configs: validate_group(configs, node.values)))  # type: ignore[misc]
-    for configs in CLIENT_METRICS:
-        apache.ask("client-metrics", "m", groups=(configs, FILE))
-        ours.append(refused(lambda configs=configs: validate_client_metrics("m", configs)))  # type: ignore[misc]
-    compare(apache, ours, apache_libs)
+def test_changes_at_the_controller(said: dict[str, str]) -> None:
+    values = running({}).values
+    checks: dict[str, Callable[[Configs], object]] = {
+        "topic": lambda configs: validate_topic(configs, {}, topic_defaults(values)),
+        "group": lambda configs: validate_group(configs, values),
+        "client-metrics": lambda configs: validate_client_metrics("m", configs),
+    }
+    asked = [(words, configs) for words, rows in CHANGES if words[0] in checks for configs in rows]
+    compare(said, {line(*words, groups=(configs, FILE)): refused(partial(checks[words[0]], configs)) for words, configs in asked})
 
 
-def test_changes_at_the_broker(apache_libs: Path) -> None:
-    apache, ours = Apache(), []
+def test_changes_at_the_broker(said: dict[str, str]) -> None:
     node = running({})
-    for where in ("broker", "default"):
-        for configs in DYNAMIC:
-            apache.ask("dynamic", where, groups=(configs, FILE))
-            single = where == "broker"
-            ours.append(
-                refused(lambda configs=configs, single=single: validate_broker(configs, node.static, {}, {}, node.values, per_broker=single))  # type: ignore[misc]
-            )
-    compare(apache, ours, apache_libs)
+
+    def check(configs: Configs, where: str) -> None:
+        validate_broker(configs, node.static, {}, {}, node.values, per_broker=where == "broker")
+
+    asked = [(words, configs) for words, rows in CHANGES if words[0] == "dynamic" for configs in rows]
+    compare(said, {line(*words, groups=(configs, FILE)): refused(partial(check, configs, words[1])) for words, configs in asked})
 
 
 DESCRIBED: list[tuple[str, str, Configs, Configs, Configs, Configs]] = [
@@ -357,13 +354,15 @@ DESCRIBED: list[tuple[str, str, Configs, Configs, Configs, Configs]] = [
 ]
 
 
-def test_descriptions(apache_libs: Path) -> None:
-    apache = Apache()
-    for kind, name, own, cluster, broker, static in DESCRIBED:
-        apache.ask("describe", kind, name, groups=(own, cluster, broker, file(static)))
-    for asked, said in zip(DESCRIBED, apache.answers(apache_libs), strict=True):
-        assert said.startswith("ok\t"), said
-        theirs = [_without_order(entry) for entry in said.split("\t")[1:] if entry]
+def _line_of(kind: str, name: str, own: Configs, cluster: Configs, broker: Configs, static: Configs) -> str:
+    return line("describe", kind, name, groups=(own, cluster, broker, file(static)))
+
+
+def test_descriptions(said: dict[str, str]) -> None:
+    for asked in DESCRIBED:
+        answer = said[_line_of(*asked)]
+        assert answer.startswith("ok\t"), answer
+        theirs = [_without_order(entry) for entry in answer.split("\t")[1:] if entry]
         ours = sorted(_without_order(_shown(one)) for one in _ours(*asked))
         assert ours == sorted(theirs), asked
 

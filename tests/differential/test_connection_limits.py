@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,7 +100,8 @@ def plays(apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> Iterator[li
 
 
 def test_limits(plays: list[Play]) -> None:
-    apache, barnabas = ([*_addresses(play), *_listener(play), *_total(play), *_refused(play), *_rate(play)] for play in plays)
+    with ThreadPoolExecutor(2) as pool:
+        apache, barnabas = pool.map(lambda play: [*_addresses(play), *_listener(play), *_total(play), *_refused(play), *_rate(play)], plays)
     assert barnabas == apache
     assert [what for what in apache if "waits" in what], "nothing ever waited"
 

@@ -39,6 +39,7 @@ from barnabas.wire.messages.update_features import UpdateFeaturesRequest
 from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.records.record import decode_records
 from tests.differential.transcript import Client
+from tests.nodes import SHORT_SESSION
 from tests.unit.core.controller.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -371,7 +372,7 @@ def was_fenced_by_time(log_dir: Path) -> bool:
 
 
 def run(make: NodeFactory) -> Any:
-    node = make()
+    node = make(SHORT_SESSION)
     ours = InMemory(node.properties)
     cluster = ours.cluster
     epoch = start(cluster, 1)

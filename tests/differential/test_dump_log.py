@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.apache.release import run_tool
+from tests.differential.tools import by_apache
 from tests.logs import NOW_MS, SMALL, Replica, batch, marker
 
 pytestmark = pytest.mark.apache
-DUMP = "org.apache.kafka.tools.DumpLogSegments"
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +43,12 @@ def files(replica: Replica, suffix: str) -> str:
 
 
 def dump(paths: str, *options: str) -> str:
-    done = run_tool(DUMP, "--files", paths, *options)
+    done = by_apache("kafka-dump-log", "--files", paths, *options)
+    assert done.status == 0, done
     # The tool expects every file to begin at offset 0, and says so of later segments.
-    said = re.sub(r"Non-consecutive offsets in \S+\n(  -1 is followed by \d+\n)", "", done.stdout + done.stderr)
+    said = re.sub(r"Non-consecutive offsets in \S+\n(  -1 is followed by \d+\n)", "", done.output + "".join(f"{line}\n" for line in done.complaints))
     assert not re.search(r"mismatch|corrupt|invalid|exception|non-consecutive|out of order|can't|could not", said, re.IGNORECASE), said[-3000:]
-    return done.stdout
+    return done.output
 
 
 def test_batches_and_records(written: Replica) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,7 @@ from barnabas.wire.messages.offset_for_leader_epoch import OffsetForLeaderEpochR
 from barnabas.wire.messages.produce import ProduceRequest
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record
-from tests.differential.transcript import Transcript, assert_same, module_scripts
+from tests.differential.transcript import Client, Transcript, assert_same, module_scripts
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -197,11 +199,14 @@ def waiting(script: Transcript) -> None:
 
 
 def what_hurries_a_fetch_that_waits(script: Transcript) -> None:
-    """It waits for 20 s, which is longer than this connection does: "no answer" is one of the answers."""
+    """It waits for 20 s, which is longer than its connection does: "no answer" is one of the answers. Each has a connection of its own, and all wait together."""
     script.create_topic("fetch-hurried", 2)
     _fill(script, "fetch-hurried")
+    script.create_topic("fetch-segments")
+    _fill(script, "fetch-segments", 3, step_ms=5 * 24 * 3_600_000)  # records of ten days: the log is rolled
     ended = Part(partition=0, fetch_offset=10, partition_max_bytes=1 << 20)
     absent, beyond = Part(partition=7, partition_max_bytes=1 << 20), Part(partition=1, fetch_offset=5, partition_max_bytes=1 << 20)
+    asked = {"up to a segment's end": _fetch("fetch-segments", 0, wait_ms=20_000, min_bytes=10_000)}
     for note, parts in (
         ("nothing to read", [ended]),
         ("beside an absent one", [ended, absent]),
@@ -209,10 +214,18 @@ def what_hurries_a_fetch_that_waits(script: Transcript) -> None:
         ("out of range", [ended, beyond]),
     ):
         topics = [Topic(topic="fetch-hurried", partitions=[Part(**{f.name: getattr(part, f.name) for f in part.fields}) for part in parts])]
-        script.call(FetchRequest(max_wait_ms=20_000, min_bytes=1, topics=topics), 12, note)
-    script.create_topic("fetch-segments")
-    _fill(script, "fetch-segments", 3, step_ms=5 * 24 * 3_600_000)  # records of ten days: the log is rolled
-    script.call(_fetch("fetch-segments", 0, wait_ms=20_000, min_bytes=10_000), 12, "up to a segment's end")
+        asked[note] = FetchRequest(max_wait_ms=20_000, min_bytes=1, topics=topics)
+
+    def answer(request: FetchRequest) -> object:
+        with closing(Client(script.node.port)) as client:
+            try:
+                return client.call(request, 12)
+            except TimeoutError:
+                return "no answer"
+
+    with ThreadPoolExecutor(len(asked)) as pool:
+        for note, answered in zip(asked, pool.map(answer, asked.values()), strict=True):
+            script.note(note, answered)
 
 
 def sessions(script: Transcript) -> None:

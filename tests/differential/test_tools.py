@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from barnabas.client.cluster import Cluster
-from tests.differential.tools import by_apache, by_barnabas, by_both, by_each
+from tests.differential.tools import by_apache, by_both, by_each, in_this_process
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -28,8 +29,9 @@ def prefix(node: Node) -> str:
         (f"{name}-two", ("--partitions", "3")),
         (f"{name}-three", ("--config", "retention.ms=1000", "--config", "segment.bytes=2000000")),
     ):
-        done = by_barnabas("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic, *more)
+        done = in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic, *more)
         assert done.status == 0, done
+    wait_until(lambda: in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--list").output.count(name) == 3)
     return name
 
 
@@ -191,7 +193,7 @@ def serves(node: Node, api_key: int) -> bool:
 def test_credentials(node: Node, prefix: str) -> None:
     """Set by either tool, removed by the other one; what is no longer there is refused alike."""
     server = ("--bootstrap-server", node.bootstrap, "--alter", "--entity-type", "users", "--entity-name", prefix)
-    assert by_barnabas("kafka-configs", *server, "--add-config", "SCRAM-SHA-256=[iterations=5000,password=secret]").status == 0
+    assert in_this_process("kafka-configs", *server, "--add-config", "SCRAM-SHA-256=[iterations=5000,password=secret]").status == 0
     for step in (
         "SCRAM-SHA-512=[password=secret]",
         "SCRAM-SHA-256=[password=a],SCRAM-SHA-512=[iterations=8192,password=b]",
@@ -203,7 +205,7 @@ def test_credentials(node: Node, prefix: str) -> None:
     theirs, ours = by_both("kafka-configs", *server, "--delete-config", "SCRAM-SHA-256")
     assert ours == theirs
     assert ours.status == 1
-    assert by_barnabas("kafka-configs", *server, "--delete-config", "SCRAM-SHA-512").status == 0
+    assert in_this_process("kafka-configs", *server, "--delete-config", "SCRAM-SHA-512").status == 0
 
 
 def test_quotas_and_credentials(node: Node, prefix: str) -> None:
@@ -217,7 +219,7 @@ def test_quotas_and_credentials(node: Node, prefix: str) -> None:
         ("--alter", "--user", prefix, "--add-config", "SCRAM-SHA-256=[iterations=5000,password=secret]"),
     ]
     for step in steps:
-        assert by_barnabas("kafka-configs", *server, *step).status == 0, step
+        assert in_this_process("kafka-configs", *server, *step).status == 0, step
     for seen in (("--user", prefix), ("--user-defaults", "--client", prefix), ("--entity-type", "users")):
         theirs, ours = by_both("kafka-configs", *server, "--describe", *seen)
         assert ours == theirs

@@ -17,7 +17,7 @@ from barnabas.client.cluster import Cluster
 from barnabas.client.producer import Producer
 from tests import nodes
 from tests.apache import release
-from tests.differential.tools import CLASSES, Outcome, by_each, quickly_by_both
+from tests.differential.tools import CLASSES, Outcome, by_both, by_each
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def _plan(*rows: tuple[str, int, int]) -> str:
 def test_delete_records(node: Node, prefix: str, tmp_path: Path, text: str) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text.replace("{p}", prefix))
-    theirs, ours = quickly_by_both("kafka-delete-records", "--bootstrap-server", node.bootstrap, "--offset-json-file", str(path))
+    theirs, ours = by_both("kafka-delete-records", "--bootstrap-server", node.bootstrap, "--offset-json-file", str(path))
     assert _in_order(ours) == _in_order(theirs)
 
 
@@ -96,7 +96,7 @@ def test_records_of_nothing(node: Node, prefix: str, tmp_path: Path) -> None:
     settings = tmp_path / "client.properties"
     settings.write_text("default.api.timeout.ms=300\nrequest.timeout.ms=200\n")
     words = ("--bootstrap-server", node.bootstrap, "--offset-json-file", str(path), "--command-config", str(settings))
-    theirs, ours = quickly_by_both("kafka-delete-records", *words)
+    theirs, ours = by_both("kafka-delete-records", *words)
     assert (ours.status, ours.output.split("\t")[0]) == (theirs.status, theirs.output.split("\t")[0])
     assert "UnknownTopicOrPartitionException" in ours.output
     assert "TimeoutException" in theirs.output
@@ -130,7 +130,7 @@ def test_records_deleted(node: Node, prefix: str, tmp_path: Path) -> None:
     ],
 )
 def test_log_dirs(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = quickly_by_both("kafka-log-dirs", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    theirs, ours = by_both("kafka-log-dirs", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
     assert ours == theirs
 
 
@@ -139,7 +139,7 @@ def test_log_dirs(node: Node, prefix: str, arguments: str) -> None:
 
 @pytest.mark.parametrize("arguments", ["", "--command-config /nonexistent", "--nonsense"])
 def test_broker_api_versions(node: Node, arguments: str) -> None:
-    theirs, ours = quickly_by_both("kafka-broker-api-versions", "--bootstrap-server", node.bootstrap, *arguments.split())
+    theirs, ours = by_both("kafka-broker-api-versions", "--bootstrap-server", node.bootstrap, *arguments.split())
     assert ours == theirs
 
 
@@ -170,7 +170,7 @@ def test_broker_api_versions(node: Node, arguments: str) -> None:
     ],
 )
 def test_leader_election(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = quickly_by_both("kafka-leader-election", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    theirs, ours = by_both("kafka-leader-election", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
     assert ours == theirs
 
 
@@ -194,7 +194,7 @@ def test_elections_from_a_file(node: Node, prefix: str, tmp_path: Path, text: st
     path = tmp_path / "partitions.json"
     path.write_text(text.replace("{p}", prefix))
     words = ("--bootstrap-server", node.bootstrap, "--election-type", "preferred", "--path-to-json-file", str(path))
-    theirs, ours = quickly_by_both("kafka-leader-election", *words)
+    theirs, ours = by_both("kafka-leader-election", *words)
     assert ours == theirs
 
 
@@ -264,7 +264,7 @@ def _addressed(node: Node, arguments: str) -> list[str]:
 )
 def test_cluster_tools(node: Node, arguments: str) -> None:
     words = _addressed(node, arguments)
-    theirs, ours = quickly_by_both(*words)
+    theirs, ours = by_both(*words)
     assert _settled(ours) == _settled(theirs)
 
 
@@ -282,7 +282,7 @@ def test_cluster_tools(node: Node, arguments: str) -> None:
 )
 def test_the_wrong_port(node: Node, arguments: str) -> None:
     """A controller's for a broker's, and the other way round: the same end, without the log of the attempts before."""
-    theirs, ours = quickly_by_both(*_addressed(node, arguments))
+    theirs, ours = by_both(*_addressed(node, arguments))
     assert (ours.status, ours.output) == (theirs.status, theirs.output)
     assert ours.complaints == theirs.complaints[-len(ours.complaints) :]
 
@@ -295,7 +295,7 @@ def _settled(outcome: Outcome) -> Outcome:
 def test_replication(node: Node) -> None:
     """The same table, of another moment."""
     for more in ((), ("--human-readable",)):
-        theirs, ours = quickly_by_both("kafka-metadata-quorum", "--bootstrap-server", node.bootstrap, "describe", "--replication", *more)
+        theirs, ours = by_both("kafka-metadata-quorum", "--bootstrap-server", node.bootstrap, "describe", "--replication", *more)
         shapes = [re.sub(r"(?<![\w-])\d+(?![\w-])", "N", re.sub(r"[ \t]+", " ", outcome.output)) for outcome in (ours, theirs)]
         assert shapes[0] == shapes[1]
         assert (ours.status, ours.complaints) == (theirs.status, theirs.complaints) == (0, ())
@@ -381,7 +381,7 @@ def test_replication(node: Node) -> None:
     ],
 )
 def test_command_lines(arguments: str) -> None:
-    theirs, ours = quickly_by_both(*arguments.split())
+    theirs, ours = by_both(*arguments.split())
     assert _without_help(ours) == _without_help(theirs)
 
 
@@ -425,7 +425,7 @@ def test_a_controller_to_add(node: Node, tmp_path: Path, changes: dict[str, str 
     given = {key: value.format(directory=tmp_path) for key, value in {**CONTROLLER, **changes}.items() if value is not None}
     path = nodes.write_properties(tmp_path / "controller.properties", given)
     words = ("--bootstrap-server", node.bootstrap, "--command-config", str(path), "add-controller", "--dry-run")
-    theirs, ours = quickly_by_both("kafka-metadata-quorum", *words)
+    theirs, ours = by_both("kafka-metadata-quorum", *words)
     assert ours == theirs
 
 
@@ -471,7 +471,7 @@ def test_replica_verification(node: Node, prefix: str) -> None:
     ],
 )
 def test_replica_verification_refuses(node: Node, arguments: str) -> None:
-    theirs, ours = quickly_by_both("kafka-replica-verification", *arguments.format(b=node.bootstrap).split())
+    theirs, ours = by_both("kafka-replica-verification", *arguments.format(b=node.bootstrap).split())
     assert ours == theirs
 
 
@@ -481,5 +481,5 @@ def test_replica_verification_refuses(node: Node, arguments: str) -> None:
 @pytest.mark.parametrize("tool", ["kafka-delete-records", "kafka-log-dirs", "kafka-broker-api-versions", "kafka-leader-election"])
 @pytest.mark.parametrize("arguments", ["", "--help", "--version", "--nonsense", "--bootstrap-server", "--bootstrap-server nonsense --describe"])
 def test_without_a_node(tool: str, arguments: str) -> None:
-    theirs, ours = quickly_by_both(tool, *arguments.split())
+    theirs, ours = by_both(tool, *arguments.split())
     assert ours == theirs

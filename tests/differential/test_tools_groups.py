@@ -16,7 +16,7 @@ from barnabas.client.admin import group_descriptions, groups, topics
 from barnabas.client.cluster import Cluster
 from barnabas.client.errors import KafkaError
 from barnabas.client.producer import Producer
-from tests.differential.tools import Outcome, by_both, by_each, quickly_by_both
+from tests.differential.tools import Outcome, by_both, by_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +146,7 @@ async def _wait_for_members(bootstrap: str, group: str, count: int) -> None:
     ],
 )
 def test_groups(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = quickly_by_both(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    theirs, ours = by_both(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
     assert settled(ours) == settled(theirs)
 
 
@@ -165,7 +165,7 @@ def test_groups(node: Node, prefix: str, arguments: str) -> None:
     ],
 )
 def test_a_group_with_members(node: Node, prefix: str, joined: str, arguments: str) -> None:
-    theirs, ours = quickly_by_both(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix, g=joined).split())
+    theirs, ours = by_both(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix, g=joined).split())
     assert ours == theirs
 
 
@@ -232,12 +232,12 @@ def test_a_plan_for_several_groups(node: Node, prefix: str, tmp_path: Path) -> N
     ],
 )
 def test_without_a_node(arguments: str) -> None:
-    theirs, ours = quickly_by_both(TOOL, *arguments.split())
+    theirs, ours = by_both(TOOL, *arguments.split())
     assert settled(ours) == settled(theirs)
 
 
 def test_regular_expressions() -> None:
     """What RE2 takes, and its reasons for what it doesn't."""
     for expression in EXPRESSIONS.split():
-        theirs, ours = quickly_by_both(TOOL, "--validate-regex", expression)
+        theirs, ours = by_both(TOOL, "--validate-regex", expression)
         assert ours == theirs, expression

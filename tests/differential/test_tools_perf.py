@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.differential.tools import Outcome, by_barnabas, by_both, quickly_by_both
+from tests.differential.tools import Outcome, by_both, in_this_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ _MEASURED = re.compile(r"(?<![\w.-])(\d+(\.\d+)?|NaN)(?= (records/sec|MB/sec|ms)
 @pytest.fixture(scope="module")
 def topic(node: Node) -> str:
     name = f"perf-{uuid.uuid4().hex[:6]}"
-    done = by_barnabas("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", name, "--partitions", "2")
+    done = in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", name, "--partitions", "2")
     assert done.status == 0, done
     return name
 
@@ -97,7 +97,7 @@ def test_producing(node: Node, topic: str, files: Path, arguments: str) -> None:
 )
 def test_producers_refused(apache_node: Node, files: Path, arguments: str) -> None:
     words = arguments.format(n=apache_node.bootstrap, d=files).split()
-    theirs, ours = quickly_by_both(PRODUCER, *words)
+    theirs, ours = by_both(PRODUCER, *words)
     if "usage" in ours.output:  # the help page, whose texts are ours
         ours, theirs = (Outcome(one.status, one.output.partition("\n\n")[0], one.complaints) for one in (ours, theirs))
     assert _masked(ours) == _masked(theirs)
@@ -111,9 +111,9 @@ def filled(node: Node) -> str:
     """A topic of one partition with 1200 records of 10 bytes, all but the first 700 of them compressed."""
     name = f"filled-{uuid.uuid4().hex[:6]}"
     server = ("--bootstrap-server", node.bootstrap)
-    assert by_barnabas("kafka-topics", *server, "--create", "--topic", name, "--partitions", "1").status == 0
+    assert in_this_process("kafka-topics", *server, "--create", "--topic", name, "--partitions", "1").status == 0
     for count, more in (("700", ()), ("500", ("--command-property", "compression.type=zstd"))):
-        done = by_barnabas(PRODUCER, *server, "--topic", name, "--num-records", count, "--record-size", "10", "--throughput", "-1", *more)
+        done = in_this_process(PRODUCER, *server, "--topic", name, "--num-records", count, "--record-size", "10", "--throughput", "-1", *more)
         assert done.output.startswith(f"{count} records sent"), done
     return name
 
@@ -174,7 +174,7 @@ def test_consuming(node: Node, filled: str, files: Path, arguments: str) -> None
     ],
 )
 def test_consumers_refused(apache_node: Node, files: Path, arguments: str) -> None:
-    theirs, ours = quickly_by_both(CONSUMER, *arguments.format(n=apache_node.bootstrap, d=files).split())
+    theirs, ours = by_both(CONSUMER, *arguments.format(n=apache_node.bootstrap, d=files).split())
     assert _columns(ours) == _columns(theirs)
 
 
@@ -194,7 +194,7 @@ def test_metrics_have_the_releases_names(node: Node, filled: str) -> None:
 def test_transactions_are_refused_by_name() -> None:
     words = ("--bootstrap-server", "localhost:1", "--topic", "t", "--num-records", "1", "--record-size", "1", "--throughput", "-1")
     for more in (("--transactional-id", "x"), ("--transaction-duration-ms", "5"), ("--command-property", "transactional.id=x")):
-        done = by_barnabas(PRODUCER, *words, *more)
+        done = in_this_process(PRODUCER, *words, *more)
         assert done.status == 1
         assert "transactions aren't served yet" in done.complaints[0]
 

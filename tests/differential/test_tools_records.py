@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import kafka
 import pytest
 
-from tests.differential.tools import by_apache, by_barnabas, by_both, by_each
+from tests.differential.tools import by_apache, by_barnabas, by_both, by_each, in_this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def topic(node: Node) -> str:
     """One partition with plain, keyed, compressed and headed records, some by either tool."""
     name = f"records-{uuid.uuid4().hex[:6]}"
     server = ("--bootstrap-server", node.bootstrap)
-    assert by_barnabas("kafka-topics", *server, "--create", "--topic", name, "--partitions", "1").status == 0
+    assert in_this_process("kafka-topics", *server, "--create", "--topic", name, "--partitions", "1").status == 0
     headed = ("--reader-property", "parse.key=true", "--reader-property", "parse.headers=true", "--reader-property", "null.marker=NULL")
     for run in (by_apache, by_barnabas):
         produce = ("kafka-console-producer", *server, "--topic", name)
@@ -151,7 +151,7 @@ def test_settings_that_clients_refuse(barnabas_node: Node, settings: str) -> Non
 def test_producer_reports_a_lost_record_and_goes_on(barnabas_node: Node) -> None:
     topic = f"small-{uuid.uuid4().hex[:6]}"
     server = ("--bootstrap-server", barnabas_node.bootstrap)
-    assert by_barnabas("kafka-topics", *server, "--create", "--topic", topic, "--config", "max.message.bytes=200").status == 0
+    assert in_this_process("kafka-topics", *server, "--create", "--topic", topic, "--config", "max.message.bytes=200").status == 0
     theirs, ours = by_both("kafka-console-producer", *server, "--topic", topic, "--timeout", "0", stdin="x" * 1000 + "\n")
     assert ours == theirs
 
@@ -184,7 +184,7 @@ def log_dir(apache_libs: Path, tmp_path_factory: pytest.TempPathFactory, request
             ("kafka-configs", *server, "--alter", "--user", "u", "--add-config", "producer_byte_rate=1.5E9"),
             ("kafka-configs", *server, "--alter", "--topic", "dumped", "--add-config", "index.interval.bytes=100"),
         ):
-            assert by_barnabas(*words).status == 0, words
+            assert in_this_process(*words).status == 0, words
         subprocess.run([sys.executable, "-c", TRANSACTIONS, node.bootstrap], check=True, timeout=60)
         lines = "".join(f"{i:0100d}\n" for i in range(12000))
         assert by_barnabas("kafka-console-producer", *server, "--topic", "dumped", stdin=lines).status == 0
@@ -253,7 +253,7 @@ def test_dump_log_of_a_barnabas_node(barnabas_nodes: Callable[..., Node]) -> Non
     """Every file that our node leaves, by both tools: all batches valid, every record of its metadata known."""
     node = barnabas_nodes({"log.index.interval.bytes": "100"})
     server = ("--bootstrap-server", node.bootstrap)
-    assert by_barnabas("kafka-topics", *server, "--create", "--topic", "ours", "--partitions", "2", "--config", "retention.ms=100000").status == 0
+    assert in_this_process("kafka-topics", *server, "--create", "--topic", "ours", "--partitions", "2", "--config", "retention.ms=100000").status == 0
     assert by_barnabas("kafka-console-producer", *server, "--topic", "ours", stdin="".join(f"{i:0100d}\n" for i in range(3000))).status == 0
     assert by_barnabas("kafka-console-consumer", *server, "--topic", "ours", "--group", "g", "--from-beginning", "--max-messages", "5").status == 0
     node.stop()

@@ -15,7 +15,7 @@ from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from typing import NamedTuple
 
 from barnabas.cli.kafka import console
@@ -94,26 +94,34 @@ def by_barnabas(tool: str, *arguments: str, stdin: str = "") -> Outcome:
 
 
 def in_this_process(tool: str, *arguments: str) -> Outcome:
-    """As `by_barnabas`, without a process of its own, which takes most of a short command's time."""
-    output, complaints = StringIO(), StringIO()
+    """As `by_barnabas`, without a process of its own, which takes most of a short command's time; so nothing on standard input."""
+    output, complaints = TextIOWrapper(BytesIO(), "utf-8"), TextIOWrapper(BytesIO(), "utf-8")
     with redirect_stdout(output), redirect_stderr(complaints):
         try:
             status = console.run(tool, list(arguments))
         except SystemExit as end:
             status = int(end.code or 0)
-    return _outcome(status, output.getvalue(), complaints.getvalue())
+    return _outcome(status, *(_text(stream) for stream in (output, complaints)))
 
 
-def quickly_by_both(tool: str, *arguments: str) -> tuple[Outcome, Outcome]:
-    """As `by_both`, ours in this process."""
-    return by_apache(tool, *arguments), in_this_process(tool, *arguments)
+def _text(stream: TextIOWrapper) -> str:
+    stream.flush()
+    written = stream.buffer
+    assert isinstance(written, BytesIO)
+    return written.getvalue().decode()
+
+
+def _ours(tool: str, *arguments: str, stdin: str = "") -> Outcome:
+    """In a process what reads standard input, or writes bytes past the text layer of standard output."""
+    alone = stdin or tool == "kafka-console-consumer"
+    return by_barnabas(tool, *arguments, stdin=stdin) if alone else in_this_process(tool, *arguments)
 
 
 def by_both(tool: str, *arguments: str, stdin: str = "") -> tuple[Outcome, Outcome]:
     """Apache's outcome and ours, of a command that changes nothing or may be done twice."""
     with ThreadPoolExecutor(1) as pool:
         theirs = pool.submit(by_apache, tool, *arguments, stdin=stdin)
-        ours = by_barnabas(tool, *arguments, stdin=stdin)
+        ours = _ours(tool, *arguments, stdin=stdin)
         return theirs.result(), ours
 
 

@@ -13,6 +13,8 @@ import socket
 import struct
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -233,8 +235,9 @@ def transcribe(script: Callable[[Transcript], None], node: Node) -> Transcript:
 
 
 def assert_same(script: Callable[[Transcript], None], apache: Node, barnabas: Node) -> None:
-    """Runs the script against both and fails with a diff of what they answered."""
-    theirs, ours = (transcribe(script, node).entries for node in (apache, barnabas))
+    """Runs the script against both at once and fails with a diff of what they answered."""
+    with ThreadPoolExecutor(2) as pool:
+        theirs, ours = (transcript.entries for transcript in pool.map(partial(transcribe, script), (apache, barnabas)))
     if ours == theirs:
         return
     differing: dict[str, list[str]] = {}  # a diff -> the titles that show it

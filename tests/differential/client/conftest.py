@@ -1,4 +1,4 @@
-"""One Apache node for the tests of the client's own protocols, which leave topics and groups behind; what they need of our node comes with its APIs."""
+"""One Apache node for the tests of the client's own protocols and admin calls, which leave topics and groups behind."""
 
 from __future__ import annotations
 

@@ -29,10 +29,27 @@ SOURCE = release.HERE / "java" / "CollectTelemetry.java"
 COLLECTING = nodes.APACHE._replace(start_command=lambda path: release.java_command(str(SOURCE), [str(path)], release.QUICK_SERVER_FLAGS))
 
 
-@pytest.fixture
-def collector(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
+@pytest.fixture(scope="module")
+def collecting(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[nodes.Node]:
     for make in conftest.factory(COLLECTING, request):
         yield make({"metric.reporters": "CollectTelemetry$Collector"})
+
+
+@pytest.fixture
+def collector(collecting: nodes.Node) -> nodes.Node:
+    """With nothing said yet and nothing subscribed to."""
+
+    async def forget() -> None:
+        async with Cluster(collecting.bootstrap) as cluster:
+            for name in ("some", "orders"):
+                await configs.alter(cluster, configs.CLIENT_METRICS, name, {}, ["metrics", "interval.ms"])
+            async with asyncio.timeout(DEADLINE_S):
+                while (await telemetry.subscription(cluster)).metrics:
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(forget())
+    collecting.output.write_bytes(b"")
+    return collecting
 
 
 def said(node: nodes.Node) -> list[str]:
@@ -42,6 +59,14 @@ def said(node: nodes.Node) -> list[str]:
 async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while not done():
+            await asyncio.sleep(0.05)
+
+
+async def subscribe(cluster: Cluster, name: str, wanted: dict[str, str]) -> None:
+    """A broker hears of it a moment later; who asks before that asks again after minutes."""
+    await configs.alter(cluster, configs.CLIENT_METRICS, name, wanted)
+    async with asyncio.timeout(DEADLINE_S):
+        while not (await telemetry.subscription(cluster)).metrics:
             await asyncio.sleep(0.05)
 
 
@@ -62,7 +87,7 @@ def test_what_is_subscribed_to_is_pushed(collector: nodes.Node) -> None:
             idle = await telemetry.subscription(cluster)
             assert (idle.metrics, idle.delta_temporality) == ((), True)
             wanted = {"metrics": "org.example.", "interval.ms": "200"}
-            assert await configs.alter(cluster, configs.CLIENT_METRICS, "some", wanted) is None
+            await subscribe(cluster, "some", wanted)
             reporter = Reporter(cluster, measure)
             reporter.start()
             await until(lambda: len(said(collector)) >= 4)
@@ -87,9 +112,14 @@ def test_what_the_documents_show(collector: nodes.Node, apache_node: nodes.Node,
     example = next(found for found in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Reporter" in found)
     names: dict[str, Any] = {}
     exec(compile(example, "client.md", "exec"), names)
-    for node in (collector, apache_node):
-        asyncio.run(names["report"](node.bootstrap))
-    assert capsys.readouterr().out.splitlines() == ["pushed", "The node does not support GET_TELEMETRY_SUBSCRIPTIONS"]
+
+    async def both() -> None:
+        async with Cluster(collector.bootstrap) as cluster:
+            await subscribe(cluster, "orders", {"metrics": "org.example.orders.", "interval.ms": "60000"})  # as the program does, in good time
+        await asyncio.gather(*(names["report"](node.bootstrap) for node in (collector, apache_node)))
+
+    asyncio.run(both())
+    assert sorted(capsys.readouterr().out.splitlines()) == ["The node does not support GET_TELEMETRY_SUBSCRIPTIONS", "pushed"]
     (line,) = said(collector)
     assert line.endswith("true org.example.orders.total AGGREGATION_TEMPORALITY_DELTA true int 17 shop=north")
 

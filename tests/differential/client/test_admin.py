@@ -35,19 +35,11 @@ from tests import conftest, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
 
     from tests.nodes import Node
 
 pytestmark = pytest.mark.apache
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def apache_node(apache_libs: Path, request: pytest.FixtureRequest) -> Iterator[Node]:
-    """Of this module alone, which leaves topics behind that comparisons of all topics would find."""
-    for make in conftest.factory(nodes.APACHE, request):
-        yield make()
 
 
 @pytest.fixture(scope="module")
