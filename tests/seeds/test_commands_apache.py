@@ -14,7 +14,7 @@ import pytest
 
 from barnabas.cli.kafka.console import MODULES
 from tests.conftest import SUBJECT, factory
-from tests.differential.tools import CLASSES, Outcome, by_both, by_each
+from tests.differential.tools import CLASSES, Outcome, by_each, quickly_by_both
 from tests.seeds import commands, rows
 from tests.seeds.commands import Place, words
 
@@ -49,7 +49,7 @@ def by_both_tools(row: Row, place: Place) -> tuple[Outcome, Outcome]:
     name, *arguments = words(line, place)
     if not changes:
         commands.prepare(row, place)
-        return by_both(name, *arguments)
+        return quickly_by_both(name, *arguments)
     for own in (r"a-\g<0>", r"b-\g<0>"):
         commands.prepare(row, place, partial(MADE.sub, own))
     return by_each(name, *arguments)
