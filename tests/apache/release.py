@@ -111,12 +111,7 @@ def _compiled(source: Path) -> Path:
         jar.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=jar.parent) as scratch:
             classes, made = Path(scratch) / "classes", Path(scratch) / jar.name
-            compiler = [
-                java(),
-                "-XX:TieredStopAtLevel=1",
-                "-m",
-                "jdk.compiler/com.sun.tools.javac.Main",
-            ]  # beside the JVM, which would run the source
+            compiler = [java(), "-XX:TieredStopAtLevel=1", "-m", "jdk.compiler/com.sun.tools.javac.Main"]
             libs = ":".join(map(str, sorted(apache_libs().glob("*.jar"))))
             done = subprocess.run([*compiler, "-d", str(classes), "-cp", libs, str(source)], capture_output=True, text=True, timeout=120)
             if done.returncode != 0:

@@ -6,12 +6,12 @@ import json
 import subprocess
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from tests.apache.release import java_command, run_tool
+from tests.apache.release import java_command
 from tests.differential.tools import by_apache
 
 if TYPE_CHECKING:
@@ -74,38 +74,30 @@ def test_console_producer_and_consumer(barnabas_node: Node, topic: str) -> None:
 
 @pytest.mark.parametrize("acks", ["-1", "1", "0"])
 def test_verifiable_producer(barnabas_node: Node, topic: str, acks: str) -> None:
-    arguments = ("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--max-messages", "2000", "--acks", acks, "--throughput", "-1")
-    events = [json.loads(line) for line in run_tool(TOOLS + "VerifiableProducer", *arguments).stdout.splitlines()]
+    events = produced(barnabas_node, topic, 2000, "--acks", acks)
     assert sum(event["name"] == "producer_send_success" for event in events) == 2000
     assert not [event for event in events if event["name"] == "producer_send_error"]
+
+
+def produced(node: Node, topic: str, count: int, *words: str) -> list[dict[str, Any]]:
+    """What the verifiable producer tells of so many records."""
+    server = ("--bootstrap-server", node.bootstrap, "--topic", topic)
+    told = java("kafka-verifiable-producer", *server, "--max-messages", str(count), "--throughput", "-1", *words)
+    return [json.loads(line) for line in told.splitlines()]
 
 
 def test_verifiable_consumer_goes_on_where_its_group_stopped(barnabas_node: Node, topic: str) -> None:
     group = fresh("group")
 
-    def produce(count: int) -> None:
-        run_tool(
-            TOOLS + "VerifiableProducer",
-            "--bootstrap-server",
-            barnabas_node.bootstrap,
-            "--topic",
-            topic,
-            "--max-messages",
-            str(count),
-            "--throughput",
-            "-1",
-        )
-
     def consume(count: int) -> int:
         arguments = ("--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--group-id", group, "--reset-policy", "earliest")
-        done = run_tool(TOOLS + "VerifiableConsumer", *arguments, "--max-messages", str(count))
-        events = [json.loads(line) for line in done.stdout.splitlines()]
+        events = [json.loads(line) for line in java("kafka-verifiable-consumer", *arguments, "--max-messages", str(count)).splitlines()]
         assert all(event["success"] for event in events if event["name"] == "offsets_committed"), events
         return sum(event["count"] for event in events if event["name"] == "records_consumed")
 
-    produce(1000)
+    produced(barnabas_node, topic, 1000)
     assert consume(1000) == 1000
-    produce(500)
+    produced(barnabas_node, topic, 500)
     assert consume(500) == 500
     described = java("kafka-consumer-groups", "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--group", group)
     rows = [line.split() for line in described.splitlines() if line.startswith(group)]
@@ -147,8 +139,8 @@ def test_client_compatibility(barnabas_nodes: object) -> None:
         "idempotent-producer-supported": True,
     }
     flags = [word for flag, value in expected.items() for word in (f"--{flag}", str(value).lower())]
-    done = run_tool(TOOLS + "ClientCompatibilityTest", "--bootstrap-server", node.bootstrap, "--topic", "compatible", *flags)
-    assert done.stdout.splitlines()[-1] == "SUCCESS."
+    said = java(TOOLS + "ClientCompatibilityTest", "--bootstrap-server", node.bootstrap, "--topic", "compatible", *flags)
+    assert said.splitlines()[-1] == "SUCCESS."
 
 
 def test_get_offset_shell(barnabas_node: Node, topic: str) -> None:
@@ -172,8 +164,7 @@ def test_configs_and_log_dirs(barnabas_node: Node, topic: str) -> None:
 def test_dump_log_reads_every_segment(barnabas_nodes: object, tmp_path: Path) -> None:
     """DumpLogSegments with deep iteration and index checks over what a node left behind."""
     node: Node = barnabas_nodes()  # type: ignore[operator]
-    arguments = ("--bootstrap-server", node.bootstrap, "--topic", "dumped", "--max-messages", "5000", "--throughput", "-1")
-    run_tool(TOOLS + "VerifiableProducer", *arguments)
+    produced(node, "dumped", 5000)
     node.stop()
     files = sorted(str(path) for path in (node.log_dir / "dumped-0").iterdir() if path.suffix in (".log", ".index", ".timeindex", ".snapshot"))
     dumped = by_apache("kafka-dump-log", "--deep-iteration", "--index-sanity-check", "--files", ",".join(files))

@@ -66,9 +66,3 @@ def test_ends_by_itself(kafka_node):
     assert re.search(r"Kafka node 127\.0\.0\.1:\d+ -+\n.*Kafka Server started", done.stdout)
     assert "num.partitions" in done.stdout
     assert "The node ended by itself with status -9." in done.stdout
-
-
-def test_the_plugin_is_found_by_its_entry_point() -> None:
-    done = run("--fixtures", "-q")
-    for fixture in ("kafka_node", "kafka_nodes", "kafka_session_node", "kafka_properties"):
-        assert re.search(rf"^{fixture}\b", done.stdout, re.MULTILINE), done.stdout

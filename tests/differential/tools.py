@@ -65,7 +65,7 @@ def _jvm() -> subprocess.Popen[str]:
     # Tools' own standard error is another stream for each command line: the logger follows it.
     settings.write(release.LOG4J2.read_text() + "\nappender.console.follow = true\n")
     settings.flush()
-    flags = (*release.TOOL_FLAGS, "-Djava.security.manager=allow")
+    flags = (*release.TOOL_FLAGS, "-Djava.security.manager=allow", "--add-opens=java.base/java.lang=ALL-UNNAMED")
     command = release.java_command(str(release.HERE / "java" / "RunTools.java"), [settings.name], flags)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     atexit.register(lambda: (process.kill(), process.wait(), settings.close()))
@@ -73,6 +73,7 @@ def _jvm() -> subprocess.Popen[str]:
 
 
 def by_apache(tool: str, *arguments: str, stdin: str = "") -> Outcome:
+    """`tool`: one of CLASSES, or another class."""
     return _outcome(*words_of_apache(tool, *arguments, stdin=stdin))
 
 
@@ -81,7 +82,7 @@ def words_of_apache(tool: str, *arguments: str, stdin: str = "") -> tuple[int, s
     jvm = _jvm()
     assert jvm.stdin is not None
     assert jvm.stdout is not None
-    words = (b64encode(word.encode()).decode() for word in (CLASSES[tool], stdin, *arguments))
+    words = (b64encode(word.encode()).decode() for word in (CLASSES.get(tool, tool), stdin, *arguments))
     jvm.stdin.write(" ".join(f".{word}" for word in words) + "\n")
     jvm.stdin.flush()
     status, output, complaints = jvm.stdout.readline().split()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from barnabas.wire.schema import Message, Struct
 from barnabas.wire.types import DecodeError, EncodeError
 from tests.messages import Values, all_versions
+from tests.property.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ HOSTILE = (
 
 
 @given(st.sampled_from(VERSIONS), st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_there_and_back(which: tuple[type[Message], int], random: Random) -> None:
     cls, version = which
     message = Values(random).message(cls, version)
@@ -46,7 +47,7 @@ def test_there_and_back(which: tuple[type[Message], int], random: Random) -> Non
 
 
 @given(st.sampled_from(VERSIONS), st.randoms(use_true_random=False), st.binary(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_mutations(which: tuple[type[Message], int], random: Random, noise: bytes) -> None:
     """Some bytes of a message replaced, inserted or removed, and noise alone."""
     cls, version = which

@@ -24,6 +24,7 @@ from barnabas.wire.messages.alter_partition_reassignments import AlterPartitionR
 from barnabas.wire.messages.create_partitions import CreatePartitionsRequest
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
 from barnabas.wire.messages.elect_leaders import ElectLeadersRequest
+from tests.property.examples import examples
 from tests.unit.core.controller.cluster import BOOTSTRAP, Cluster, create_request, image_of
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def check_sense(cluster: Cluster) -> None:
                 assert partition.isr and not partition.elr
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(seed=st.integers(0, 2**32), elr=st.booleans())
 def test_controller_image_and_snapshot_agree(seed: int, elr: bool) -> None:
     history = History(seed, elr=elr)
@@ -215,7 +216,7 @@ def test_controller_image_and_snapshot_agree(seed: int, elr: bool) -> None:
     check_indexes(history.controller)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_losing_leadership_takes_back_what_had_not_committed_c2(seed: int) -> None:
     history = History(seed, elr=True)

@@ -24,6 +24,7 @@ from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.sync_group import SyncGroupRequest
+from tests.property.examples import examples
 from tests.scenarios.groups.stage import MemoryLog, subscription, topic_id
 
 GROUP = "g"
@@ -356,7 +357,7 @@ class GroupLife(RuleBasedStateMachine):
 
 
 TestGroupLife = GroupLife.TestCase
-TestGroupLife.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestGroupLife.settings = settings(max_examples=examples(150), stateful_step_count=60, deadline=None)
 
 
 def test_a_group_that_a_refused_commit_had_made() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from barnabas.storage import batch_scan
 from tests.logs import NOW_MS, Replica, batch, marker
+from tests.property.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def twin(directory: Path, ends: list[tuple[int, int, int]], end_offset: int) -> 
     return replica.state()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(data=st.data())
 def test_cut_anywhere(data: st.DataObject, original: Original) -> None:
     source, ends = original
@@ -112,7 +113,7 @@ def test_read_in_windows_of_any_size(window: int, original: Original, monkeypatc
     assert Replica(copy, clean=False).state() == twin(source, ends, ends[-1][2])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(data=st.data())
 def test_scribbled_anywhere(data: st.DataObject, original: Original) -> None:
     source, ends = original
@@ -146,7 +147,7 @@ def _touches_only_unchecked(before: bytes, after: bytearray, ends: list[tuple[in
     return True
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_torn_tail_beside_a_clean_stop(data: st.DataObject, original: Original) -> None:
     """The file that promises a clean stop may lie (D85): the active segment's end is checked all the same."""
@@ -165,7 +166,7 @@ def test_torn_tail_beside_a_clean_stop(data: st.DataObject, original: Original) 
     assert replica.offsets()[-3:] == [wanted, wanted + 1, wanted + 2]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_indexes_whatever_happened_to_them(data: st.DataObject, original: Original) -> None:
     source, _ = original

@@ -19,6 +19,7 @@ from barnabas.node.metadata_start import DIRECTORY
 from barnabas.wire.logs.cluster_metadata import NoOpRecord, TopicRecord
 from barnabas.wire.records.batch import iterate_headers
 from barnabas.wire.schema import Message
+from tests.property.examples import examples
 
 STATIC = VoterSet([Voter(1)])
 
@@ -66,7 +67,7 @@ def written(folder: Path) -> bytes:
     return (folder / DIRECTORY / f"{0:020d}.log").read_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_any_cut_is_survived(data: st.DataObject) -> None:
     folder = Path(tempfile.mkdtemp(prefix="barnabas-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))

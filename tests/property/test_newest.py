@@ -14,6 +14,7 @@ from barnabas.wire.records.batch import HEADER_SIZE
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.native import IS_NATIVE, judge, note_keys
 from barnabas.wire.records.record import Record
+from tests.property.examples import examples
 from tests.unit.wire.records.sloppy import Sloppy
 
 if IS_NATIVE:
@@ -26,7 +27,7 @@ records = st.lists(st.tuples(keys, st.one_of(st.none(), st.binary(max_size=3))),
 
 
 @needs_native
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(seeds, st.sampled_from([0.0, 0.01, 0.1]), st.integers(0, 20), st.sampled_from([0, 5, 2**40]), st.booleans())
 def test_twins_agree(random: Random, lies: float, count: int, base_offset: int, drops_tombstones: bool) -> None:
     source = Sloppy(random, lies)
@@ -47,7 +48,7 @@ def test_twins_agree(random: Random, lies: float, count: int, base_offset: int, 
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(records, records, st.booleans())
 def test_as_a_dictionary(
     first: list[tuple[bytes | None, bytes | None]], second: list[tuple[bytes | None, bytes | None]], drops_tombstones: bool

@@ -22,6 +22,7 @@ from barnabas.wire.records.native import IS_NATIVE
 from barnabas.wire.records.record import Record, decode_records, iterate_records, read_varint, read_varlong, varint
 from barnabas.wire.records.validation import AppendRules, InvalidBatch, Valid, examine, validate
 from barnabas.wire.types import DecodeError
+from tests.property.examples import examples
 from tests.unit.wire.records.sloppy import EXTREMES, NOW_MS, Sloppy
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ RULES = [
 
 
 @needs_native
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(750), deadline=None)
 @given(seeds, chances, st.integers(0, 20), st.sampled_from(EXTREMES), st.sampled_from([None, *EXTREMES]), st.booleans(), st.sampled_from(RULES))
 def test_skims_agree(random: Random, lies: float, count: int, base: int, append_time: int | None, skip: bool, rules: AppendRules) -> None:
     source = Sloppy(random, lies)
@@ -67,7 +68,7 @@ def test_skims_agree(random: Random, lies: float, count: int, base: int, append_
 
 
 @needs_native
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(seeds, chances, st.integers(0, 20), st.sampled_from(EXTREMES), st.sampled_from(EXTREMES), st.sampled_from([None, *EXTREMES]))
 def test_readers_agree(random: Random, lies: float, count: int, base_offset: int, base: int, append_time: int | None) -> None:
     source = Sloppy(random, lies)
@@ -92,7 +93,7 @@ def test_skims_agree_on_any_bytes(data: bytes, count: int, skip: bool) -> None:
 
 
 @needs_native
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(seeds, st.integers(0, 20_000), st.integers(0, 17), st.integers(0, 2**32 - 1))
 def test_checksums_agree(random: Random, size: int, start: int, value: int) -> None:
     data = memoryview(random.randbytes(size))[start:]
@@ -108,7 +109,7 @@ def outcome(check: Callable[[memoryview, AppendRules, int], Valid], batch: bytes
 
 
 @needs_native
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(seeds, chances, st.sampled_from(RULES), st.integers(0, 4))
 def test_the_quick_way_is_the_long_way(random: Random, lies: float, rules: AppendRules, codec: int) -> None:
     for _ in range(5):
@@ -122,7 +123,7 @@ def test_the_quick_way_is_the_long_way(random: Random, lies: float, rules: Appen
             assert quick is not None and tuple(quick) == outcome(examine, batch, rules)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seeds, chances, st.sampled_from(RULES), st.integers(0, 4))
 def test_what_is_valid_can_be_read(random: Random, lies: float, rules: AppendRules, codec: int) -> None:
     """Whatever passes is one whole batch with a true header, that passes again unchanged."""
@@ -169,7 +170,7 @@ records_of = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(records_of, st.sampled_from([Codec.NONE, Codec.GZIP, Codec.SNAPPY, Codec.LZ4, Codec.ZSTD]), st.integers(0, 2**40))
 def test_other_clients_read_ours(records: list[Record], codec: int, base_offset: int) -> None:
     batch = build_batch(records, base_offset=base_offset, codec=codec, producer_id=5, producer_epoch=0, base_sequence=9)
@@ -198,7 +199,7 @@ def by_aiokafka(records: list[Record], codec: int, builder_class: Any) -> bytes:
     return bytes(builder.build())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(records_of, st.sampled_from([Codec.NONE, Codec.GZIP, Codec.SNAPPY, Codec.LZ4, Codec.ZSTD]))
 def test_we_read_other_clients(records: list[Record], codec: int) -> None:
     made = [by_kafka_python(records, codec)]
@@ -218,7 +219,7 @@ def test_any_bytes_are_refused_or_read(data: bytes, codec: int) -> None:
     assert isinstance(outcome(validate, data, RULES[0]), tuple)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(seeds, st.integers(1, 4), st.binary(max_size=300), st.integers(0, 3))
 def test_any_compressed_bytes_are_refused_or_bounded(random: Random, codec: int, data: bytes, flips: int) -> None:
     packed = bytearray(compress(codec, data * 9))

@@ -14,6 +14,7 @@ from barnabas.wire.records.batch import read_header
 from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.native import IS_NATIVE, tally
 from barnabas.wire.records.record import Record, decode_records
+from tests.property.examples import examples
 from tests.unit.wire.records.sloppy import EXTREMES, Sloppy
 
 if IS_NATIVE:
@@ -26,7 +27,7 @@ records = st.lists(st.tuples(values, values, st.lists(st.tuples(st.text(max_size
 
 
 @needs_native
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(seeds, st.sampled_from([0.0, 0.01, 0.1]), st.integers(0, 20), st.sampled_from(EXTREMES), st.sampled_from(EXTREMES))
 def test_twins_agree_on_records(random: Random, lies: float, count: int, base_offset: int, from_offset: int) -> None:
     source = Sloppy(random, lies)
@@ -38,7 +39,7 @@ def test_twins_agree_on_records(random: Random, lies: float, count: int, base_of
 
 
 @needs_native
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(seeds, st.lists(records, max_size=4), st.integers(0, 40))
 def test_twins_agree_on_batches(
     random: Random, batches: list[list[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]]], from_offset: int
@@ -50,7 +51,7 @@ def test_twins_agree_on_batches(
     assert _native.tally(cut, from_offset) == twin.tally(cut, from_offset)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(records, max_size=4), st.integers(0, 40))
 def test_counts_what_decoding_finds(batches: list[list[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]]], from_offset: int) -> None:
     parts = _batches(batches)

@@ -19,6 +19,7 @@ from barnabas.wire.records import walk as twin
 from barnabas.wire.records.batch import ATTRIBUTES_POSITION, CONTROL, CRC, CRC_POSITION, HEADER, HEADER_SIZE, TRANSACTIONAL
 from barnabas.wire.records.native import IS_NATIVE, crc32c, thin, walk
 from barnabas.wire.records.walk import RUNS, Course
+from tests.property.examples import examples
 from tests.unit.wire.records.sloppy import EXTREMES, NOW_MS
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def course_of(random: Random, **more: int) -> Course:
 
 
 @needs_native
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(seeds, chances, st.integers(0, 200), st.integers(0, 6), st.sampled_from([0.0, 0.03, 0.3]))
 def test_walks_agree(random: Random, lies: float, count: int, of: int, markers: float) -> None:
     data = Batches(random, lies, producers=of, markers=markers).log(count)
@@ -113,7 +114,7 @@ def test_walks_agree(random: Random, lies: float, count: int, of: int, markers: 
 
 
 @needs_native
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seeds, st.integers(1, 6))
 def test_walks_agree_wherever_it_is_cut_or_damaged(random: Random, count: int) -> None:
     whole = Batches(random, 0, producers=3).log(count)
@@ -127,7 +128,7 @@ def test_walks_agree_wherever_it_is_cut_or_damaged(random: Random, count: int) -
 
 
 @needs_native
-@settings(max_examples=500)
+@settings(max_examples=examples(250))
 @given(st.binary(max_size=400), seeds)
 def test_walks_agree_on_any_bytes(data: bytes, random: Random) -> None:
     packed = course_of(random).pack()
@@ -135,7 +136,7 @@ def test_walks_agree_on_any_bytes(data: bytes, random: Random) -> None:
 
 
 @needs_native
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seeds, st.integers(0, 300), st.integers(1, 6), st.sampled_from([0.0, 0.03, 0.3]))
 def test_thinnings_agree_and_tell_producers_the_same(random: Random, count: int, of: int, markers: float) -> None:
     source = Batches(random, 0, producers=of, markers=markers)
@@ -187,7 +188,7 @@ def told(headers: Iterable[tuple[int, ...]], first_offset: int = 0) -> tuple[Any
     return list(each), each, states._open, states._first_open, states._completed, ended
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(seeds, st.integers(0, 400), st.integers(1, 6), st.sampled_from([0.0, 0.01, 0.1]), st.sampled_from([0, BASE + 3000]))
 def test_producers_are_the_same_without_what_runs_leave_out(random: Random, count: int, of: int, markers: float, first_offset: int) -> None:
     data = Batches(random, 0, producers=of, markers=markers).log(count)
@@ -236,7 +237,7 @@ def scanned(descriptor: int, end: int, course: Course) -> list[tuple[int, ...]]:
     return headers
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seeds, chances, st.integers(0, 60), st.sampled_from([61, 62, 150, 400, 1000, 1 << 20]))
 def test_windows_of_any_size_find_the_same(random: Random, lies: float, count: int, window: int) -> None:
     data = Batches(random, lies, producers=3).log(count)

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,13 +35,14 @@ from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.compression import Codec
 from barnabas.wire.records.record import Record
 from tests import nodes
+from tests.conftest import SUBJECT, factory
 from tests.differential.transcript import Client, Closed
 from tests.system.requests import batches, create_topics, fetch, produce, put, records
 from tests.system.test_config_topics import SELDOM, client_of
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.conftest import NodeFactory
@@ -50,15 +51,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.node
 
 OFFSETS = "__consumer_offsets"
-
-
-def rewrite(node: Node, drop: tuple[str, ...] = (), **more: str) -> Node:
-    """The same directory under another file; `more` with _ for dots."""
-    properties = {key: value for key, value in node.properties.items() if key not in drop}
-    properties.update({key.replace("_", "."): value for key, value in more.items()})
-    nodes.write_properties(node.properties_file, properties)
-    node.properties.update(properties)
-    return node
 
 
 def metadata_files(node: Node, pattern: str) -> list[Path]:
@@ -71,22 +63,68 @@ def high_watermark(client: Client) -> int:
     return int(client.call(DescribeQuorumRequest(topics=[asked]), 1).topics[0].partitions[0].high_watermark)
 
 
-def test_who_a_node_is(barnabas_nodes: NodeFactory) -> None:
-    """node.id, process.roles, listeners, advertised.listeners, listener.security.protocol.map, controller.listener.names, broker.rack."""
+@pytest.fixture(scope="module")
+def odd(request: pytest.FixtureRequest) -> Iterator[Node]:
+    """Node 7, of three listeners, with little of everything."""
     one, two, three = nodes.free_port(), nodes.free_port(), nodes.free_port()
-    node = barnabas_nodes(
-        {
-            "process.roles": "controller,broker",
-            "node.id": "7",
-            "broker.rack": "r2",
-            "listeners": f"PLAINTEXT://127.0.0.1:{one},INSIDE://127.0.0.1:{two},STEER://127.0.0.1:{three}",
-            "advertised.listeners": f"PLAINTEXT://outer.test:{one},INSIDE://inner.test:99",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,STEER:PLAINTEXT",
-            "controller.listener.names": "STEER",
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{three}",
-            "inter.broker.listener.name": "INSIDE",
-        }
-    )
+    who = {
+        "process.roles": "controller,broker",
+        "node.id": "7",
+        "broker.rack": "r2",
+        "listeners": f"PLAINTEXT://127.0.0.1:{one},INSIDE://127.0.0.1:{two},STEER://127.0.0.1:{three}",
+        "advertised.listeners": f"PLAINTEXT://outer.test:{one},INSIDE://inner.test:99",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,STEER:PLAINTEXT",
+        "controller.listener.names": "STEER",
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{three}",
+        "inter.broker.listener.name": "INSIDE",
+    }
+    limits = {
+        "fetch.max.bytes": "1024",
+        "max.incremental.fetch.session.cache.slots": "0",
+        "max.request.partition.size.limit": "2",
+        "socket.request.max.bytes": "2000",
+    }
+    threads = {"num.network.threads": "1", "socket.listen.backlog.size": "1"}
+    offsets = {"offsets.topic.num.partitions": "1", "offsets.topic.segment.bytes": "2097152", "offsets.topic.compression.codec": "1"}
+    groups = {
+        "offsets.retention.check.interval.ms": "100",
+        "offsets.retention.minutes": "60",
+        "group.min.session.timeout.ms": "10000",
+        "group.max.session.timeout.ms": "20000",
+    }
+    producers = {"producer.id.expiration.ms": "1", "producer.id.expiration.check.interval.ms": "50"}
+    yield from _made(request, who | limits | threads | offsets | groups | producers | {"metadata.max.idle.interval.ms": "0"})
+
+
+@pytest.fixture(scope="module")
+def small(request: pytest.FixtureRequest) -> Iterator[Node]:
+    """With small buffers and segments, a coordinators' topic that one node can't have, and producers that nobody looks for."""
+    sockets = {"num.network.threads": "2", "socket.listen.backlog.size": "50", **_buffers(8192)}
+    metadata = {"metadata.log.max.record.bytes.between.snapshots": "1", "internal.metadata.log.segment.bytes": "2000"}
+    producers = {"producer.id.expiration.ms": "1", "producer.id.expiration.check.interval.ms": SELDOM}
+    yield from _made(request, sockets | metadata | producers | {"offsets.topic.replication.factor": "2"})
+
+
+@pytest.fixture(scope="module")
+def large(request: pytest.FixtureRequest) -> Iterator[Node]:
+    """With large buffers, a metadata log that never rests, and producers that stay."""
+    metadata = {"metadata.log.max.snapshot.interval.ms": "50", "metadata.log.segment.ms": "50", "metadata.max.idle.interval.ms": "20"}
+    producers = {"producer.id.expiration.ms": SELDOM, "producer.id.expiration.check.interval.ms": "50"}
+    yield from _made(request, _buffers(1_048_576) | metadata | producers)
+
+
+def _made(request: pytest.FixtureRequest, properties: dict[str, str]) -> Iterator[Node]:
+    for make in factory(SUBJECT, request):
+        yield make(properties)
+
+
+def _buffers(size: int) -> dict[str, str]:
+    return {"socket.receive.buffer.bytes": str(size), "socket.send.buffer.bytes": str(size)}
+
+
+def test_who_a_node_is(odd: Node) -> None:
+    """node.id, process.roles, listeners, advertised.listeners, listener.security.protocol.map, controller.listener.names, broker.rack."""
+    one, two, three = (odd.address(listener)[1] for listener in ("PLAINTEXT", "INSIDE", "STEER"))
     for port, address in ((one, ("outer.test", one)), (two, ("inner.test", 99))):
         client = Client(port)
         (broker,) = client.call(MetadataRequest(topics=[]), 12).brokers
@@ -96,31 +134,26 @@ def test_who_a_node_is(barnabas_nodes: NodeFactory) -> None:
     controllers = client.call(DescribeClusterRequest(include_cluster_authorized_operations=False, endpoint_type=2), 1)
     client.close()
     assert [(found.broker_id, found.port) for found in controllers.brokers] == [(7, three)]
-    assert node.stop() == 0
 
 
-def test_older_ways_to_say_it(barnabas_nodes: NodeFactory, tmp_path: Path) -> None:
+def test_older_ways_to_say_it(tmp_path: Path) -> None:
     """broker.id for node.id, log.dir for log.dirs, controller.quorum.voters for a quorum in the log; metadata.log.dir."""
-    node = barnabas_nodes(start=False)
-    rewrite(node, drop=("node.id", "log.dirs"), broker_id="1", log_dir=str(node.log_dir)).start()
-    with client_of(node) as client:
-        assert client.call(MetadataRequest(topics=[]), 12).brokers[0].node_id == 1
-        create_topics(node.port, "t")
-    assert (node.log_dir / "t-0").is_dir()
-    assert node.stop() == 0
-
-    directory = node.properties_file.parent / "static"
+    directory = tmp_path / "static"
     directory.mkdir()
     properties = nodes.combined_properties(directory, {"metadata.log.dir": str(directory / "metadata")})
+    properties["broker.id"], properties["log.dir"] = properties.pop("node.id"), properties.pop("log.dirs")
     controller = properties.pop("controller.quorum.bootstrap.servers")
     properties["controller.quorum.voters"] = f"1@{controller}"
-    static = nodes.Node(node.engine._replace(format_command=_format_static), nodes.write_properties(directory / "server.properties", properties))
+    static = nodes.Node(SUBJECT._replace(format_command=_format_static), nodes.write_properties(directory / "server.properties", properties))
     static.format().start()
     try:
         with client_of(static) as client:
             wait_until(lambda: high_watermark(client) > 0)
+            assert client.call(MetadataRequest(topics=[]), 12).brokers[0].node_id == 1
+            create_topics(static.port, "t")
+        assert (directory / "log" / "t-0").is_dir()
         assert (directory / "metadata" / "__cluster_metadata-0").is_dir()
-        assert not (static.log_dir / "__cluster_metadata-0").exists()
+        assert not (directory / "log" / "__cluster_metadata-0").exists()
     finally:
         assert static.stop() == 0
 
@@ -129,17 +162,9 @@ def _format_static(properties: Path, cluster_id: str, quorum: Sequence[str]) -> 
     return nodes.BARNABAS.format_command(properties, cluster_id, [])
 
 
-def test_limits_of_answers(barnabas_nodes: NodeFactory, barnabas_node: Node) -> None:
+def test_limits_of_answers(odd: Node, barnabas_node: Node) -> None:
     """fetch.max.bytes, max.incremental.fetch.session.cache.slots, max.request.partition.size.limit, socket.request.max.bytes."""
-    node = barnabas_nodes(
-        {
-            "fetch.max.bytes": "1024",
-            "max.incremental.fetch.session.cache.slots": "0",
-            "max.request.partition.size.limit": "2",
-            "socket.request.max.bytes": "2000",
-        }
-    )
-    assert _answers(node) == (1, 2, False, True)
+    assert _answers(odd) == (1, 2, False, True)
     assert _answers(barnabas_node) == (3, 5, True, False)
 
 
@@ -179,16 +204,24 @@ def set_for_all_brokers(node: Node, key: str, value: str) -> None:
         assert not client.call(asked, 1).responses[0].error_code
 
 
-def test_threads_and_backlog(barnabas_nodes: NodeFactory) -> None:
+def test_threads_and_backlog(odd: Node, small: Node) -> None:
     """num.network.threads; socket.listen.backlog.size: how many the system lets in while the node does nothing."""
-    narrow = barnabas_nodes({"num.network.threads": "1", "socket.listen.backlog.size": "1"})
-    wide = barnabas_nodes({"num.network.threads": "2", "socket.listen.backlog.size": "50"})
-    threads = [len(os.listdir(f"/proc/{node.pid}/task")) for node in (narrow, wide)]
-    assert threads[1] == threads[0] + 1
-    assert _let_in(narrow, 12) < 5
-    assert _let_in(wide, 12) == 12
-    set_for_all_brokers(narrow, "num.network.threads", "2")
-    wait_until(lambda: len(os.listdir(f"/proc/{narrow.pid}/task")) == threads[1])  # without a restart
+    before = _loops(odd)
+    assert _loops(small) == before + 1
+    assert _let_in(odd, 12) < 5
+    assert _let_in(small, 12) == 12
+    set_for_all_brokers(odd, "num.network.threads", "2")
+    wait_until(lambda: _loops(odd) == before + 1)  # without a restart
+    set_for_all_brokers(odd, "num.network.threads", "1")  # as it was
+
+
+def _loops(node: Node) -> int:
+    """How many threads wait for events, which a network thread does all its life. Others come and go: one brings a node up, one writes snapshots."""
+    found = 0
+    for path in Path(f"/proc/{node.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found += os.readlink(path) == "anon_inode:[eventpoll]"
+    return found
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -254,12 +287,10 @@ def _is_connected(one: socket.socket) -> bool:
     return True
 
 
-def test_metadata_snapshots_and_segments(barnabas_nodes: NodeFactory) -> None:
+def test_metadata_snapshots_and_segments(odd: Node, small: Node, large: Node) -> None:
     """metadata.log.max.record.bytes.between.snapshots, metadata.log.max.snapshot.interval.ms, metadata.log.segment.ms, metadata.max.idle.interval.ms,
     internal.metadata.log.segment.bytes."""
-    quiet = barnabas_nodes({"metadata.max.idle.interval.ms": "0"})
-    by_bytes = barnabas_nodes({"metadata.log.max.record.bytes.between.snapshots": "1", "internal.metadata.log.segment.bytes": "2000"})
-    by_time = barnabas_nodes({"metadata.log.max.snapshot.interval.ms": "50", "metadata.log.segment.ms": "50", "metadata.max.idle.interval.ms": "20"})
+    quiet, by_bytes, by_time = odd, small, large
     with client_of(quiet) as one, client_of(by_time) as other:
         wait_until(lambda: high_watermark(one) > 0)
         wait_until(lambda: high_watermark(one) == high_watermark(one))
@@ -267,7 +298,7 @@ def test_metadata_snapshots_and_segments(barnabas_nodes: NodeFactory) -> None:
         wait_until(lambda: high_watermark(other) > then + 10)
         assert high_watermark(one) == before
     for node in (by_bytes, by_time):
-        create_topics(node.port, "t", partitions=20)
+        create_topics(node.port, "twenty", partitions=20)
         wait_until(lambda node=node: len(metadata_files(node, "*.checkpoint")) > 1)
         wait_until(lambda node=node: len(metadata_files(node, "*.log")) > 1)
     assert len(metadata_files(quiet, "*.checkpoint")) == 1, "the one that format wrote"
@@ -310,37 +341,37 @@ def test_config_providers(barnabas_nodes: NodeFactory, tmp_path: Path, monkeypat
     assert "is ignored" not in node.tail()
 
 
-def test_the_offsets_topic(barnabas_nodes: NodeFactory) -> None:
+def test_the_offsets_topic(odd: Node, small: Node) -> None:
     """offsets.topic.num.partitions, offsets.topic.segment.bytes, offsets.topic.compression.codec, offsets.topic.replication.factor."""
-    node = barnabas_nodes({"offsets.topic.num.partitions": "1", "offsets.topic.segment.bytes": "2097152", "offsets.topic.compression.codec": "1"})
-    create_topics(node.port, "t")
-    with client_of(node) as client:
+    log = odd.log_dir / f"{OFFSETS}-0" / f"{0:020}.log"
+    before = log.stat().st_size if log.exists() else 0
+    create_topics(odd.port, "t")
+    with client_of(odd) as client:
         commit(client, "g")
         assert len(client.metadata(OFFSETS).partitions) == 1
-        headers = [header for _, header in iterate_headers((node.log_dir / f"{OFFSETS}-0" / f"{0:020}.log").read_bytes())]
+        headers = [header for _, header in iterate_headers(log.read_bytes()[before:])]
         assert {header.codec for header in headers if not header.is_control} == {Codec.GZIP}
         resource = DescribeConfigsRequest.Resource(resource_type=2, resource_name=OFFSETS, configuration_keys=["segment.bytes"])
         assert client.call(DescribeConfigsRequest(resources=[resource]), 4).results[0].configs[0].value == "2097152"
-    lonely = barnabas_nodes({"offsets.topic.replication.factor": "2"})
-    with client_of(lonely) as client:
+    with client_of(small) as client:
         found = client.call(FindCoordinatorRequest(key="g"), 3)
-        create_topics(lonely.port, "behind-it")
+        create_topics(small.port, "behind-it")
         again = client.call(FindCoordinatorRequest(key="g"), 3)
         assert found.error_code == again.error_code == Error.COORDINATOR_NOT_AVAILABLE
         assert client.metadata(OFFSETS).error_code == Error.UNKNOWN_TOPIC_OR_PARTITION
 
 
-def commit(client: Client, group: str, retention_ms: int = -1) -> None:
-    """Offset 5 of t-0, as somebody who is in no group."""
+def commit(client: Client, group: str, topic: str = "t", retention_ms: int = -1) -> None:
+    """Offset 5 of a topic's partition 0, as somebody who is in no group."""
     wait_until(lambda: client.call(FindCoordinatorRequest(key=group), 3).error_code == 0)
-    topic = OffsetCommitRequest.Topic
-    partition = topic.Partition(partition_index=0, committed_offset=5, committed_metadata="")
-    request = OffsetCommitRequest(group_id=group, retention_time_ms=retention_ms, topics=[topic(name="t", partitions=[partition])])
+    Topic = OffsetCommitRequest.Topic
+    partition = Topic.Partition(partition_index=0, committed_offset=5, committed_metadata="")
+    request = OffsetCommitRequest(group_id=group, retention_time_ms=retention_ms, topics=[Topic(name=topic, partitions=[partition])])
     wait_until(lambda: client.call(request, 4).topics[0].partitions[0].error_code == 0)
 
 
-def committed(client: Client, group: str) -> int:
-    asked = OffsetFetchRequest(group_id=group, topics=[OffsetFetchRequest.Topic(name="t", partition_indexes=[0])])
+def committed(client: Client, group: str, topic: str) -> int:
+    asked = OffsetFetchRequest(group_id=group, topics=[OffsetFetchRequest.Topic(name=topic, partition_indexes=[0])])
     found = client.call(asked, 5)
     return -2 if found.error_code else int(found.topics[0].partitions[0].committed_offset)
 
@@ -355,33 +386,31 @@ def put_as_admin(client: Client, topic: str, data: bytes) -> int:
     return int(api.response().decode_from(body, 9, position)[0].responses[0].partition_responses[0].error_code)
 
 
-def test_offsets_expire(barnabas_nodes: NodeFactory) -> None:
+def test_offsets_expire(odd: Node) -> None:
     """offsets.retention.check.interval.ms, and offsets.retention.minutes: an offset from two hours ago is gone, one of now isn't."""
-    node = barnabas_nodes({"offsets.topic.num.partitions": "1", "offsets.retention.check.interval.ms": "100", "offsets.retention.minutes": "60"})
-    create_topics(node.port, "t")
-    with client_of(node) as client:
-        commit(client, "passing", retention_ms=1)
-        commit(client, "new")
-        wait_until(lambda: committed(client, "passing") == -1)
-        assert committed(client, "new") == 5
-        key = OffsetCommitKey(group="old", topic="t", partition=0)
+    create_topics(odd.port, "aging")
+    with client_of(odd) as client:
+        commit(client, "passing", "aging", retention_ms=1)
+        commit(client, "new", "aging")
+        wait_until(lambda: committed(client, "passing", "aging") == -1)
+        assert committed(client, "new", "aging") == 5
+        key = OffsetCommitKey(group="old", topic="aging", partition=0)
         value = OffsetCommitValue(offset=5, metadata="", commit_timestamp=time.time_ns() // 1_000_000 - 7_200_000)
         assert put_as_admin(client, OFFSETS, _offset_record(key, value)) == 0
-    node.stop()
-    node.start()
-    with client_of(node) as client:
-        wait_until(lambda: committed(client, "new") == 5)
-        wait_until(lambda: committed(client, "old") == -1)
+    odd.stop()
+    odd.start()
+    with client_of(odd) as client:
+        wait_until(lambda: committed(client, "new", "aging") == 5)
+        wait_until(lambda: committed(client, "old", "aging") == -1)
 
 
 def _offset_record(key: OffsetCommitKey, value: OffsetCommitValue) -> bytes:
     return build_batch([Record(timestamp=0, key=b"\x00\x01" + key.encode(0), value=b"\x00\x03" + value.encode(3))])
 
 
-def test_sessions_of_members(barnabas_nodes: NodeFactory) -> None:
+def test_sessions_of_members(odd: Node) -> None:
     """group.min.session.timeout.ms, group.max.session.timeout.ms."""
-    node = barnabas_nodes({"group.min.session.timeout.ms": "10000", "group.max.session.timeout.ms": "20000"})
-    with client_of(node) as client:
+    with client_of(odd) as client:
         wait_until(lambda: client.call(FindCoordinatorRequest(key="g"), 3).error_code == 0)
         answers = [join(client, timeout_ms) for timeout_ms in (9_999, 10_000, 20_000, 20_001)]
     bad, good = Error.INVALID_SESSION_TIMEOUT, Error.MEMBER_ID_REQUIRED
@@ -403,30 +432,28 @@ def join(client: Client, session_timeout_ms: int) -> int:
     return found[-1]
 
 
-def test_producers_are_forgotten(barnabas_nodes: NodeFactory) -> None:
+def test_producers_are_forgotten(odd: Node, small: Node, large: Node) -> None:
     """producer.id.expiration.ms, producer.id.expiration.check.interval.ms."""
-    quick = barnabas_nodes({"producer.id.expiration.ms": "1", "producer.id.expiration.check.interval.ms": "50"})
-    late = barnabas_nodes({"producer.id.expiration.ms": SELDOM, "producer.id.expiration.check.interval.ms": "50"})
-    lazy = barnabas_nodes({"producer.id.expiration.ms": "1", "producer.id.expiration.check.interval.ms": SELDOM})
-    asked = DescribeProducersRequest(topics=[DescribeProducersRequest.Topic(name="t", partition_indexes=[0])])
+    quick, late, lazy = odd, large, small
+    asked = DescribeProducersRequest(topics=[DescribeProducersRequest.Topic(name="producers", partition_indexes=[0])])
 
     def producers(node: Node) -> int:
         with client_of(node) as client:
             return len(client.call(asked, 0).topics[0].partitions[0].active_producers)
 
     for node in (lazy, late, quick):
-        create_topics(node.port, "t")
+        create_topics(node.port, "producers")
         with client_of(node) as client:
-            assert put(client, "t", 0, records(b"x", producer=(5, 0, 0))).error_code == 0
+            assert put(client, "producers", 0, records(b"x", producer=(5, 0, 0))).error_code == 0
     wait_until(lambda: producers(quick) == 0)
     assert (producers(late), producers(lazy)) == (1, 1)
     set_for_all_brokers(late, "producer.id.expiration.ms", "1")
     wait_until(lambda: producers(late) == 0)  # without a restart
+    set_for_all_brokers(late, "producer.id.expiration.ms", SELDOM)  # as it was
 
 
-def test_socket_buffers(barnabas_nodes: NodeFactory) -> None:
+def test_socket_buffers(small: Node, large: Node) -> None:
     """socket.receive.buffer.bytes, socket.send.buffer.bytes: what the system keeps for a node that doesn't read, and for a client that doesn't."""
-    small, large = (barnabas_nodes({f"socket.{way}.buffer.bytes": size for way in ("receive", "send")}) for size in ("8192", "1048576"))
     (came, left), (came_large, left_large) = _queues(small), _queues(large)
     assert came < 100_000 < came_large
     assert left < 100_000 < left_large
@@ -434,11 +461,11 @@ def test_socket_buffers(barnabas_nodes: NodeFactory) -> None:
 
 def _queues(node: Node) -> tuple[int, int]:
     """Bytes that wait in the system's queues of one connection, at the node's end: before it reads them, and before its client does."""
-    create_topics(node.port, "t")
+    create_topics(node.port, "queued")
     with client_of(node) as client:
         for _ in range(4):
-            assert put(client, "t", 0, records(b"x" * 900_000)).error_code == 0
-        client.send(encode_request(APIS[1], 11, 1, "idle", fetch("t", 0, 0)))
+            assert put(client, "queued", 0, records(b"x" * 900_000)).error_code == 0
+        client.send(encode_request(APIS[1], 11, 1, "idle", fetch("queued", 0, 0)))
         wait_until(lambda: _queue(node, client, 0) == _queue(node, client, 0) > 0)
         time.sleep(0.2)
         left = _queue(node, client, 0)

@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 @pytest.mark.node
 def test_kill_under_load(barnabas_nodes: NodeFactory) -> None:
-    crash_again_and_again(barnabas_nodes(), crashes=3)
+    crash_again_and_again(barnabas_nodes(), crashes=2)

@@ -423,7 +423,7 @@ def test_stopped_under_load(barnabas_nodes: NodeFactory) -> None:
     create_topics(node.port, crash.TOPIC, partitions=crash.PARTITIONS)
     load = crash.Load(node.bootstrap, crash.TOPIC, crash.PARTITIONS)
     try:
-        for _ in range(3):
+        for _ in range(2):
             load.wait_for_more(300)
             began = time.monotonic()
             assert node.stop() == 0

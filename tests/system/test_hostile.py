@@ -16,6 +16,7 @@ import pytest
 from barnabas.wire.messages.api_versions import ApiVersionsRequest
 from barnabas.wire.messages.join_group import JoinGroupRequest
 from barnabas.wire.messages.metadata import MetadataRequest
+from tests.conftest import SUBJECT, factory
 from tests.differential.transcript import Client, Closed
 from tests.nodes import free_port
 from tests.system.hostile import resident_bytes
@@ -79,12 +80,18 @@ def connections(node: Node, count: int) -> Iterator[list[socket.socket]]:
             one.close()
 
 
-def test_shortcut_with_a_broken_length(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+@pytest.fixture(scope="module")
+def node(request: pytest.FixtureRequest) -> Iterator[Node]:
+    """For all who need no settings; each has topics and groups of its own."""
+    for make in factory(SUBJECT, request):
+        yield make()
+
+
+def test_shortcut_with_a_broken_length(node: Node, connect: Connect) -> None:
     """A producer's second request starts as its first did, and goes on as none should."""
-    node = barnabas_nodes()
-    create_topics(node.port, "t")
+    create_topics(node.port, "shortcut")
     data = records(b"x")
-    sound = frame(produce("t", 0, data), 9)
+    sound = frame(produce("shortcut", 0, data), 9)
     place = sound.index(data) - 1
     for broken in (b"\xff" * 6, b"\x00", b"\x01", b"\x80" * 4, b"\xff\xff\xff\xff\x0f"):
         client = connect(node)
@@ -97,22 +104,20 @@ def test_shortcut_with_a_broken_length(barnabas_nodes: NodeFactory, connect: Con
         client.close()
     silent(node)
     client = connect(node)
-    assert all(value == b"x" for value in read_all(client, "t", 0).values())
+    assert all(value == b"x" for value in read_all(client, "shortcut", 0).values())
 
 
-def test_one_byte_at_a_time(barnabas_nodes: NodeFactory, connect: Connect) -> None:
-    node = barnabas_nodes()
-    create_topics(node.port, "t")
+def test_one_byte_at_a_time(node: Node, connect: Connect) -> None:
+    create_topics(node.port, "bytes")
     client = connect(node)
     client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for byte in frame(produce("t", 0, records(b"a", b"b")), 9, 5) + frame(MetadataRequest(topics=[]), 12, 6):
+    for byte in frame(produce("bytes", 0, records(b"a", b"b")), 9, 5) + frame(MetadataRequest(topics=[]), 12, 6):
         client.send(bytes((byte,)))
     assert [client.read_frame()[:4] for _ in range(2)] == [b"\0\0\0\5", b"\0\0\0\6"]
-    assert read_all(client, "t", 0) == {0: b"a", 1: b"b"}
+    assert read_all(client, "bytes", 0) == {0: b"a", 1: b"b"}
 
 
-def test_claims_are_not_allocated(barnabas_nodes: NodeFactory) -> None:
-    node = barnabas_nodes()
+def test_claims_are_not_allocated(node: Node) -> None:
     before = resident_bytes(node)
     with connections(node, 100) as claiming:
         for one in claiming:
@@ -121,26 +126,25 @@ def test_claims_are_not_allocated(barnabas_nodes: NodeFactory) -> None:
         assert resident_bytes(node) - before < 8 << 20
 
 
-def test_replies_in_order_of_all_kinds(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+def test_replies_in_order_of_all_kinds(node: Node, connect: Connect) -> None:
     """Produce by the shortcut, fetches that wait, group requests and metadata in one segment (W11)."""
-    node = barnabas_nodes()
-    create_topics(node.port, "t", "empty")
-    join = JoinGroupRequest(group_id="g", session_timeout_ms=10_000, rebalance_timeout_ms=10_000, protocol_type="consumer")
+    create_topics(node.port, "ordered", "none-yet")
+    join = JoinGroupRequest(group_id="ordered", session_timeout_ms=10_000, rebalance_timeout_ms=10_000, protocol_type="consumer")
     join.protocols = [JoinGroupRequest.Protocol(name="range", metadata=b"")]
     data = records(b"x" * 100)
     requests = []
     for turn in range(40):
-        requests += [(produce("t", 0, data), 9)] * 3 + [(fetch("t", 0, turn), 12), (join, 2), (MetadataRequest(topics=None), 12)]
+        requests += [(produce("ordered", 0, data), 9)] * 3 + [(fetch("ordered", 0, turn), 12), (join, 2), (MetadataRequest(topics=None), 12)]
         if turn % 10 == 0:
-            requests.append((fetch("empty", 0, 0, wait_ms=30), 12))
+            requests.append((fetch("none-yet", 0, 0, wait_ms=30), 12))
         if turn % 7 == 0:
-            requests.append((produce("t", 0, records(b"y" * 40_000)), 9))  # a large one: the connection moves to another thread
+            requests.append((produce("ordered", 0, records(b"y" * 40_000)), 9))  # a large one: the connection moves to another thread
         requests.append((ApiVersionsRequest(), 0))
     client = connect(node)
     client.socket.settimeout(20)
     client.send(b"".join(frame(request, version, correlation) for correlation, (request, version) in enumerate(requests)))
     assert [struct.unpack_from(">i", client.read_frame())[0] for _ in requests] == list(range(len(requests)))
-    assert sorted(read_all(client, "t", 0)) == list(range(40 * 3 + 6))
+    assert sorted(read_all(client, "ordered", 0)) == list(range(40 * 3 + 6))
     silent(node)
 
 
@@ -167,21 +171,20 @@ def test_who_never_reads_is_not_waited_for(barnabas_nodes: NodeFactory) -> None:
         assert resident_bytes(node) - before < 16 << 20
 
 
-def test_waiters_of_gone_clients(barnabas_nodes: NodeFactory, connect: Connect) -> None:
+def test_waiters_of_gone_clients(node: Node, connect: Connect) -> None:
     """Clients that close, or reset, in the middle of a fetch or a join leave nothing behind."""
-    node = barnabas_nodes()
-    create_topics(node.port, "t")
+    create_topics(node.port, "gone")
     before = descriptors(node)
-    join = JoinGroupRequest(group_id="g", session_timeout_ms=6_000, rebalance_timeout_ms=300, protocol_type="consumer")
+    join = JoinGroupRequest(group_id="gone", session_timeout_ms=6_000, rebalance_timeout_ms=300, protocol_type="consumer")
     join.protocols = [JoinGroupRequest.Protocol(name="range", metadata=b"")]
     with connections(node, 60) as waiting:
         for number, one in enumerate(waiting):
-            one.sendall(frame(join, 2) if number % 3 == 0 else frame(fetch("t", 0, 0, wait_ms=400), 12))
+            one.sendall(frame(join, 2) if number % 3 == 0 else frame(fetch("gone", 0, 0, wait_ms=400), 12))
             if number % 2:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         time.sleep(0.1)
     client = connect(node)
-    assert put(client, "t", 0, records(b"x")).error_code == 0
+    assert put(client, "gone", 0, records(b"x")).error_code == 0
     client.close()
     wait_until(lambda: descriptors(node) <= before + 8, 12)  # __consumer_offsets has four logs
     silent(node)

@@ -16,10 +16,13 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "delete.retention.ms",
         "log.cleaner.backoff.ms",
     ),
-    "tests/system/test_compaction.py::test_a_small_table_takes_more_rounds": ("log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor"),
+    "tests/system/test_compaction.py::test_a_small_table_takes_more_rounds": (
+        "log.cleaner.dedupe.buffer.size",
+        "log.cleaner.enable",
+        "log.cleaner.io.buffer.load.factor",
+    ),
     "tests/unit/storage/test_compaction.py::test_writes_are_as_large_as_the_buffer": ("log.cleaner.io.buffer.size",),
     "tests/system/test_compaction.py::test_pace_and_threads": ("log.cleaner.io.max.bytes.per.second", "log.cleaner.threads"),
-    "tests/system/test_compaction.py::test_switched_off": ("log.cleaner.enable",),
     "tests/differential/test_following.py::test_fetchers_pauses_and_patience": (
         "num.replica.fetchers",
         "replica.fetch.backoff.ms",
@@ -170,7 +173,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "tests/system/test_broker_life.py::test_a_session_that_ends_and_leaderships_that_go_back": ("broker.session.timeout.ms",),
     "tests/system/test_documents_cluster.py::test_a_broker_comes_and_another_goes": ("controller.quorum.bootstrap.servers",),
     "tests/system/test_cluster_settings.py::test_leaderships_go_back_to_preferred_replicas": ("leader.imbalance.check.interval.seconds",),
-    "tests/system/test_cluster_settings.py::test_leaderships_stay_where_nobody_moves_them": ("auto.leader.rebalance.enable",),
+    "tests/system/test_cluster_settings.py::test_nobody_is_moved_or_replaced_who_is_waited_for": ("auto.leader.rebalance.enable",),
     "tests/system/test_cluster_settings.py::test_a_leaderless_partition_gets_any_leader_if_that_is_allowed": ("unclean.leader.election.interval.ms",),
     "tests/system/test_cluster_settings.py::test_an_active_controller_that_hangs_is_replaced_after_a_while": (
         "controller.quorum.election.timeout.ms",

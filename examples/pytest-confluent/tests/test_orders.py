@@ -88,7 +88,7 @@ def test_a_shared_node_with_names_of_ones_own(kafka_session_node, name):
 
 def test_how_long_a_node_takes(kafka_nodes, record_property):
     took_s = []
-    for _ in range(5):
+    for _ in range(3):
         began = time.monotonic()
         kafka_nodes()
         took_s.append(time.monotonic() - began)

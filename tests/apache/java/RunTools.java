@@ -4,13 +4,17 @@ import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.security.Permission;
 import java.security.Policy;
 import java.security.ProtectionDomain;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
@@ -24,7 +28,7 @@ import org.apache.kafka.common.utils.Exit;
  * A line of input is base64 words: class, standard input, arguments. A line of output is the status, then what the tool wrote, then what it complained.
  * A tool that exits is left standing where it did so; its shutdown hooks run first.
  */
-@SuppressWarnings("removal")
+@SuppressWarnings({"removal", "unchecked"})
 public class RunTools {
     public static void main(String[] arguments) throws Exception {
         System.setProperty("log4j2.configurationFile", arguments[0]);
@@ -75,9 +79,12 @@ public class RunTools {
             tool.setDaemon(true);
             tool.start();
             int code = status.get();
-            // The producer closes in its hook; the consumer's hook would wait for a tool that has ended long since.
+            // Producers close in their hooks, of Kafka's own or of the JVM's; consumers' hooks would wait for tools that have ended long since.
             if (name.endsWith("ConsoleProducer"))
                 hooks.forEach(Runnable::run);
+            for (Thread hook : hooksOfTheJvm())
+                if (hook.getName().startsWith("verifiable-producer") && Runtime.getRuntime().removeShutdownHook(hook))
+                    hook.run();
             System.out.flush();
             System.err.flush();
             return code + " " + encoded(output) + " " + encoded(complaints);
@@ -86,6 +93,13 @@ public class RunTools {
             System.setOut(out);
             System.setErr(err);
         }
+    }
+
+    /** Those that weren't added by Kafka's own `Exit`. */
+    private static Set<Thread> hooksOfTheJvm() throws ReflectiveOperationException {
+        Field field = Class.forName("java.lang.ApplicationShutdownHooks").getDeclaredField("hooks");
+        field.setAccessible(true);
+        return new HashSet<>(((Map<Thread, Thread>) field.get(null)).keySet());
     }
 
     /** Sees the exits of tools that don't go through Kafka's own `Exit`, and lets everything else pass. */

@@ -1,7 +1,8 @@
 #!/bin/sh
 # kafka-python 3.0.12's own integration tests against a running cluster: run.sh BOOTSTRAP OUTDIR
 #
-# The tests come with its sdist, fetched by pip once, and run in a virtual environment of their own in WORK (python3 >= 3.9 with venv).
+# The tests come with its sdist, fetched by pip once, and run in a virtual environment of their own in WORK (python3 >= 3.9 with venv,
+# pip and setuptools).
 # Environment:
 #   WORK    where that is kept (${TMPDIR:-/tmp}/suites-work)
 #   CASES   a file with the names of the tests to run, one a line; without it all but those that need a broker that they start themselves
@@ -10,17 +11,20 @@
 set -eu
 BOOT=$1; mkdir -p "$2"; OUT=$(cd "$2" && pwd)
 [ -z "${CASES:-}" ] || CASES=$(realpath "$CASES")
-V=3.0.12; W=${WORK:-${TMPDIR:-/tmp}/suites-work}/kafka-python-$V
+P=${PYTHON:-python3}; V=3.0.12; W=${WORK:-${TMPDIR:-/tmp}/suites-work}/kafka-python-$V
 if [ ! -f "$W/made" ]; then
   rm -rf "$W"; mkdir -p "$W"
-  "${PYTHON:-python3}" -m venv "$W/venv"
-  "$W/venv/bin/pip" -q --disable-pip-version-check download --no-deps --no-binary :all: -d "$W" kafka-python==$V
+  # with PYTHON's own packages, so that only what it lacks is fetched
+  "$P" -m venv --without-pip "$W/venv"
+  "$P" -c 'import site; print(*(f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()), sep="\n")' \
+    >"$(echo "$W"/venv/lib/python3*/site-packages)/other.pth"
+  "$P" -m pip -q --disable-pip-version-check --python "$W/venv/bin/python" install kafka-python==$V pytest pytest-timeout pytest-mock lz4 zstandard python-snappy
+  "$P" -m pip -q --disable-pip-version-check download --no-deps --no-build-isolation --no-binary :all: -d "$W" kafka-python==$V
   tar xzf "$W"/kafka_python-$V.tar.gz -C "$W" --strip-components=1
   # two things that the sdist lacks: the package marker, and the module that starts brokers or stands for an external one
   touch "$W/test/__init__.py"
   printf '%s\n' 'class SpawnedService: pass' 'class ExternalService:' '    def __init__(self, host, port): pass' \
     '    def open(self): pass' '    def stop(self): pass' '    close = stop' >"$W/test/service.py"
-  "$W/venv/bin/pip" -q --disable-pip-version-check install "$W" pytest==8.4.2 pytest-timeout==2.4.0 pytest-mock==3.15.1 lz4 zstandard python-snappy
   touch "$W/made"
 fi
 cd "$W"

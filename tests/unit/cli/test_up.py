@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.node
 SCRIPTS = Path(sys.executable).parent
+APACHES = re.compile(r".*-[0-2]|.*-delete|.*checkpoint.*|meta\.properties|\.lock|\.kafka_cleanshutdown")
 
 
 def barnabas(home: Path, *words: str, status: int = 0) -> str:
@@ -63,6 +65,7 @@ def test_up_and_down_and_up_again(home: Path) -> None:
     assert stopped["stopped"]
     assert outcome(home, "status", status=3) == {"running": False, "directory": str(home)}
     assert not (home / "node.pid").exists()
+    assert [name for name in os.listdir(home / "log") if not APACHES.fullmatch(name)] == [], "nothing of ours lies in the log directory"
     again = outcome(home, "up")
     assert (again["address"], again["created"], again["formatted"]) == (first["address"], False, False)
     assert kafka("kafka-console-consumer", *server, "--topic", "kept", "--from-beginning", "--max-messages", "1") == "a record\n"
@@ -78,17 +81,6 @@ def test_up_waits_for_the_end_of_a_node_that_doesnt_serve(home: Path) -> None:
         again = json.loads(starting.communicate(timeout=60)[0])
     assert (again["address"], again["created"], again["formatted"]) == (first["address"], False, False)
     assert again["pid"] != first["pid"]
-
-
-def test_nothing_of_ours_lies_in_the_log_directory(home: Path) -> None:
-    outcome(home, "up", "--port", str(free_port(0)))
-    barnabas(home, "down")
-    strange = [
-        name
-        for name in os.listdir(home / "log")
-        if not (name.endswith(("-0", "-delete")) or "checkpoint" in name or name in ("meta.properties", ".lock", ".kafka_cleanshutdown"))
-    ]
-    assert not strange
 
 
 def test_a_taken_port_is_said_with_what_to_do(home: Path) -> None:
