@@ -14,7 +14,7 @@ import pytest
 
 from barnabas.cli.kafka.console import MODULES
 from tests.conftest import SUBJECT, factory
-from tests.differential.tools import CLASSES, Outcome, by_each, by_both
+from tests.differential.tools import CLASSES, Outcome, by_both, by_each
 from tests.seeds import commands, rows
 from tests.seeds.commands import Place, words
 
