@@ -100,8 +100,8 @@ class Connection:
         """Connected, versions known, authenticated. Raises ConnectionLost, KafkaError."""
         security = security or Security()
         try:
-            connecting = asyncio.get_running_loop().create_connection(Frames, host, port, ssl=security.tls)
-            _, frames = await asyncio.wait_for(connecting, connect_timeout_s)
+            async with asyncio.timeout(connect_timeout_s):
+                _, frames = await asyncio.get_running_loop().create_connection(Frames, host, port, ssl=security.tls)
         except (OSError, TimeoutError) as error:
             refusal = _refusal(error, host, port)
             if refusal is not None:
@@ -138,7 +138,8 @@ class Connection:
         future = self._send(request, version, answered=True)
         assert future is not None
         try:
-            return await asyncio.wait_for(future, timeout_s or self._request_timeout_s)
+            async with asyncio.timeout(timeout_s or self._request_timeout_s):  # wait_for forgets a cancellation that comes with the answer
+                return await future
         except TimeoutError:
             self._fail(ConnectionLost())
             raise TimedOut(f"{type(request).__name__} was not answered in time.") from None

@@ -62,7 +62,8 @@ async def _speaks_tls(host: str, port: int) -> bool:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=context), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
     except ssl.SSLError as error:
         return "ALERT" in (error.reason or "")  # it speaks TLS, if not with us: it may want our certificate
     except (OSError, TimeoutError):

@@ -260,7 +260,8 @@ class Producer:
         now_s = time.monotonic()
         waits = [self._due_in_s(queue, now_s) for queue in self._queues.values() if queue]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(min(waits), 0.0005) if waits else None)
+            async with asyncio.timeout(max(min(waits), 0.0005) if waits else None):
+                await self._wake.wait()
 
     async def _produce(self, leader: int, keys: Sequence[tuple[str, int]]) -> None:
         """One request with the first batch of each partition."""
