@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.apache]
 
 ANSWER_S = 20.0  # until an answer that must come has come
-QUIET_S = 0.25  # for an answer that mustn't
+QUIET_S = 0.6  # for an answer that mustn't, and until the node has done what it was asked
 SHORT_S = 0.03  # after those that must
 READY_S = 30.0
 NAMES = {
