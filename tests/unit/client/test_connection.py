@@ -131,6 +131,34 @@ def test_pipelined_requests_get_their_own_replies() -> None:
     against(answer, talk)
 
 
+def test_whoever_is_cancelled_as_the_answer_comes_is_cancelled() -> None:
+    """Two answers come at once; who gets the first one cancels who waits for the second one."""
+    held: list[bytes] = []
+
+    def answer(header: RequestHeader, body: bytes) -> list[bytes]:
+        if header.request_api_key == 18:
+            return versions(header)
+        held.append(reply(header.correlation_id, MetadataResponse(brokers=[], topics=[]).encode(9), flexible=True))
+        return [b"".join(held)] if len(held) == 2 else []
+
+    async def talk(host: str, port: int) -> None:
+        connection = await Connection.open(host, port)
+
+        async def first() -> bool:
+            await connection.call(MetadataRequest())
+            return second.cancel()
+
+        cancelling = asyncio.create_task(first())
+        second = asyncio.create_task(connection.call(MetadataRequest()))
+        assert await cancelling, "the second one wasn't through yet"
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert connection.usable
+        connection.close()
+
+    against(answer, talk)
+
+
 def test_whoever_waits_hears_that_the_peer_hung_up() -> None:
     async def talk(host: str, port: int) -> None:
         connection = await Connection.open(host, port)
