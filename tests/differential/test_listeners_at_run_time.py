@@ -23,7 +23,7 @@ from barnabas.wire.messages.metadata import MetadataRequest
 from tests.cluster.cluster import Plan
 from tests.conftest import SUBJECT
 from tests.differential.transcript import Client, Closed
-from tests.nodes import APACHE, free_port, write_properties
+from tests.nodes import APACHE, SHORT_SESSION, free_port, write_properties
 from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -377,7 +377,7 @@ def test_who_removes_the_own_listener_is_answered(barnabas_nodes: NodeFactory) -
 def test_a_broker_beside_controllers(engine: str, apache_libs: Path, cluster_of: ClusterFactory) -> None:
     """A listener comes, and is there after a start. What a controller takes without asking the broker takes away none that others were told of."""
     kind = APACHE if engine == "apache" else SUBJECT
-    cluster = cluster_of(Plan([kind] * 2, controllers=[1], brokers=[2])).start()
+    cluster = cluster_of(Plan([kind] * 2, controllers=[1], brokers=[2], overrides=SHORT_SESSION)).start()
     controller, broker = cluster.members.values()
     host = broker.address()[0]
     extra = f"EXTRA://{host}:{free_port()}"

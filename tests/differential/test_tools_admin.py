@@ -289,7 +289,7 @@ def test_the_wrong_port(node: Node, arguments: str) -> None:
 
 def _settled(outcome: Outcome) -> Outcome:
     """Without where the quorum's log ends at the moment; the epoch of finalized features is such an offset, too."""
-    return outcome._replace(output=re.sub(r"(?<=HighWatermark:)( +)\d+|(?<=\tEpoch:)( )\d+", r"\1\2N", outcome.output))
+    return outcome._replace(output=re.sub(r"(?<=HighWatermark:)( +)\d+|(?<=\sEpoch:)( )\d+", r"\1\2N", outcome.output))
 
 
 def test_replication(node: Node) -> None:

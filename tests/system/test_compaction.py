@@ -149,12 +149,13 @@ def test_a_small_table_takes_more_rounds(barnabas_nodes: NodeFactory) -> None:
     few = barnabas_nodes({**small, "log.cleaner.dedupe.buffer.size": str(1200 * 1024)})
     many = barnabas_nodes({**small, "log.cleaner.dedupe.buffer.size": str(24 * 1024 * 1024)})
     for node in (few, many):
-        create_topics(node.port, "t", configs={**COMPACT, "internal.segment.bytes": "4000"})
+        create_topics(node.port, "t", configs={**COMPACT, "internal.segment.bytes": "4000", "cleanup.policy": "delete"})
         with client_of(node) as client:
             for number in range(60):
                 assert put(client, "t", 0, keyed((b"%d" % (number % 20), b"x" * 50))).error_code == 0
             for _ in range(2):
                 assert put(client, "t", 0, keyed((b"end", b"x" * 3900))).error_code == 0
+            alter(client, 2, "t", "cleanup.policy", "compact")  # not before all is there
         wait_until(lambda: left(node, "t") == [b"%d" % number for number in range(20)] + [b"end"] * 2)  # noqa: B023
     wait_until(lambda: rounds_told(many, "t"))
     assert len(rounds_told(many, "t")) == 1

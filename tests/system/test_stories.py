@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Teller = Callable[..., list[dict[str, float]]]
 
-pytestmark = [pytest.mark.node, pytest.mark.alone]
+pytestmark = pytest.mark.node
 SUBJECT = conftest.SUBJECT
 RACKS = {1: "a", 2: "b", 3: "c"}
 SHORT_SESSIONS = {"broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "500"}
