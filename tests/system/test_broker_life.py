@@ -141,12 +141,13 @@ def test_a_clean_stop_moves_leaders_first_and_allows_a_start_at_once(cluster: Cl
 
 
 def test_the_last_one_stops_without_a_controller(cluster: Cluster) -> None:
-    """Nobody is left to let it go."""
+    """Nobody is left to let it go: it sees that, or waits for five seconds where it can't."""
     first, second = followers(cluster)
     last = cluster.active_controller()
     first.stop()
     second.kill()
     last.stop()
+    assert "Stopping without the controller's leave: too few of the quorum's voters run" in last.tail()
     cluster.start()
     elect_preferred(cluster, last)
 

@@ -31,7 +31,8 @@ _REGISTRATION_VERSION = 4
 _RETRY_MS = 100  # Apache's waits for a whole heartbeat interval (M6)
 _STARTING_MS = 10
 _SHUTDOWN_POLLS_MS = (10, 10, 20, 50)
-_NOBODY_ANSWERS_MS = 5_000  # so long a shutdown waits for a controller
+_NOBODY_ANSWERS_MS = 5_000  # so long a shutdown waits for a controller,
+_LOOK_AFTER_MS = 100  # and before long looks whether there can be one
 
 _REGISTERING = "registering"
 _STARTING = "starting"  # registered, and fenced from the start
@@ -157,17 +158,27 @@ class BrokerLifecycle:
             return
         self._state = _SHUTTING_DOWN
         self._answered_ms = steady_ms()
-        self._loop.call_later(_NOBODY_ANSWERS_MS, self._give_up)
+        self._loop.call_later(_NOBODY_ANSWERS_MS, self._expect_answer)
+        self._loop.call_later(_LOOK_AFTER_MS, self._look_for_voters)
         self._again_in(0)
 
-    def _give_up(self) -> None:
-        """No controller: the others find out by the end of its session."""
+    def _expect_answer(self) -> None:
         silent_ms = steady_ms() - self._answered_ms
-        if self._state == _SHUTTING_DOWN and silent_ms >= _NOBODY_ANSWERS_MS:
-            self._node.log_warning(f"Stopping without the controller's leave: none answered for {silent_ms} ms.")
-            self._end()
+        if silent_ms >= _NOBODY_ANSWERS_MS:
+            self._give_up(f"none answered for {silent_ms} ms")
         elif self._state == _SHUTTING_DOWN:
-            self._loop.call_later(_NOBODY_ANSWERS_MS - silent_ms, self._give_up)
+            self._loop.call_later(_NOBODY_ANSWERS_MS - silent_ms, self._expect_answer)
+
+    def _look_for_voters(self) -> None:
+        from barnabas.node.voters_watch import VotersWatch
+
+        VotersWatch(self._node, lambda: self._state == _SHUTTING_DOWN, lambda: self._give_up("too few of the quorum's voters run"))
+
+    def _give_up(self, why: str) -> None:
+        """No controller: the others find out by the end of its session."""
+        if self._state == _SHUTTING_DOWN:
+            self._node.log_warning(f"Stopping without the controller's leave: {why}.")
+            self._end()
 
     def _end(self) -> None:
         if self._state != _DOWN:

@@ -105,7 +105,7 @@ class BrokerDeaths:
 
     def _look(self, look: Look | None) -> None:
         if look is not None:
-            self._host.loop.call_later(look.delay_ms, _Connect, self._node, look.address, lambda found: self._looked(look, found))
+            self._host.loop.call_later(look.delay_ms, Probe, self._node, look.address, lambda found: self._looked(look, found))
 
     def _looked(self, look: Look, found: str) -> None:
         following, dead_epoch = self._watch.looked(look.broker_id, look.address, found)
@@ -125,7 +125,7 @@ class BrokerDeaths:
         self._host.submit(fence, done, lambda error, message: None)  # it has registered again, or another controller is active
 
 
-class _Connect:
+class Probe:
     """One look at a listener: `on_found` is called once with ANSWERED, REFUSED or UNCLEAR."""
 
     def __init__(self, node: Node, address: Address, on_found: Callable[[str], object]) -> None:
