@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sys.executable).parent
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
+HELD_PORTS = 256
+_held: deque[socket.socket] = deque()
 
 
 class Engine(NamedTuple):
@@ -69,10 +72,14 @@ class NodeFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listened on a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """A port of the loopback interface that nobody else is given: a bound socket keeps it, as barnabas.testing's do, while it is among the last HELD_PORTS."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    if len(_held) > HELD_PORTS:
+        _held.popleft().close()
+    return int(holder.getsockname()[1])
 
 
 def random_uuid_text() -> str:

@@ -295,9 +295,9 @@ def _third_waits(story: Story, when: str) -> None:
 def _taken_port(story: Story) -> None:
     """A port that another process has: taken all the same, opened when it is asked for again."""
     mine, extra = ("PLAINTEXT", "CONTROLLER"), ("PLAINTEXT", "CONTROLLER", "EXTRA")
-    story.ports["EXTRA"] = free_port()
     with socket.socket() as other:
-        other.bind(("127.0.0.1", story.ports["EXTRA"]))
+        other.bind(("127.0.0.1", 0))
+        story.ports["EXTRA"] = other.getsockname()[1]
         story.alter("taken", ("listeners", SET, story.at(*extra)))
         story.look("EXTRA's is taken", *mine)
         story.alter("and one more", ("listeners", APPEND, story.at("THIRD")))
