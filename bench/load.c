@@ -210,6 +210,7 @@ struct connection {
     size_t frame_left, records_left, skip;
     uint64_t partitions_left;
     int partition;
+    int64_t high_watermark;
     int64_t *offsets;
 };
 
@@ -412,19 +413,20 @@ static int step_fetch(struct connection *c) {
         c->partition = get32(r);
         if (c->partition < 0 || c->partition >= partitions) fail("Fetch answers for partition %d", c->partition);
         if (get16(r + 4)) fail("Fetch answers error %d for partition %d", get16(r + 4), c->partition);
-        int64_t high_watermark = get64(r + 6);
+        c->high_watermark = get64(r + 6);
         r += 30;
         if (get_uvarint(&r) > 1) fail("aborted transactions in a benchmark");
         r += 4;
         uint64_t n = get_uvarint(&r);
         c->records_left = n ? n - 1 : 0;
-        if (!c->records_left && c->offsets[c->partition] >= high_watermark) c->offsets[c->partition] = 0;
         count_done((long)c->records_left);
         c->phase = BATCH;
         break;
     }
     case BATCH:
         if (c->records_left == 0) {
+            /* From the front again before the next request: one that finds all its partitions at their ends would wait for news. */
+            if (c->offsets[c->partition] >= c->high_watermark) c->offsets[c->partition] = 0;
             need = c->frame_left < PIECE ? c->frame_left : PIECE;
             if (have < need) return 0;
             skip_tags(&r);

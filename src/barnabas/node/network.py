@@ -5,6 +5,7 @@ Owns connections. One thread more than `num.network.threads` isn't needed for ac
 
 from __future__ import annotations
 
+import os
 import time
 from heapq import nsmallest
 from socket import SO_SNDBUF, SOL_SOCKET
@@ -35,7 +36,8 @@ _LONGEST_WHILE_SHORT_S = 30.0
 _SAVE_AGAIN_S = 0.1
 _FAREWELL_MS = 200  # a listener's last replies, also to who had it removed
 PYTHON_THREADS = 2  # for what isn't mostly the kernel's work: beyond two, threads take turns at the interpreter's lock
-_MOST_THREADS = 3  # as many as connections with large replies are spread over: sending those is mostly the kernel's work
+_REPLY_THREADS = max(1, min(3, len(os.sched_getaffinity(0)) // 2))
+"""That connections with large replies are spread over, the last ones. Sending is mostly the kernel's work, for which the client's end needs a core as well."""
 
 
 class NetworkThread(Loop):
@@ -161,7 +163,7 @@ class NetworkThread(Loop):
 
 
 def _in_use(network: NetworkSettings) -> int:
-    return max(1, min(network.threads, _MOST_THREADS))
+    return max(1, min(network.threads, max(PYTHON_THREADS, _REPLY_THREADS)))
 
 
 class Network:
@@ -314,7 +316,9 @@ class Network:
         if kind == GROUPS:
             return self.group_thread
         self._next += 1
-        return self.threads[self._next % min(PYTHON_THREADS if kind == LARGE_REQUESTS else _MOST_THREADS, self._in_use)]
+        if kind == LARGE_REQUESTS:
+            return self.threads[self._next % min(PYTHON_THREADS, self._in_use)]
+        return self.threads[self._in_use - 1 - self._next % min(_REPLY_THREADS, self._in_use)]
 
     def closed(self, connection: Connection) -> None:
         """A connection ended. Called on its network thread."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 ENTRY = Struct(">ii")
+_FIELD = Struct(">i")
 
 
 class OffsetIndex:
@@ -63,11 +64,10 @@ class OffsetIndex:
         if view is None:
             return 0
         low, high = 0, count
-        from_bytes = int.from_bytes
+        value_at = _FIELD.unpack_from
         while low < high:
             middle = (low + high) // 2
-            at = middle * 8 + field
-            if from_bytes(view[at : at + 4], "big") <= target:
+            if value_at(view, middle * 8 + field)[0] <= target:
                 low = middle + 1
             else:
                 high = middle

@@ -6,6 +6,7 @@ counts as resident. Source: preadv2(2), posix_fadvise(2).
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,16 @@ def is_old(found: Slice, active: Segment) -> bool:
 
 
 def is_resident(file: LogFile, position: int, size: int) -> bool:
+    if not file.tells_residence:
+        return True
     byte = bytearray(1)
     try:
         for at in (position, position + size - 1):
             os.preadv(file.fileno(), [byte], at, os.RWF_NOWAIT)
     except BlockingIOError:
         return False
-    except OSError:
-        return True
+    except OSError as error:
+        file.tells_residence = error.errno != errno.EOPNOTSUPP
     return True
 
 

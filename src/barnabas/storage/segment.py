@@ -40,11 +40,12 @@ Appended = tuple["Buffer", int, int, int, int, int]
 class LogFile:
     """An open .log. The descriptor lives as long as somebody refers to this, also after the file is deleted: `os.sendfile` may still be at it."""
 
-    __slots__ = ("_descriptor", "path")
+    __slots__ = ("_descriptor", "path", "tells_residence")
 
     def __init__(self, path: str, flags: int = os.O_RDWR) -> None:
         self._descriptor = -1
         self.path = path
+        self.tells_residence = True  # until `is_resident` finds that its file system doesn't
         self._descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
 
     def fileno(self) -> int:

@@ -46,7 +46,7 @@ def read_request_header(buffer: bytes | bytearray | memoryview, flexible: bool) 
                 raise DecodeError(f"client id claims {length} bytes, {len(buffer) - 10} are left")
             client_id = str(buffer[10:position], "utf-8", AS_JAVA)
         if flexible:
-            position = _skip_tags(buffer, position)
+            position = position + 1 if not buffer[position] else _skip_tags(buffer, position)
     except (IndexError, ValueError) as error:
         raise DecodeError(f"request header: {error}") from None
     except Exception as error:  # struct.error

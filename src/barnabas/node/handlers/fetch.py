@@ -317,13 +317,13 @@ class Fetch:
         if is_acknowledged and not partition.fetched_by(replica, self.replica_epoch, offset, wanted.start_offset, self.watch, wanted.key):
             return self._error(wanted, Error.NOT_LEADER_OR_FOLLOWER)
         aborted: list[tuple[int, int]] | None = [] if committed else None
-        place = PartitionData(wanted.index, 0, partition.high_watermark, partition.last_stable_offset, log.start_offset, aborted)
+        ends = (partition.high_watermark, partition.last_stable_offset, log.start_offset)
         if diverging is not None:
-            return place._replace(aborted=None, diverging=diverging)
+            return PartitionData(wanted.index, 0, *ends, diverging=diverging)
         if self.rack and (nearer := partition.nearest_replica(offset, self.rack)) is not None:
-            return place._replace(aborted=None, preferred=nearer)
+            return PartitionData(wanted.index, 0, *ends, preferred=nearer)
         if replica >= 0 and partition.throttled_as_leader and self._is_held_up(partition, wanted):
-            return place
+            return PartitionData(wanted.index, 0, *ends, aborted)
         try:
             limit = min(wanted.max_bytes, max(left, 0))
             if replica == -1:
@@ -332,7 +332,7 @@ class Fetch:
                 found = partition.read_all(offset, limit, min_one=min_one)
             if found is None or not found.size:
                 is_cut = committed and limit > 0 and offset < partition.last_stable_offset  # its first batch is larger than what is left
-                return place._replace(aborted=None) if is_cut else place
+                return PartitionData(wanted.index, 0, *ends, None if is_cut else aborted)
             if committed:
                 aborted = partition.aborted_transactions(offset, found)
         except OffsetOutOfRange:  # let go of between the look and the read
@@ -344,7 +344,7 @@ class Fetch:
                 return self._read(partition, wanted, left, min_one=min_one, committed=committed)
             self.call.node.warn_seldom(log.directory, f"{partition!r} can't be read at offset {offset}: {failure}")
             return self._error(wanted, Error.KAFKA_STORAGE_ERROR)
-        return place._replace(aborted=aborted, file=found.file, position=found.position, size=found.size, is_old=is_old(found, log.segments[-1]))
+        return PartitionData(wanted.index, 0, *ends, aborted, *found, is_old=is_old(found, log.segments[-1]))
 
     def _is_held_up(self, partition: Partition, wanted: FetchPartition) -> bool:
         """Whether a follower gets nothing of it now: it isn't in sync, and too much went by lately (R34)."""

@@ -69,8 +69,14 @@ class Stand:
         """The answer to one call."""
         return self.ask_all([(call, arguments)])[0]
 
-    def ask_all(self, calls: list[tuple[Callable[..., None], tuple[Any, ...]]]) -> list[Any]:
-        """The answers to several calls made at once."""
+    def hold(self) -> threading.Event:
+        """The loop does nothing more until this is set."""
+        held = threading.Event()
+        self.loop.call(held.wait, WAIT_S)
+        return held
+
+    def ask_all(self, calls: list[tuple[Callable[..., None], tuple[Any, ...]]], held: threading.Event | None = None) -> list[Any]:
+        """The answers to several calls, which the loop finds together where it is `held` meanwhile."""
         answers: dict[int, Any] = {}
         all_here = threading.Event()
 
@@ -82,6 +88,8 @@ class Stand:
 
         for number, (call, arguments) in enumerate(calls):
             call(*arguments, lambda answer, number=number: put(number, answer))
+        if held is not None:
+            held.set()
         assert all_here.wait(WAIT_S), f"{len(answers)} of {len(calls)} calls were answered"
         return [answers[number] for number in range(len(calls))]
 
@@ -155,11 +163,9 @@ def test_several_groups_in_one_request(stand: Stand) -> None:
 def test_commits_that_come_together_share_a_batch(stand: Stand) -> None:
     partition = stand.lead(0)
     stand.fetch(group_in(0))  # it is loaded now
-    held = threading.Event()
-    stand.loop.call(held.wait, WAIT_S)
+    held = stand.hold()
     calls = [(stand.coordinator.commit_offsets, (commit_request(group_in(0, number), number), 9)) for number in range(50)]
-    threading.Timer(0.05, held.set).start()
-    answers = stand.ask_all(calls)
+    answers = stand.ask_all(calls, held)
     assert all(answer.topics[0].partitions[0].error_code == 0 for answer in answers)
     (header,) = batches(partition)
     assert (header.count, header.producer_id, header.base_sequence, header.attributes) == (50, -1, 0, 0)
@@ -168,11 +174,9 @@ def test_commits_that_come_together_share_a_batch(stand: Stand) -> None:
 def test_a_full_batch_is_written_before_the_next_operation(stand: Stand) -> None:
     partition = stand.lead(0)
     stand.fetch(group_in(0))
-    held = threading.Event()
-    stand.loop.call(held.wait, WAIT_S)
+    held = stand.hold()
     calls = [(stand.coordinator.commit_offsets, (commit_request(group_in(0, number), number, "x" * 4000), 9)) for number in range(60)]
-    threading.Timer(0.05, held.set).start()
-    stand.ask_all(calls)
+    stand.ask_all(calls, held)
     found = batches(partition)
     assert len(found) == 3
     assert sum(header.count for header in found) == 60
@@ -195,8 +199,7 @@ def test_retention_lets_go_of_the_log_s_head_while_it_is_loaded(stand: Stand) ->
     partition.lead(0)
     for number in range(200):
         partition.append_own(bytearray(commit_batch(group_in(0), number, "x" * 1000)), 1, 1)
-    held = threading.Event()
-    stand.loop.call(held.wait, WAIT_S)
+    held = stand.hold()
     stand.coordinator.elect(partition, 0)
     stand.loop.call(partition.log.set_start_offset, 150)  # between the first step of loading and the second
     held.set()
@@ -232,8 +235,7 @@ def test_what_commits_while_a_new_leader_loads_is_shown_at_once(stand: Stand) ->
     for number in range(200):
         partition.append_own(bytearray(commit_batch(group_in(0), number, "x" * 1000)), 1, 1)
     partition.high_watermark = 1
-    held = threading.Event()
-    stand.loop.call(held.wait, WAIT_S)
+    held = stand.hold()
     stand.coordinator.elect(partition, 0)
     stand.loop.call(setattr, partition, "high_watermark", 200)  # between the first step of loading and the second
     held.set()
@@ -250,15 +252,13 @@ def test_while_loading_calls_are_refused_and_heartbeats_are_not(stand: Stand) ->
     partition.lead(0)
     for number in range(200):
         partition.append_own(bytearray(commit_batch(group_in(0), number, "x" * 1000)), 1, 1)
-    held = threading.Event()
-    stand.loop.call(held.wait, WAIT_S)
+    held = stand.hold()
     stand.coordinator.elect(partition, 0)
     beat = HeartbeatRequest(group_id=group_in(0), generation_id=1, member_id="m")
     coordinator = stand.coordinator
     commit_1 = (commit_request(group_in(0), 1), 9)
     calls: list[Any] = [(coordinator.commit_offsets, commit_1), (coordinator.heartbeat, (beat,)), (coordinator.list_groups, ([], []))]
-    held.set()
-    commit, heartbeat, listed = stand.ask_all(calls)
+    commit, heartbeat, listed = stand.ask_all(calls, held)
     assert commit.topics[0].partitions[0].error_code == Error.COORDINATOR_LOAD_IN_PROGRESS
     assert heartbeat.error_code == Error.NONE
     assert listed.error_code == Error.COORDINATOR_LOAD_IN_PROGRESS
