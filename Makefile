@@ -36,9 +36,10 @@ status: setup
 
 # Tests that start no nodes run on all cores; of those that do, two files at a time; then those that nothing may run beside.
 test: export PYTHONDONTWRITEBYTECODE =  # what pytest makes of the tests' files is made once, not by each process
-test: setup tools lint types
+test: setup tools lint
 	@failed=""; \
 	$(BIN)/python -m tests.apache.class_archive & archive=$$!; \
+	$(BIN)/mypy || { wait $$archive; exit 1; }; \
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not node and not apache" || failed="$$failed first"; \
 	wait $$archive || exit 1; \
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "(node or apache) and not alone" || failed="$$failed second"; \

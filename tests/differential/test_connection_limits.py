@@ -100,10 +100,17 @@ def plays(apache_nodes: NodeFactory, barnabas_nodes: NodeFactory) -> Iterator[li
 
 
 def test_limits(plays: list[Play]) -> None:
+    waits = 0
     with ThreadPoolExecutor(2) as pool:
-        apache, barnabas = pool.map(lambda play: [*_addresses(play), *_listener(play), *_total(play), *_refused(play), *_rate(play)], plays)
-    assert barnabas == apache
-    assert [what for what in apache if "waits" in what], "nothing ever waited"
+        for part in (_addresses, _listener, _total, _refused, _rate):
+            # Connections that Apache Kafka's node opens to itself meanwhile count among all: one more or less, and another one waits or goes.
+            for _ in range(3 if part is _total else 1):
+                apache, barnabas = pool.map(lambda play, part=part: list(part(play)), plays)  # type: ignore[misc]
+                if barnabas == apache:
+                    break
+            assert barnabas == apache
+            waits += sum("waits" in what for what in apache)
+    assert waits, "nothing ever waited"
 
 
 def _addresses(play: Play) -> Iterator[tuple[object, ...]]:
