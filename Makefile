@@ -34,7 +34,7 @@ restart: setup
 status: setup
 	@$(BIN)/barnabas status
 
-# Tests that start no nodes run on all cores; of those that do, two files at a time; then those that nothing may run beside.
+# Tests that start no nodes run on all cores; of those that do, three files at a time, since they wait a good part of it; then those that nothing may run beside.
 test: export PYTHONDONTWRITEBYTECODE =  # what pytest makes of the tests' files is made once, not by each process
 test: setup tools lint
 	@failed=""; \
@@ -42,7 +42,7 @@ test: setup tools lint
 	$(BIN)/mypy || { wait $$archive; exit 1; }; \
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not node and not apache" || failed="$$failed first"; \
 	wait $$archive || exit 1; \
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "(node or apache) and not alone" || failed="$$failed second"; \
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "(node or apache) and not alone" || failed="$$failed second"; \
 	$(BIN)/python -m pytest -m alone || failed="$$failed third"; \
 	test -z "$$failed" || { echo "make test: failed in its$$failed run of three: each names its failures at its end"; exit 1; }
 
