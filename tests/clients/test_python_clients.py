@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,22 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tests.nodes import Node
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 COUNT = 500
 PATIENCE_S = 20
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """kafka-python may leave a socket to the garbage collector: it finds it here, not in another test."""
+    yield
+    gc.collect()
 
 
 def fresh(stem: str) -> str:
