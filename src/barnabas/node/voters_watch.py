@@ -1,7 +1,7 @@
 """Whether the metadata quorum can have a leader, by what its voters' listeners show: who wants to go needn't wait for a controller that can't come.
 
-Connects that are refused say that no process listens: a majority of such voters elects nobody until they are started again. A hang, or a lost network, isn't
-told by refusals. Everything happens on the control thread.
+Connects that are refused say that no process listens: where the other voters are no majority, nobody is elected until some are started again. A hang, or a lost
+network, isn't told by refusals. Everything happens on the control thread.
 """
 
 from __future__ import annotations
