@@ -82,6 +82,23 @@ def free_port() -> int:
     return int(holder.getsockname()[1])
 
 
+def hold(pid: int) -> None:
+    """SIGSTOP, until every thread has stopped: one of them takes the signal, and on a busy machine the others go on until it gets its turn."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while not all(is_stopped(thread) for thread in Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < deadline, f"Process {pid} hasn't stopped after {STOP_TIMEOUT_S} s."
+        time.sleep(0.001)
+
+
+def is_stopped(path: Path) -> bool:
+    """Whether the process or thread whose directory in /proc this is doesn't run: by the state behind its name in brackets, or because it ended."""
+    try:
+        return (path / "stat").read_text().rpartition(") ")[2][0] == "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def random_uuid_text() -> str:
     """A cluster id as `kafka-storage random-uuid` prints it: never with a leading dash, which options parsers trip over."""
     while True:

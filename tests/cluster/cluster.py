@@ -27,7 +27,7 @@ from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
 from barnabas.wire.types import uuid_text
 from tests.differential.transcript import Client as Blocking
 from tests.differential.transcript import Closed
-from tests.nodes import Engine, Node, NodeFailed, random_uuid_text, write_properties
+from tests.nodes import Engine, Node, NodeFailed, hold, random_uuid_text, write_properties
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -95,7 +95,7 @@ class Member(Node):
 
     def freeze(self) -> None:
         """SIGSTOP: its connections stay, and nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
+        hold(self.pid)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

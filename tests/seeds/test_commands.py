@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from barnabas.cli.kafka.console import MODULES
-from tests.nodes import combined_properties, lists_broker, random_uuid_text, write_properties
+from tests.nodes import combined_properties, hold, is_stopped, lists_broker, random_uuid_text, write_properties
 from tests.seeds import commands, rows
 from tests.seeds.commands import Place, run
 
@@ -57,9 +57,9 @@ def failures(row: Row, place: Place, monkeypatch: pytest.MonkeyPatch) -> list[st
     found = commands.prepare(row, place)
     if wanted.get("held"):
         monkeypatch.setenv("SIGNAL", "CONT")
-        os.kill(place.pid, signal.SIGSTOP)
+        hold(place.pid)
     done = run(row["run"], place)
-    if wanted.get("held") and stopped(place.pid):
+    if wanted.get("held") and is_stopped(Path(f"/proc/{place.pid}")):
         os.kill(place.pid, signal.SIGCONT)
         found.append("the node wasn't signalled")
     found += refused(done, wanted) if row["verdict"] == "refuse" else accepted(done, wanted)
@@ -68,11 +68,6 @@ def failures(row: Row, place: Place, monkeypatch: pytest.MonkeyPatch) -> list[st
         if not again.status or not re.search(wanted["again"], again.complaint + again.output):
             found.append(f"again: {again}")
     return found + commands.together(wanted.get("after", ()), place)
-
-
-def stopped(pid: int) -> bool:
-    """Whether a process is held: the state behind its name in brackets."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "T"
 
 
 def refused(done: Outcome, wanted: dict[str, Any]) -> list[str]:

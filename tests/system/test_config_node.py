@@ -265,7 +265,7 @@ def _awaited(leases: list[int]) -> list[int]:
 
 
 def _let_in(node: Node, count: int) -> int:
-    os.kill(node.pid, signal.SIGSTOP)
+    nodes.hold(node.pid)
     made = [socket.socket() for _ in range(count)]
     try:
         for one in made:
@@ -470,8 +470,7 @@ def _queues(node: Node) -> tuple[int, int]:
         time.sleep(0.2)
         left = _queue(node, client, 0)
     with client_of(node) as client:
-        os.kill(node.pid, signal.SIGSTOP)
-        wait_until(lambda: all(" T " in path.read_text() for path in Path(f"/proc/{node.pid}/task").glob("*/stat")))
+        nodes.hold(node.pid)
         try:
             client.socket.setblocking(False)
             end = time.monotonic() + 0.5

@@ -26,6 +26,7 @@ from barnabas.wire.messages.delete_records import DeleteRecordsRequest
 from barnabas.wire.messages.describe_log_dirs import DescribeLogDirsRequest
 from barnabas.wire.messages.metadata import MetadataRequest
 from tests.differential.transcript import Client, Closed
+from tests.nodes import hold
 from tests.system import crash
 from tests.system.requests import create_topics, fetch, frame, put, read_all, records
 
@@ -430,7 +431,7 @@ def test_stopped_under_load(barnabas_nodes: NodeFactory) -> None:
             assert time.monotonic() - began < 1.0  # half a second of it is for a machine that does other things too
             assert (node.log_dir / ".kafka_cleanshutdown").exists()
             node.start()
-        os.kill(node.pid, signal.SIGSTOP)
+        hold(node.pid)
         time.sleep(0.5)
         os.kill(node.pid, signal.SIGCONT)
         load.wait_for_more(300)

@@ -17,6 +17,7 @@ from barnabas.cli.fleet import Fleet, Place, format_members, plan
 from barnabas.cli.home import Home, HomeError
 from barnabas.cli.main import main
 from barnabas.storage.meta_properties import read_meta_properties
+from tests.nodes import hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +158,7 @@ def test_the_life_of_three(directory: Path) -> None:
     assert all(node["pid"] != pids[node["node_id"]] for node in again["nodes"])
 
     hung = next(node for node in again["nodes"] if node["node_id"] != again["quorum"]["leader_id"])
-    os.kill(hung["pid"], signal.SIGSTOP)
+    hold(hung["pid"])
     try:
         assert [node["state"] for node in outcome(directory, "status", status=1)["nodes"] if node["pid"] == hung["pid"]] == ["doesn't answer"]
         assert f"node {hung['node_id']} runs and doesn't answer" in barnabas(directory, "restart", status=1)

@@ -17,6 +17,7 @@ import pytest
 
 from barnabas.cli.home import Home, free_port
 from barnabas.cli.up import lists_broker
+from tests.nodes import hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def test_up_and_down_and_up_again(home: Path) -> None:
 
 def test_up_waits_for_the_end_of_a_node_that_doesnt_serve(home: Path) -> None:
     first = outcome(home, "up", "--port", str(free_port(0)))
-    os.kill(first["pid"], signal.SIGSTOP)
+    hold(first["pid"])
     command = [SCRIPTS / "barnabas", "up", "--json", "--dir", str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starting:
         time.sleep(0.5)
