@@ -71,7 +71,7 @@ class Play:
         resource = IncrementalAlterConfigsRequest.AlterConfigsResource(resource_type=4, resource_name=broker, configs=configs)
         row = self.admin.call(IncrementalAlterConfigsRequest(resources=[resource]), 1).responses[0]
         if not row.error_code:
-            time.sleep(0.2)  # it is in force a moment after it is stored
+            time.sleep(0.4)  # it is in force a moment after it is stored
         return row.error_code, row.error_message or ""
 
 
@@ -117,7 +117,7 @@ def _addresses(play: Play) -> Iterator[tuple[object, ...]]:
     first, second, third = (play.connect("CLIENT", 2) for _ in range(3))
     yield "per address", play.becomes(first), play.becomes(second), play.becomes(third)
     first.close()
-    time.sleep(0.3)
+    time.sleep(0.6)
     yield "after one went", play.becomes(play.connect("CLIENT", 2))
     second.close()
     yield "set", play.alter(max__connections__per__ip="1")
@@ -133,7 +133,7 @@ def _all_gone(play: Play) -> Iterator[tuple[object, ...]]:
     for one in play.open:
         one.close()
     play.open.clear()
-    time.sleep(0.5)
+    time.sleep(1)
     yield ("all are gone",)
 
 

@@ -86,7 +86,7 @@ def _settle(script: Transcript) -> None:
     """Until what was altered is in force: a broker applies it a moment after it is answered."""
     import time
 
-    time.sleep(0.5)
+    time.sleep(1)
 
 
 def describe_group(script: Transcript) -> None:

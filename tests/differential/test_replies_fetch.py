@@ -186,16 +186,16 @@ def waiting(script: Transcript) -> None:
     def timed(note: str, request: FetchRequest) -> None:
         before = time.monotonic()
         script.call(request, 12, note)
-        script.note(f"{note}: waits", 0.3 < time.monotonic() - before < 1.5)
+        script.note(f"{note}: waits", 0.9 < time.monotonic() - before < 10)
 
-    timed("at the end", _fetch("fetch-waiting", 10, wait_ms=400, min_bytes=1))
-    timed("at the end, no min bytes", _fetch("fetch-waiting", 10, wait_ms=400, min_bytes=0))
-    timed("more than there is", _fetch("fetch-waiting", 8, wait_ms=400, min_bytes=100_000))
-    timed("less than there is", _fetch("fetch-waiting", 0, wait_ms=400, min_bytes=10))
-    timed("an error", _fetch("fetch-waiting", 99, wait_ms=400, min_bytes=1))
+    timed("at the end", _fetch("fetch-waiting", 10, wait_ms=1000, min_bytes=1))
+    timed("at the end, no min bytes", _fetch("fetch-waiting", 10, wait_ms=1000, min_bytes=0))
+    timed("more than there is", _fetch("fetch-waiting", 8, wait_ms=1000, min_bytes=100_000))
+    timed("less than there is", _fetch("fetch-waiting", 0, wait_ms=1000, min_bytes=10))
+    timed("an error", _fetch("fetch-waiting", 99, wait_ms=1000, min_bytes=1))
     timed("no wait", _fetch("fetch-waiting", 10, wait_ms=0, min_bytes=1))
     timed("negative wait", _fetch("fetch-waiting", 10, wait_ms=-1, min_bytes=1))
-    timed("no topics", FetchRequest(max_wait_ms=400, min_bytes=1, topics=[]))
+    timed("no topics", FetchRequest(max_wait_ms=1000, min_bytes=1, topics=[]))
 
 
 def what_hurries_a_fetch_that_waits(script: Transcript) -> None:

@@ -255,7 +255,7 @@ def alter_configs(script: Transcript) -> None:
             script.call(request, version, f"{note}{', dry' if dry else ''}")
     same = ask(resource_type=TOPIC, resource_name="altered", configs=[])
     script.call(IncrementalAlterConfigsRequest(resources=[same, same], validate_only=False), 1, "one resource twice")
-    time.sleep(0.5)
+    time.sleep(1)
     keys = ["retention.ms", "segment.bytes", "cleanup.policy"]
     script.call(_describe(TOPIC, "altered", keys), 4, "afterwards")
     script.call(_describe(BROKER, "1", ["log.retention.ms"]), 4, "afterwards")
@@ -276,7 +276,7 @@ def alter_configs_the_old_way(script: Transcript) -> None:
             configs = [ask.AlterableConfig(name=key, value=value)]
             resource = ask(resource_type=TOPIC, resource_name="altered-old", configs=configs)
             script.call(AlterConfigsRequest(resources=[resource], validate_only=version == 0), version, f"{key}={value}")
-    time.sleep(0.5)
+    time.sleep(1)
     script.call(_describe(TOPIC, "altered-old", ["retention.ms", "segment.bytes"]), 4, "afterwards: what wasn't named is gone")
 
 
@@ -332,7 +332,7 @@ def auto_creation(script: Transcript) -> None:
         script.call(request, version, "then")
     script.call(MetadataRequest(topics=[MetadataRequest.Topic(name="a/b")]), 12, "illegal")
     script.call(MetadataRequest(topics=[MetadataRequest.Topic(name="auto_8")]), 12, "collides")
-    time.sleep(0.3)
+    time.sleep(1)
     script.call(MetadataRequest(topics=[MetadataRequest.Topic(name="auto_8")]), 12, "still collides")
 
 

@@ -167,7 +167,7 @@ def test_who_never_reads_is_not_waited_for(barnabas_nodes: NodeFactory) -> None:
             time.sleep(0.01)
         began = time.monotonic()
         silent(node)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
         assert resident_bytes(node) - before < 16 << 20
 
 
@@ -326,6 +326,6 @@ def test_unregistered_while_it_runs(barnabas_nodes: NodeFactory, connect: Connec
     assert client.call(UnregisterBrokerRequest(broker_id=1), 0).error_code == 0
     began = time.monotonic()
     assert node.stop() == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     node.start()
     silent(node)
