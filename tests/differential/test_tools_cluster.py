@@ -146,9 +146,19 @@ def words(three: Trio, prefix: str, tmp_path: Path) -> Words:
     return Words(three, prefix, tmp_path / "partitions.json")
 
 
+def seen_by_both(*words: str) -> tuple[Outcome, Outcome]:
+    """Apache's outcome and ours. Asked again where they differ: a voter may have been elected between the two."""
+    for wait_s in (1, 3, 0):
+        theirs, ours = map(still, by_both(*words))
+        if ours == theirs:
+            break
+        time.sleep(wait_s)
+    return theirs, ours
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_all_up(words: Words, view: str) -> None:
-    theirs, ours = map(still, by_both(*words.of(view)))
+    theirs, ours = seen_by_both(*words.of(view))
     assert ours == theirs
 
 
@@ -226,7 +236,7 @@ def without_the_third(three: Trio) -> Iterator[None]:
 @pytest.mark.usefixtures("without_the_third")
 @pytest.mark.parametrize("view", VIEWS)
 def test_one_stopped(words: Words, view: str) -> None:
-    theirs, ours = map(still, by_both(*words.of(view)))
+    theirs, ours = seen_by_both(*words.of(view))
     assert ours == theirs
     if "--unavailable" in view:
         assert f"\tTopic: {words.letters['p']}-one\tPartition: 2\tLeader: none" in ours.output
