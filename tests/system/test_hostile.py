@@ -217,10 +217,9 @@ def test_two_thousand_idle_connections(barnabas_nodes: NodeFactory, connect: Con
 def test_descriptors_run_out(barnabas_nodes: NodeFactory, connect: Connect) -> None:
     """Clients don't get the last descriptors: logs need them."""
     node = barnabas_nodes(start=False)
+    node.engine = node.engine._replace(start_command=lambda properties: ["prlimit", "--nofile=256:256", *SUBJECT.start_command(properties)])
+    node.start()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    process = node.spawn()
-    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (256, 256))
-    wait_until(lambda: "started" in node.tail())
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096) if hard > 0 else 4096), hard))
     create_topics(node.port, "t")
     client = connect(node)

@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from barnabas.cli.processes import command_line
 from barnabas.testing import Node, NodeFailed, leftovers
 from tests.nodes import lists_broker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.node
 DEADLINE_S = 30.0
@@ -122,9 +126,18 @@ def test_a_forked_child_doesnt_end_it() -> None:
         assert lists_broker(node.host, node.port)
 
 
+@pytest.fixture
+def prefix(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of directories that other sessions, which may begin meanwhile, don't look for."""
+    monkeypatch.setattr(leftovers, "PREFIX", f"barnabas-left-{os.getpid()}-")
+    yield leftovers.PREFIX
+    leftovers.remove(again=True)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_what_a_killed_session_leaves_is_removed_by_the_next(number: signal.Signals) -> None:
-    program = "from barnabas.testing import Node\nnode = Node().start()\nprint(node.pid, node.properties_path, flush=True)\ninput()\n"
+def test_what_a_killed_session_leaves_is_removed_by_the_next(prefix: str, number: signal.Signals) -> None:
+    program = f"from barnabas.testing import Node, leftovers\nleftovers.PREFIX = {prefix!r}\nnode = Node().start()\n"
+    program += "print(node.pid, node.properties_path, flush=True)\ninput()\n"
     session = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert session.stdout is not None
     pid, path = session.stdout.readline().split()
