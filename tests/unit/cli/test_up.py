@@ -158,6 +158,7 @@ def test_server_start_without_a_file(tool: str) -> None:
     assert (missing.returncode, "missing.properties" in missing.stderr) == (1, True)
 
 
+@pytest.mark.alone
 def test_a_command_answers_at_once() -> None:
     """What a user waits for: the whole process, not the work in it."""
     for _ in range(20):  # a busy machine may hold it up, but not each time
