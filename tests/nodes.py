@@ -6,6 +6,7 @@ A node is a directory and a properties file; `Node(ENGINE, properties_file)` run
 
 from __future__ import annotations
 
+import atexit
 import base64
 import os
 import signal
@@ -80,6 +81,12 @@ def free_port() -> int:
     if len(_held) > HELD_PORTS:
         _held.popleft().close()
     return int(holder.getsockname()[1])
+
+
+@atexit.register
+def _let_go() -> None:
+    for holder in _held:
+        holder.close()
 
 
 def hold(pid: int) -> None:

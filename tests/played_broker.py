@@ -20,7 +20,7 @@ from barnabas.wire.framing import encode_response, read_request_header
 from barnabas.wire.messages.api_versions import ApiVersionsResponse
 from barnabas.wire.messages.broker_heartbeat import BrokerHeartbeatRequest
 from barnabas.wire.messages.broker_registration import BrokerRegistrationRequest
-from tests.differential.transcript import Client
+from tests.differential.transcript import Client, Closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ class PlayedBroker:
         self._cluster_id = next(iter(MetaPropertiesEnsemble.load([str(node.log_dir)]).found.values())).cluster_id
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ended = threading.Event()
+        self._beating = threading.Thread(target=self._beat_on, daemon=True)
         self.epoch = -1
 
     def __enter__(self) -> PlayedBroker:
@@ -75,11 +76,11 @@ class PlayedBroker:
         )
         assert answer.error_code == 0, answer
         self.epoch = answer.broker_epoch
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while self._beat():
             assert time.monotonic() < deadline, "not unfenced"
             time.sleep(0.02)
-        threading.Thread(target=self._beat_on, daemon=True).start()
+        self._beating.start()
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -87,6 +88,7 @@ class PlayedBroker:
         self._ended.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._beating.join()
         self._controller.close()
 
     def _beat(self) -> bool:
@@ -97,7 +99,7 @@ class PlayedBroker:
         return bool(self._controller.call(request, 1).is_fenced)
 
     def _beat_on(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, Closed):  # the node may end before the story does
             while not self._ended.wait(_BEAT_S):
                 self._beat()
 

@@ -112,7 +112,7 @@ def test_a_group_as_the_tools_see_it(barnabas_node: Node, topic: str) -> None:
     arguments = ["--bootstrap-server", barnabas_node.bootstrap, "--topic", topic, "--group-id", group, "--reset-policy", "earliest"]
     consumer = subprocess.Popen(java_command(TOOLS + "VerifiableConsumer", arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while "Stable" not in (state := by_apache(*command, "--describe", "--group", group, "--state").output):
             assert time.monotonic() < deadline, state
         assert "range" in java(*command, "--describe", "--group", group, "--members", "--verbose") or "range" in state
@@ -154,7 +154,7 @@ def test_get_offset_shell(barnabas_node: Node, topic: str) -> None:
 def test_configs_and_log_dirs(barnabas_node: Node, topic: str) -> None:
     command = ("kafka-configs", "--bootstrap-server", barnabas_node.bootstrap, "--entity-type", "topics", "--entity-name", topic)
     java(*command, "--alter", "--add-config", "retention.ms=54321")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while "retention.ms=54321" not in (shown := java(*command, "--describe")):
         assert time.monotonic() < deadline, shown
     described = java("kafka-log-dirs", "--bootstrap-server", barnabas_node.bootstrap, "--describe", "--topic-list", topic)

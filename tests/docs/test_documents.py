@@ -31,7 +31,7 @@ def text(name: str) -> str:
     """A document with ports that are free instead of the usual ones, and a node id that no other node of the machine has: it is stopped by its id."""
     document = re.sub(r"\b17\b", str(random.randrange(10**6, 10**9)), (ROOT / "docs" / name).read_text())
     for port in sorted(set(re.findall(r"\b909\d\b", document))):
-        document = document.replace(port, str(free_port()))
+        document = re.sub(rf"\b{port}\b", str(free_port()), document)
     return document
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from contextlib import suppress
 from itertools import count as counted
 from itertools import islice
 from pathlib import Path
@@ -184,3 +185,12 @@ def fuzz(node: Node, *, seed: int, count: int, damaged: bool, listener: int = BR
 def resident_bytes(node: Node) -> int:
     status = Path(f"/proc/{node.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+def is_asleep(node: Node) -> bool:
+    """Whether all its threads wait for something: whatever it was asked, it has done all there is to do for now."""
+    states = set()
+    for path in Path(f"/proc/{node.pid}/task").glob("*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            states.add(path.read_text().rpartition(")")[2].split()[0])
+    return states == {"S"}

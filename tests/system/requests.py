@@ -43,7 +43,7 @@ def records(*values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), times
 
 def produce(topic: str, partition: int, data: bytes, acks: int = -1) -> ProduceRequest:
     rows = [ProduceRequest.TopicProduceData.PartitionProduceData(index=partition, records=data)]
-    return ProduceRequest(acks=acks, timeout_ms=1000, topic_data=[ProduceRequest.TopicProduceData(name=topic, partition_data=rows)])
+    return ProduceRequest(acks=acks, timeout_ms=20_000, topic_data=[ProduceRequest.TopicProduceData(name=topic, partition_data=rows)])
 
 
 def fetch(topic: str, partition: int, offset: int, *, wait_ms: int = 0, max_bytes: int = 1 << 24) -> FetchRequest:

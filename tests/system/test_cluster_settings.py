@@ -67,7 +67,7 @@ def test_leaderships_go_back_to_preferred_replicas(quick: Cluster) -> None:
     """leader.imbalance.check.interval.seconds"""
     quick.create_topic("t")
     preferred = move_lead(quick, "t")
-    quick.wait_for("the preferred leader", lambda: quick.leader("t") is preferred, 20)
+    quick.wait_for("the preferred leader", lambda: quick.leader("t") is preferred)
 
 
 def test_nobody_is_moved_or_replaced_who_is_waited_for(patient: Cluster) -> None:

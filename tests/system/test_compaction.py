@@ -245,8 +245,8 @@ def test_made_again_while_the_node_was_down(cluster_of: ClusterFactory) -> None:
             wait_until(lambda: put(writer, "t", 0, keyed((b"a", b""))).error_code == 0)
             fill(writer, "t", rounds=30)
             wait_until(lambda: (checkpoint(node, CHECKPOINT, "t") or 0) > 60)
-            rounds = len(rounds_told(node, "t"))
         node.kill()
+        rounds = len(rounds_told(node, "t"))
         assert client.call(DeleteTopicsRequest(topic_names=["t"], timeout_ms=10_000), 5).responses[0].error_code == 0
         cluster.start([node])
         make(client, COMPACT, node.node_id)
@@ -272,7 +272,8 @@ def at(member: Member) -> Client:
 
 def test_a_full_disk(small_disk: SmallDisk, barnabas_nodes: NodeFactory, tmp_path: Path) -> None:
     """What lies on it isn't cleaned and isn't lost; what lies elsewhere is cleaned meanwhile. It goes on when there is room."""
-    node = barnabas_nodes({**EAGER, "log.dirs": f"{small_disk.path / 'log'},{tmp_path / 'other'}"})
+    dirs = {"log.dirs": f"{small_disk.path / 'log'},{tmp_path / 'other'}", "metadata.log.dir": str(tmp_path / "other")}
+    node = barnabas_nodes(EAGER | dirs)
     with client_of(node) as client:
         for topic, directory in (("full", small_disk.path / "log"), ("free", tmp_path / "other")):
             create_topics(node.port, topic, configs={**COMPACT, "min.cleanable.dirty.ratio": "1", "internal.segment.bytes": "20000"})

@@ -20,6 +20,7 @@ from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.compression import Codec
 from barnabas.wire.records.record import Record
 from tests.differential.transcript import Client
+from tests.nodes import write_properties
 from tests.system.requests import create_topics, fetch, put, records
 from tests.system.waiting import wait_until
 
@@ -72,7 +73,8 @@ def segments(node: Node, topic: str) -> list[Path]:
 
 
 def checkpoint(node: Node, name: str, topic: str) -> int | None:
-    for line in (node.log_dir / name).read_text().splitlines():
+    path = node.log_dir / name
+    for line in path.read_text().splitlines() if path.exists() else ():
         if line.startswith(f"{topic} 0 "):
             return int(line.split()[2])
     return None
@@ -115,17 +117,22 @@ def test_retention_and_files(barnabas_nodes: NodeFactory) -> None:
         wait_until(lambda: earliest(client, "sized") == 2)
         wait_until(lambda: earliest(client, "aged") == 1)
         assert earliest(client, "kept") == 0
-    assert list((node.log_dir / "aged-0").glob("*.deleted"))
+    wait_until(lambda: list((node.log_dir / "aged-0").glob("*.deleted")))
     wait_until(lambda: not list((node.log_dir / "sized-0").glob("*.deleted")))
     assert len(segments(node, "kept")) == 3, "two of them are more than segment.bytes"
 
 
 def test_the_first_look(barnabas_nodes: NodeFactory) -> None:
     """log.initial.task.delay.ms: with an interval of an hour, retention still begins at once."""
-    node = barnabas_nodes({**OFTEN, "log.retention.check.interval.ms": SELDOM, "log.initial.task.delay.ms": "1500"})
+    node = barnabas_nodes({**OFTEN, "log.retention.check.interval.ms": SELDOM, "log.initial.task.delay.ms": SELDOM})
     create_topics(node.port, "aged", configs={"retention.ms": "1000"})
     with client_of(node) as client:
         assert put(client, "aged", 0, records(b"old", timestamp=now_ms() - HOUR_MS)).error_code == 0
+        assert earliest(client, "aged") == 0
+    assert node.stop() == 0
+    write_properties(node.properties_file, {**node.properties, "log.initial.task.delay.ms": "100"})
+    node.start()
+    with client_of(node) as client:
         wait_until(lambda: earliest(client, "aged") == 1)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.node
 
 NAME = "cut"
-SETTINGS = {"unclean.leader.election.interval.ms": "200", "broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "200"}
+SETTINGS = {"unclean.leader.election.interval.ms": "200"}
 
 
 def client(member: Member) -> Client:

@@ -157,8 +157,8 @@ def test_a_broker_comes_and_another_goes(folder: Path) -> None:
         running.append(fourth.start())
         until(lambda: listed(server) == [1, 2, 3, 4])
         _move(server, folder, {number: [1 + number % 3, 1 + (number + 1) % 3, 4] for number in range(6)})
-        assert not says("kafka-topics", server, "--describe", "--under-replicated-partitions")
-        assert "throttled" not in says("kafka-configs", server, "--describe", "--entity-type", "brokers", "--entity-name", "4")
+        until(lambda: not says("kafka-topics", server, "--describe", "--under-replicated-partitions"))
+        until(lambda: "throttled" not in says("kafka-configs", server, "--describe", "--entity-type", "brokers", "--entity-name", "4"))
 
         # One less: no replica on it, then no voter, then no broker.
         topics = folder / "topics.json"
@@ -170,14 +170,18 @@ def test_a_broker_comes_and_another_goes(folder: Path) -> None:
         until(lambda: listed(server) == [1, 2, 4])
         assert says("kafka-cluster", server, "unregister", "--id", "3") == "Broker 3 is no longer registered.\n"
         until(lambda: "127.0.0.1" in (known := says("kafka-cluster", server, "list-endpoints", "--include-fenced-brokers")) and "\n3 " not in known)
-        described = says("kafka-topics", server, "--describe", "--topic", "orders")
-        assert {broker for row in re.findall(r"Replicas: ([\d,]+)", described) for broker in row.split(",")} == {"1", "2", "4"}
+        until(lambda: _holders(says("kafka-topics", server, "--describe", "--topic", "orders")) == {"1", "2", "4"})
         words = ("--topic", "orders", "--from-beginning", "--max-messages", "200", "--timeout-ms", "20000")
         read = by_barnabas("kafka-console-consumer", "--bootstrap-server", server, *words)
         assert sorted(map(int, read.output.split())) == sorted([*range(100), *range(100)])
     finally:
         for node in running:
             node.kill()
+
+
+def _holders(described: str) -> set[str]:
+    """Who has replicas."""
+    return {broker for row in re.findall(r"Replicas: ([\d,]+)", described) for broker in row.split(",")}
 
 
 def _produce(server: str, count: int) -> None:

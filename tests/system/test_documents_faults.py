@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.node
 
 SETTINGS = {
-    "broker.session.timeout.ms": "3000",
-    "broker.heartbeat.interval.ms": "500",
     "auto.leader.rebalance.enable": "false",
     "default.replication.factor": "3",
     "min.insync.replicas": "2",
@@ -111,7 +109,7 @@ def test_a_majority_is_lost(cluster: Cluster) -> None:
     assert created(second, "with-two")
     third.kill()
     cluster.wait_for("no leader", lambda: leader_by(second) is None, 60)
-    assert not created(second, "with-one")
+    assert not created(second, "with-one", timeout_ms=4000)
     cluster.start([third])
     cluster.wait_for("a leader", lambda: leader_by(second) in (2, 3), 60)
     cluster.start([first])
@@ -129,9 +127,9 @@ def leader_by(member: Member) -> int | None:
     return int(found[1]) if found and done.status == 0 else None
 
 
-def created(member: Member, topic: str) -> bool:
+def created(member: Member, topic: str, timeout_ms: int = 30_000) -> bool:
     file = member.properties_file.with_suffix(".client")
-    file.write_text("default.api.timeout.ms=4000\nrequest.timeout.ms=4000\n")
+    file.write_text(f"default.api.timeout.ms={timeout_ms}\nrequest.timeout.ms={timeout_ms}\n")
     words = ("--command-config", str(file), "--create", "--topic", topic, "--partitions", "3")
     return f"Created topic {topic}." in tool("kafka-topics", member, *words).output
 

@@ -4,6 +4,7 @@ nothing acknowledged is lost or answered with a wrong offset, nothing is given o
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = 2
 SECONDS = 4
+CYCLES = 6
 SETTINGS = (
     ("retention.ms", "1"),
     ("retention.ms", "604800000"),
@@ -65,9 +67,12 @@ class Storm:
         for thread in threads:
             thread.start()
         self.stop.wait(seconds)
+        deadline = time.monotonic() + 60
+        while self.cycles < CYCLES and time.monotonic() < deadline and not self.stop.wait(0.05):
+            pass
         self.stop.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(30)
             assert not thread.is_alive(), "somebody waits for ever"
 
     def guard(self, job: Callable[[Client], None]) -> None:
@@ -137,7 +142,7 @@ class Storm:
                 case 0:
                     place = DeleteRecordsRequest.Topic.Partition(partition_index=random.randrange(PARTITIONS), offset=-1)
                     topic = DeleteRecordsRequest.Topic(name="t", partitions=[place])
-                    row = client.call(DeleteRecordsRequest(topics=[topic], timeout_ms=1000), 2).topics[0].partitions[0]
+                    row = client.call(DeleteRecordsRequest(topics=[topic], timeout_ms=10_000), 2).topics[0].partitions[0]
                     assert not row.error_code, row
                 case 1 if partitions < 20:
                     partitions += 1
@@ -181,7 +186,7 @@ class Storm:
             for index, value in enumerate(values):
                 assert self.seen[partition, base + index] in (value, None)
         assert sum(value is not None for value in self.seen.values()) > len(self.seen) / 4
-        assert self.cycles > 5
+        assert self.cycles >= CYCLES
 
 
 @pytest.mark.node

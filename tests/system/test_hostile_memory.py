@@ -27,7 +27,7 @@ from barnabas.wire.records.compression import Codec
 from barnabas.wire.types import write_uvarint
 from tests.conftest import SUBJECT, factory
 from tests.differential.transcript import Client, Closed
-from tests.system.hostile import resident_bytes
+from tests.system.hostile import is_asleep, resident_bytes
 from tests.system.requests import Partition, create_topics, frame, produce, put, read_all, records
 from tests.system.waiting import wait_until
 
@@ -156,12 +156,6 @@ def wanted(partitions: range | list[int], *, session: bool, wait_ms: int = 0) ->
     rows = struct.pack(">i", len(partitions)) + b"".join(struct.pack(">i", index) + row[4:] for index in partitions)
     body = before[4:-4] + rows + rest
     return struct.pack(">i", len(body)) + body
-
-
-def is_asleep(node: Node) -> bool:
-    """Whether all its threads wait for something: whatever it was asked, it has done all there is to do for now."""
-    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{node.pid}/task").glob("*/stat")]
-    return set(states) == {"S"}
 
 
 def is_kept_waiting(node: Node, client: Client) -> bool:

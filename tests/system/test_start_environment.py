@@ -96,7 +96,7 @@ def test_the_documents_wrapper(barnabas_nodes: NodeFactory, through: Through, tm
     node = through(node, tmp_path / "start.sh", WRAPPER.replace("MinMetaspaceSize", "MetaspaceSize"))
     node.output.unlink()
     node.start()
-    assert "] INFO Kafka Server started: " in node.tail()
+    wait_until(lambda: "] INFO Kafka Server started: " in node.tail())
     for name in ("KAFKA_HEAP_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS", "KAFKA_GC_LOG_OPTS", "KAFKA_JMX_OPTS"):
         assert node.tail().count(f"{name} has no meaning here") == 1
     assert node.stop() == 0
@@ -111,7 +111,7 @@ def test_logs_in_log_dir(barnabas_nodes: NodeFactory, through: Through, tmp_path
     node.start()
     assert f"KAFKA_OPTS {options} has no meaning here" in node.tail()
     assert node.stop() == 0
-    lines = (logs / "server.log").read_text().splitlines()
+    lines = _text(logs).splitlines()
     assert [line for line in node.tail().splitlines() if line.startswith("[")] == lines
     assert all(map(KAFKAS_LINE.fullmatch, lines)) and "shut down completed" in lines[-1]
     assert (logs / "controller.log").read_text() == ""

@@ -119,6 +119,7 @@ def test_a_move_is_held_up(cluster: Cluster, side: str) -> None:
         sizes.append(size)
         assert size <= RATE * (elapsed_s + WINDOW_S * WINDOWS) + 3 * FETCH_BYTES
         assert elapsed_s < 60
+    set_config(cluster, configs.BROKER, str(broker), **{rate: str(RATE // 20)})  # time to look at the other one
     assert fill(cluster, free, 1_000_000) == 100
     assert size_on(cluster, NEW, topic) < BYTES
     set_config(cluster, configs.BROKER, str(broker), **{rate: None})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.node
 
 MOST_CPU_S = 0.3
-TRIES = 5
+TRIES = 20
 
 
 @pytest.mark.parametrize(

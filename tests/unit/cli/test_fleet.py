@@ -20,7 +20,7 @@ from barnabas.storage.meta_properties import read_meta_properties
 from tests.nodes import hold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SCRIPTS = Path(sys.executable).parent
 PATIENCE_S = 60.0
@@ -118,6 +118,18 @@ def outcome(directory: Path, *words: str, status: int = 0) -> dict[str, Any]:
     return found
 
 
+def status_when(directory: Path, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What `status` says once all is well and this holds: a node may answer late, or hear of something late."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        done = subprocess.run([SCRIPTS / "barnabas", "status", "--json", "--dir", str(directory)], capture_output=True, text=True, timeout=120)
+        if done.returncode == 0:
+            seen: dict[str, Any] = json.loads(done.stdout)
+            if holds(seen):
+                return seen
+        assert time.monotonic() < deadline, done.stdout + done.stderr
+
+
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
@@ -138,7 +150,7 @@ def test_the_life_of_three(directory: Path) -> None:
     made = [str(SCRIPTS / "kafka-topics"), "--bootstrap-server", bootstrap, "--create", "--topic", "kept", "--partitions", "6"]
     assert subprocess.run(made, capture_output=True, timeout=60).returncode == 0
 
-    seen = outcome(directory, "status")
+    seen = status_when(directory, lambda seen: seen.get("partitions") == 6)
     assert [node["state"] for node in seen["nodes"]] == ["serves"] * 3
     assert [node["rack"] for node in seen["nodes"]] == ["a", "b", "c"]
     assert [node["replicas"] for node in seen["nodes"]] == [6, 6, 6]
@@ -150,11 +162,7 @@ def test_the_life_of_three(directory: Path) -> None:
     restarted = outcome(directory, "restart")["restarted"]
     assert sorted(restarted) == [1, 2, 3]
     assert restarted[-1] == seen["quorum"]["leader_id"]
-    deadline = time.monotonic() + PATIENCE_S
-    again = outcome(directory, "status")
-    while [node["leads"] for node in again["nodes"]] != [2, 2, 2]:
-        assert time.monotonic() < deadline, again
-        again = outcome(directory, "status")
+    again = status_when(directory, lambda seen: [node["leads"] for node in seen["nodes"]] == [2, 2, 2])
     assert all(node["pid"] != pids[node["node_id"]] for node in again["nodes"])
 
     hung = next(node for node in again["nodes"] if node["node_id"] != again["quorum"]["leader_id"])
@@ -164,9 +172,7 @@ def test_the_life_of_three(directory: Path) -> None:
         assert f"node {hung['node_id']} runs and doesn't answer" in barnabas(directory, "restart", status=1)
     finally:
         os.kill(hung["pid"], signal.SIGCONT)
-    deadline = time.monotonic() + PATIENCE_S
-    while subprocess.run([SCRIPTS / "barnabas", "status", "--dir", directory], capture_output=True, timeout=60).returncode:
-        assert time.monotonic() < deadline
+    status_when(directory, lambda seen: True)
 
     killed = next(node for node in again["nodes"] if node["node_id"] != again["quorum"]["leader_id"])
     os.kill(killed["pid"], signal.SIGKILL)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from barnabas.cli.home import Home, free_port
+from barnabas.cli.home import Home
 from barnabas.cli.up import lists_broker
-from tests.nodes import hold
+from tests.nodes import free_port, hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def kafka(tool: str, *words: str, stdin: str = "") -> str:
 
 
 def test_up_and_down_and_up_again(home: Path) -> None:
-    first = outcome(home, "up", "--port", str(free_port(0)))
+    first = outcome(home, "up", "--port", str(free_port()))
     assert (first["created"], first["formatted"]) == (True, True)
     server = ("--bootstrap-server", first["address"])
     kafka("kafka-topics", *server, "--create", "--topic", "kept", "--partitions", "3")
@@ -75,7 +75,7 @@ def test_up_and_down_and_up_again(home: Path) -> None:
 
 
 def test_up_waits_for_the_end_of_a_node_that_doesnt_serve(home: Path) -> None:
-    first = outcome(home, "up", "--port", str(free_port(0)))
+    first = outcome(home, "up", "--port", str(free_port()))
     hold(first["pid"])
     command = [SCRIPTS / "barnabas", "up", "--json", "--dir", str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starting:
@@ -92,14 +92,14 @@ def test_a_taken_port_is_said_with_what_to_do(home: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert f"Something already listens on port {port}" in barnabas(home, "up", "--port", str(port), status=1)
-        Home(str(home)).create(port, free_port(0))
+        Home(str(home)).create(port, free_port())
         with (home / "server.properties").open("a") as file:
             file.write("num.partitions=3\n")
         assert "is taken by another process" in barnabas(home, "up", status=1)
 
 
 def test_an_unedited_home_leaves_a_port_that_is_taken_by_now(home: Path) -> None:
-    before = outcome(home, "up", "--port", str(free_port(0)))["address"]
+    before = outcome(home, "up", "--port", str(free_port()))["address"]
     kafka("kafka-topics", "--bootstrap-server", before, "--create", "--topic", "kept")
     barnabas(home, "down")
     with socket.socket() as taken:
@@ -113,7 +113,7 @@ def test_an_unedited_home_leaves_a_port_that_is_taken_by_now(home: Path) -> None
 
 def test_a_node_that_cant_start_says_why(home: Path) -> None:
     made = Home(str(home))
-    made.create(free_port(0), free_port(0))
+    made.create(free_port(), free_port())
     with open(made.properties_path, "a") as file:
         file.write("broker.session.timeout.ms=nonsense\n")
     assert "broker.session.timeout.ms" in barnabas(home, "up", status=1)
@@ -122,7 +122,7 @@ def test_a_node_that_cant_start_says_why(home: Path) -> None:
 def test_server_start_and_stop(home: Path) -> None:
     """A daemon with its id overridden, found by that id alone."""
     made = Home(str(home))
-    made.create(free_port(0), free_port(0))
+    made.create(free_port(), free_port())
     kafka("kafka-storage", "format", "--standalone", "-t", "4L6g3nShT-eMCtK-X86ZQw", "-c", made.properties_path)
     environment = {**os.environ, "LOG_DIR": str(home / "logs")}
     start = [SCRIPTS / "kafka-server-start.sh", "-daemon", made.properties_path, "--override", "num.io.threads=3"]
@@ -158,6 +158,7 @@ def test_server_start_without_a_file(tool: str) -> None:
     assert (missing.returncode, "missing.properties" in missing.stderr) == (1, True)
 
 
+@pytest.mark.alone
 def test_a_command_answers_at_once() -> None:
     """What a user waits for: the whole process, not the work in it."""
     for _ in range(20):  # a busy machine may hold it up, but not each time
@@ -169,7 +170,7 @@ def test_a_command_answers_at_once() -> None:
 
 
 def test_ctrl_c_sends_what_was_typed_and_ends_at_once(home: Path) -> None:
-    server = ("--bootstrap-server", outcome(home, "up", "--port", str(free_port(0)))["address"])
+    server = ("--bootstrap-server", outcome(home, "up", "--port", str(free_port()))["address"])
     kafka("kafka-topics", *server, "--create", "--topic", "typed")
     with subprocess.Popen([SCRIPTS / "kafka-console-producer", *server, "--topic", "typed"], stdin=subprocess.PIPE) as producer:
         assert producer.stdin is not None

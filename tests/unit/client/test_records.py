@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.nodes import Node
 
 pytestmark = pytest.mark.node
+DEADLINE_S = 60
 
 
 async def new_topic(cluster: Cluster, partitions: int = 1, **configs: str) -> str:
@@ -107,10 +108,9 @@ def test_two_members_share_and_the_last_takes_all(barnabas_node: Node, assignor:
 
             done = asyncio.Event()
             tasks = [asyncio.create_task(until(done, consumer)) for consumer in (one, two)]
-            for _ in range(300):
-                await asyncio.sleep(0.05)
-                if len(one.positions) == len(two.positions) == 2:
-                    break
+            async with asyncio.timeout(DEADLINE_S):
+                while not len(one.positions) == len(two.positions) == 2:
+                    await asyncio.sleep(0.05)
             assert sorted([*one.positions, *two.positions]) == [(topic, partition) for partition in range(4)]
             described = (await group_descriptions.describe(cluster, [group]))[group]
             assert isinstance(described, group_descriptions.Description)
@@ -118,11 +118,9 @@ def test_two_members_share_and_the_last_takes_all(barnabas_node: Node, assignor:
             done.set()
             await asyncio.gather(*tasks)
             await two.close()
-            for _ in range(100):
-                await one.poll(50)
-                if len(one.positions) == 4:
-                    break
-            assert len(one.positions) == 4
+            async with asyncio.timeout(DEADLINE_S):
+                while len(one.positions) != 4:
+                    await one.poll(50)
             await one.close()
             assert {key[1] for key in await groups.committed(cluster, group)} == {0, 1, 2, 3}
             assert await groups.delete(cluster, [group]) == {group: None}
