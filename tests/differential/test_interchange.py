@@ -28,7 +28,7 @@ from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.init_producer_id import InitProducerIdRequest
 from barnabas.wire.messages.list_offsets import ListOffsetsRequest
-from barnabas.wire.messages.metadata import MetadataRequest
+from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
 from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.produce import ProduceRequest
@@ -67,7 +67,7 @@ def observe(node: nodes.Node) -> dict[str, Any]:
     client = Client(node.port)
     try:
         wait_for_coordinator(client)
-        metadata = client.call(MetadataRequest(topics=None, allow_auto_topic_creation=False), 12)
+        metadata = all_led(client)
         seen: dict[str, Any] = {"cluster": metadata.cluster_id}
         for topic in metadata.topics:
             if topic.is_internal:
@@ -87,6 +87,17 @@ def observe(node: nodes.Node) -> dict[str, Any]:
         return seen
     finally:
         client.close()
+
+
+def all_led(client: Client) -> MetadataResponse:
+    """What a node says of its topics, once each partition has a leader."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found: MetadataResponse = client.call(MetadataRequest(topics=None, allow_auto_topic_creation=False), 12)
+        if not any(part.error_code for topic in found.topics for part in topic.partitions):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
 
 
 def wait_for_coordinator(client: Client) -> None:
