@@ -343,12 +343,13 @@ def read_all(bootstrap: str, topic: str, partitions: int) -> list[tuple[int, int
 @pytest.mark.parametrize(("end", "engines"), [("stop", [SUBJECT, nodes.APACHE] * 2), ("kill", [nodes.APACHE, SUBJECT] * 2)], ids=["stop", "kill"])
 def test_in_turn_on_one_directory(end: str, engines: list[nodes.Engine], directory: Path) -> None:
     """Each goes on where the other stopped, or was killed, under an idempotent producer: M12, M25, M27."""
-    node = nodes.new_node(engines[0], directory, nodes.SHORT_SESSION).start()
+    node = nodes.new_node(engines[0], directory, nodes.SHORT_SESSION if end == "kill" else None).start()
     stream = None
     try:
         producer = first_work(node)
         with Transcript(node) as script:
-            script.create_topic(STREAM, 3, {"segment.bytes": "1048576", "retention.ms": "-1"})
+            # A killed Apache Kafka knows one batch of a producer before its last segment: of those that weren't acknowledged, perhaps too few.
+            script.create_topic(STREAM, 3, {"retention.ms": "-1"} | ({"segment.bytes": "1048576"} if end == "stop" else {}))
         stream = Stream(node.bootstrap, STREAM)
         stream.start()
         for turn, engine in enumerate(engines[1:], start=1):
