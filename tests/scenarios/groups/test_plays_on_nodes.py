@@ -170,6 +170,8 @@ class RemoteShard:
 
 
 class RemoteStage(Stage):
+    session_ms = 60_000  # none of these plays waits for the end of one whose length it doesn't say
+
     def __init__(self, port: int, prefix: str = "") -> None:
         super().__init__()
         self.remote = RemoteShard(port, prefix)
