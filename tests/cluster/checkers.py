@@ -150,13 +150,19 @@ def _same_batches(what: str, logs: dict[int, list[Batch]]) -> int:
 
 
 def epochs_agree(cluster: Cluster, *names: str) -> None:
-    """Replicas whose logs are equal keep the same leader epochs of what is in them. An epoch that began at a log's end, and has nothing yet, may be missing."""
+    """Replicas whose logs are equal keep the same leader epochs of what is in them. An epoch that began at a log's end, and has nothing yet, may be missing.
+
+    Apache Kafka writes its file a moment after the log.
+    """
     for name in names:
         for row in cluster.partitions(name):
-            kept = {n: _epochs(cluster.members[n], name, row.partition_index) for n in row.replica_nodes}
-            assert all(entries == kept[row.leader_id] for entries in kept.values()), (
-                f"{name}-{row.partition_index}: epochs by node {kept}, leader {row.leader_id}"
-            )
+            deadline = time.monotonic() + CAUGHT_UP_S
+            while True:
+                kept = {n: _epochs(cluster.members[n], name, row.partition_index) for n in row.replica_nodes}
+                if all(entries == kept[row.leader_id] for entries in kept.values()):
+                    break
+                assert time.monotonic() < deadline, f"{name}-{row.partition_index}: epochs by node {kept}, leader {row.leader_id}"
+                time.sleep(0.1)
 
 
 def _epochs(member: Member, topic: str, partition: int) -> list[tuple[int, int]]:
@@ -216,14 +222,17 @@ def group_saw_all(load: Load, group: Group) -> None:
 
 
 def topics_are_as_told(cluster: Cluster, churn: Churn) -> None:
-    """Topics whose creation was acknowledged are there, those whose deletion was aren't, on every broker."""
+    """Topics whose creation was acknowledged are there, those whose deletion was aren't, on every broker once it has heard of them."""
     assert churn.made, f"no topic could be made: {churn.refused[:3]}"
     for member in cluster.running(cluster.brokers):
-        there = {topic.name for topic in member.metadata().topics if topic.name}
-        lost = churn.made - churn.perhaps_deleted - there
-        assert not lost, f"node {member.node_id} lacks topics {sorted(lost)}"
-        back = churn.deleted & there
-        assert not back, f"node {member.node_id} has deleted topics {sorted(back)}"
+        deadline = time.monotonic() + CAUGHT_UP_S
+        while True:
+            there = {topic.name for topic in member.metadata().topics if topic.name}
+            lost, back = churn.made - churn.perhaps_deleted - there, churn.deleted & there
+            if not lost and not back:
+                break
+            assert time.monotonic() < deadline, f"node {member.node_id} lacks topics {sorted(lost)}, has deleted ones {sorted(back)}"
+            time.sleep(0.1)
 
 
 def nobody_died(cluster: Cluster) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CLIENTS, CONTROLLERS, HELD = 19092, 19093, 19091  # ports; HELD keeps a cluster's addresses to itself
 READY_S = 90.0
+PATIENCE_S = 5.0  # with a node that may be frozen, or cut off
 IMPATIENT = Settings(retry_backoff_ms=10, retry_backoff_max_ms=50, request_timeout_ms=10_000)
 
 
@@ -110,7 +111,7 @@ class Member(Node):
     def metadata(self, *names: str) -> MetadataResponse:
         """What this broker tells clients of these topics, or of all. Raises OSError, Closed."""
         wanted = [MetadataRequest.Topic(name=name) for name in names] if names else None
-        with closing(Blocking(self.port, self.address()[0])) as client:
+        with closing(Blocking(self.port, self.address()[0], PATIENCE_S)) as client:
             found: MetadataResponse = client.call(MetadataRequest(topics=wanted, allow_auto_topic_creation=False), 12)
         return found
 

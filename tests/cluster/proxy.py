@@ -240,7 +240,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 def owner_of(local: tuple[str, int], remote: tuple[str, int], processes: Mapping[int, int]) -> int:
     """The node whose process has the socket that connects these addresses; CLIENT if none has."""
-    wanted = f"socket:[{_inode(local, remote)}]"
+    wanted = f"socket:[{inode(local, remote)}]"
     for node_id, pid in processes.items():
         if wanted in _descriptors(pid):
             return node_id
@@ -257,8 +257,8 @@ def _descriptors(pid: int) -> set[str]:
     return found
 
 
-def _inode(local: tuple[str, int], remote: tuple[str, int]) -> str:
-    """Both ends are asked for: other connections, ended ones too, may have the same local port."""
+def inode(local: tuple[str, int], remote: tuple[str, int]) -> str:
+    """Of the socket that connects these addresses; empty or 0 if no process has it. Other connections, ended ones too, may have the same local port."""
     wanted = list(zip(_written(local), _written(remote), strict=True))
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(table) as rows:

@@ -14,7 +14,7 @@ from barnabas.client.admin import elections, quorum, topics
 from barnabas.client.errors import KafkaError
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from tests.cluster import checkers
-from tests.cluster.cluster import CONTROLLERS, READY_S, NodeFailed, create, tolerant
+from tests.cluster.cluster import CONTROLLERS, PATIENCE_S, READY_S, NodeFailed, create, tolerant
 from tests.cluster.compacted import BOTH, COMPACT, Compacted
 from tests.cluster.load import Churn, Group, Load
 from tests.cluster.namespaces import Namespaces
@@ -144,11 +144,16 @@ class Scene:
         return time.monotonic() - began
 
     def leading(self, *, active_controller: bool) -> Member:
-        """A broker that leads some partition of the topic, and is the active controller or isn't."""
-        active = self.cluster.active_controller()
-        leaders = {row.leader_id for row in self.cluster.partitions(self.topic)}
-        found = [n for n in sorted(leaders) if (n == active.node_id) == active_controller]
-        assert found, f"leaders {leaders}, active controller {active.node_id}"
+        """A broker that leads some partition of the topic, and is the active controller or isn't. Brokers hear of an election a moment later."""
+        found: list[int] = []
+
+        def is_found() -> bool:
+            active = self.cluster.active_controller()
+            leaders = {row.leader_id for row in self.cluster.partitions(self.topic)} & self.cluster.members.keys()
+            found[:] = [n for n in sorted(leaders) if (n == active.node_id) == active_controller]
+            return bool(found)
+
+        self.cluster.wait_for(f"a leader that {'is' if active_controller else 'is not'} the active controller", is_found)
         return self.cluster.members[found[0]]
 
 
@@ -172,7 +177,7 @@ def _write_once(cluster: Cluster, topic: str) -> bool:
     found = cluster.partitions(topic)
     if not found:
         for member in cluster.brokers:
-            with suppress(OSError, Closed), closing(Blocking(member.port, member.address()[0])) as client:
+            with suppress(OSError, Closed), closing(Blocking(member.port, member.address()[0], PATIENCE_S)) as client:
                 new = CreateTopicsRequest.CreatableTopic(name=topic, num_partitions=1, replication_factor=len(cluster.brokers))
                 client.call(CreateTopicsRequest(topics=[new], timeout_ms=5_000), 7)
                 return False
@@ -180,7 +185,7 @@ def _write_once(cluster: Cluster, topic: str) -> bool:
     if found[0].leader_id < 0:
         return False
     leader = cluster.members[found[0].leader_id]
-    with closing(Blocking(leader.port, leader.address()[0])) as client:
+    with closing(Blocking(leader.port, leader.address()[0], PATIENCE_S)) as client:
         return not put(client, topic, 0, records(b"first")).error_code
 
 

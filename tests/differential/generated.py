@@ -43,7 +43,8 @@ CHOICES: dict[str, list[Any]] = {
     **_all([0, 0, 1, 2, 5, 10, 99, -1, -2, 1 << 40], "fetch_offset", "offset", "committed_offset"),
     **_all(GROUPS, "group_id", "groups", "groups_names", "key", "coordinator_keys"),
     **_all([0, 1, 100, 1 << 20], "max_bytes", "partition_max_bytes"),
-    **_all([30_000], "timeout_ms", "rebalance_timeout_ms"),
+    **_all([30_000], "timeout_ms"),
+    **_all([600_000], "rebalance_timeout_ms"),  # longer than all of it takes
     **_all([-1], "replica_id", "replica_epoch", "broker_id", "retention_time_ms"),
     **_all([1, 1, 1, 2, -1], "replicas", "broker_ids"),
     **_all([1, 2, 3, 4, -1, 0], "num_partitions", "count"),

@@ -31,7 +31,7 @@ LAST_SEQUENCE = 0x7FFFFFFF
 NAMES = {"told-a": 2, "told-b": 1, "told-c": 1}
 PLAIN = "told-c"  # never compressed, in one segment: its batches have one size in both engines
 LINES = 4
-_SETTLED_S = 0.15  # until either engine has put a topic's configuration into force after it answered
+_CHECKPOINT_S = 0.5  # much longer than log.flush.start.offset.checkpoint.interval.ms
 _CONFIGS = {
     "compression.type": ["producer", "gzip", "snappy", "lz4", "zstd", "uncompressed"],
     "message.timestamp.type": ["CreateTime", "LogAppendTime"],
@@ -89,7 +89,9 @@ class DataWorld(World):
         if is_kill:
             self.producers = {}
         for name in NAMES:
-            self.configure(name, {key: values[0] for key, values in _CONFIGS.items()})  # which takes longer than the next checkpoint
+            self.configure(name, {key: values[0] for key, values in _CONFIGS.items()})
+        if is_kill:
+            time.sleep(_CHECKPOINT_S)
 
     def reconnect(self) -> None:
         super().reconnect()
@@ -206,13 +208,13 @@ class DataWorld(World):
         request = AlterConfigsRequest(resources=[resource(resource_type=2, resource_name=name, configs=entries)], validate_only=False)
         self.call(self.a_line(), request, 2)
         self.note(f"{name} {configs}")
-        time.sleep(_SETTLED_S)
+        self.script.settle()
 
     def step_again(self) -> None:
         """A topic is deleted, and made again with its name."""
         name = self.a_name()
         self.call(self.a_line(), DeleteTopicsRequest(topics=[DeleteTopicsRequest.DeleteTopicState(name=name)], timeout_ms=30_000), 6)
-        time.sleep(_SETTLED_S)
+        self.script.settle()
         self.note(name)
         self.create(name)
         self.producers = {key: producer for key, producer in self.producers.items() if key[0] != name}
@@ -225,7 +227,7 @@ class DataWorld(World):
             return
         self.call(self.a_line(), CreatePartitionsRequest(topics=[topic], timeout_ms=30_000, validate_only=False), 3)
         self.partitions[name] = count
-        time.sleep(_SETTLED_S)
+        self.script.settle()
 
     # Reading
 

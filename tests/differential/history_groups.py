@@ -7,14 +7,12 @@ left out: who leads next when a leader of three or more goes.
 from __future__ import annotations
 
 import struct
-import time
 from typing import TYPE_CHECKING, Any
 
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.delete_groups import DeleteGroupsRequest
 from barnabas.wire.messages.delete_topics import DeleteTopicsRequest
 from barnabas.wire.messages.describe_groups import DescribeGroupsRequest
-from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.heartbeat import HeartbeatRequest
 from barnabas.wire.messages.join_group import JoinGroupRequest
 from barnabas.wire.messages.leave_group import LeaveGroupRequest
@@ -24,6 +22,8 @@ from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.sync_group import SyncGroupRequest
 from tests.differential.lockstep import World
+from tests.differential.transcript import wait_for_coordinators
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from barnabas.wire.schema import Message
@@ -34,7 +34,6 @@ TOPICS = {"kept-a": 2, "kept-b": 1}
 MEMBERS = 4
 KINDS = {"join": 26, "sync": 22, "beat": 14, "commit": 14, "offsets": 8, "leave": 6, "describe": 6, "list": 3, "delete_offsets": 3, "delete_groups": 2,
          "again": 1, "stranger": 5, "short": 1}  # fmt: skip
-_SETTLED_S = 0.15
 _FOREVER_MS = 1_700_000
 _SHORT_MS = 300
 
@@ -66,13 +65,11 @@ class GroupWorld(World):
         self.ids: dict[str, list[bytes]] = {name: [] for name in TOPICS}
         for name in TOPICS:
             self.create(name)
-        for group in GROUPS:
-            self.await_coordinator(group)
+        wait_for_coordinators(self.script.client, *GROUPS)
 
     def reconnect(self) -> None:
         super().reconnect()
-        for group in GROUPS:
-            self.await_coordinator(group)
+        wait_for_coordinators(self.script.client, *GROUPS)
 
     @property
     def looker(self) -> int:
@@ -81,15 +78,6 @@ class GroupWorld(World):
     def create(self, name: str) -> None:
         self.ids[name].append(self.script.create_topic(name, TOPICS[name]))
         self.know_topic(name, self.ids[name][-1], len(self.ids[name]))
-
-    def await_coordinator(self, group: str) -> None:
-        deadline = time.monotonic() + 30
-        beat = HeartbeatRequest(group_id=group, generation_id=1, member_id="nobody")
-        while self.script.client.call(FindCoordinatorRequest(key=group), 3).error_code or (
-            self.script.client.call(beat, 3).error_code != Error.UNKNOWN_MEMBER_ID
-        ):
-            assert time.monotonic() < deadline, "no coordinator"
-            time.sleep(0.05)
 
     # Who is asked
 
@@ -299,9 +287,9 @@ class GroupWorld(World):
         """A topic is deleted, and made again with its name: what was committed for it is gone."""
         name = self.random.choice(list(TOPICS))
         self.call(self.looker, DeleteTopicsRequest(topics=[DeleteTopicsRequest.DeleteTopicState(name=name)], timeout_ms=30_000), 6)
-        time.sleep(_SETTLED_S)
+        self.script.settle()
         self.create(name)
-        time.sleep(_SETTLED_S)
+        self.script.settle()
 
     def step_short(self) -> None:
         """A member that comes for a moment: its session is over before the next step."""
@@ -310,9 +298,7 @@ class GroupWorld(World):
         if member is None or not alone:
             return
         self.join(member, "", 3, _SHORT_MS)
-        deadline = time.monotonic() + 5
-        while self.lines[member.line].waits is not None and time.monotonic() < deadline:
-            self.poll()
-            time.sleep(0.01)
-        time.sleep(4 * _SHORT_MS / 1000)
+        wait_until(lambda: self.poll() or self.lines[member.line].waits is None)
+        described = DescribeGroupsRequest(groups=[member.group])
+        wait_until(lambda: not self.script.client.call(described, 0).groups[0].members)
         self.gone(member)

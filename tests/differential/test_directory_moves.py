@@ -29,9 +29,7 @@ SETTINGS = {
     "alter.log.dirs.replication.quota.window.num": "2",
     "replica.fetch.max.bytes": "100000",
     "replica.fetch.backoff.ms": "50",
-    "broker.session.timeout.ms": "2000",
-    "broker.heartbeat.interval.ms": "500",
-}
+} | nodes.SHORT_SESSION
 OTHER = {"a": "b", "b": "a"}
 RECORDS = 200
 
@@ -86,6 +84,7 @@ def story(node: nodes.Node) -> list[object]:
     told += [ask(node, ("t", 0, there)), _seen(node, here)]
     limit(node, None)
     wait_until(lambda: lies_in(node, "t", there), 60)
+    wait_until(lambda: f"{here}/t-0" not in on_disk(node, "t"))  # it gets its other name a moment later
     told.append(_seen(node, here))
     create(node, "nothing", 2)
     wait_until(lambda: places(node, "nothing", 0) and places(node, "nothing", 1), 60)

@@ -39,7 +39,7 @@ SETTINGS = {
     "replica.fetch.min.bytes": "7",
     "replica.fetch.max.bytes": "54321",
     "replica.fetch.response.max.bytes": "7654321",
-    "replica.socket.timeout.ms": "2000",
+    "replica.socket.timeout.ms": "30000",
     "broker.session.timeout.ms": "60000",
     "default.replication.factor": "1",
 }
@@ -75,7 +75,7 @@ class Leader:
         self.answers.put(FetchResponse(session_id=session_id, error_code=error, responses=topics))
 
     def next(self) -> Asked:
-        return self.fetches.get(timeout=15)
+        return self.fetches.get(timeout=40)
 
 
 def records(offset: int, count: int, epoch: int = 0) -> bytes:

@@ -28,7 +28,7 @@ from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
 from barnabas.wire.messages.init_producer_id import InitProducerIdRequest
 from barnabas.wire.messages.list_offsets import ListOffsetsRequest
-from barnabas.wire.messages.metadata import MetadataRequest
+from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
 from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.produce import ProduceRequest
@@ -67,7 +67,7 @@ def observe(node: nodes.Node) -> dict[str, Any]:
     client = Client(node.port)
     try:
         wait_for_coordinator(client)
-        metadata = client.call(MetadataRequest(topics=None, allow_auto_topic_creation=False), 12)
+        metadata = all_led(client)
         seen: dict[str, Any] = {"cluster": metadata.cluster_id}
         for topic in metadata.topics:
             if topic.is_internal:
@@ -87,6 +87,17 @@ def observe(node: nodes.Node) -> dict[str, Any]:
         return seen
     finally:
         client.close()
+
+
+def all_led(client: Client) -> MetadataResponse:
+    """What a node says of its topics, once each partition has a leader."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found: MetadataResponse = client.call(MetadataRequest(topics=None, allow_auto_topic_creation=False), 12)
+        if not any(part.error_code for topic in found.topics for part in topic.partitions):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
 
 
 def wait_for_coordinator(client: Client) -> None:
@@ -332,12 +343,13 @@ def read_all(bootstrap: str, topic: str, partitions: int) -> list[tuple[int, int
 @pytest.mark.parametrize(("end", "engines"), [("stop", [SUBJECT, nodes.APACHE] * 2), ("kill", [nodes.APACHE, SUBJECT] * 2)], ids=["stop", "kill"])
 def test_in_turn_on_one_directory(end: str, engines: list[nodes.Engine], directory: Path) -> None:
     """Each goes on where the other stopped, or was killed, under an idempotent producer: M12, M25, M27."""
-    node = nodes.new_node(engines[0], directory, nodes.SHORT_SESSION).start()
+    node = nodes.new_node(engines[0], directory, nodes.SHORT_SESSION if end == "kill" else None).start()
     stream = None
     try:
         producer = first_work(node)
         with Transcript(node) as script:
-            script.create_topic(STREAM, 3, {"segment.bytes": "1048576", "retention.ms": "-1"})
+            # A killed Apache Kafka knows one batch of a producer before its last segment: of those that weren't acknowledged, perhaps too few.
+            script.create_topic(STREAM, 3, {"retention.ms": "-1"} | ({"segment.bytes": "1048576"} if end == "stop" else {}))
         stream = Stream(node.bootstrap, STREAM)
         stream.start()
         for turn, engine in enumerate(engines[1:], start=1):

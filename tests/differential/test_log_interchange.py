@@ -44,7 +44,7 @@ def fill(node: Node) -> None:
         plain.poll(0)
     assert plain.flush(30) == 0
     for name in ("a", "b"):
-        producer = Producer({"bootstrap.servers": node.bootstrap, "transactional.id": name, "linger.ms": 0})
+        producer = Producer({"bootstrap.servers": node.bootstrap, "transactional.id": name, "transaction.timeout.ms": 600_000, "linger.ms": 0})
         producer.init_transactions(30)
         for number in range(5):
             producer.begin_transaction()

@@ -119,7 +119,7 @@ class Host:
         self.loop.join(10)
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not condition():
             assert not self.failures, self.failures
             assert time.monotonic() < deadline

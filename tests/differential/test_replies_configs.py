@@ -72,28 +72,21 @@ def describe_broker(script: Transcript) -> None:
     changes: Changes = [("log.retention.ms", SET, "99999999"), ("listener.name.plaintext.max.connections", SET, "2000"), ("plugin.secret", SET, "x")]
     _alter(script, BROKER, "1", changes, "to describe")
     _alter(script, BROKER, "", [("log.retention.ms", SET, "88888888"), ("min.insync.replicas", SET, "1")], "to describe")
-    _settle(script)
+    script.settle()
     for name in ("1", ""):
         _describe(script, BROKER, name, "changed")
         _describe(script, BROKER, name, "changed, some", ["log.retention.ms", "plugin.secret", "nonsense"])
     _alter(script, BROKER, "1", [(key, DELETE, None) for key, _, _ in changes], "undo")
     _alter(script, BROKER, "", [("log.retention.ms", DELETE, None), ("min.insync.replicas", SET, "1")], "undo")
-    _settle(script)
+    script.settle()
     _describe(script, BROKER, "1", "changed back")
-
-
-def _settle(script: Transcript) -> None:
-    """Until what was altered is in force: a broker applies it a moment after it is answered."""
-    import time
-
-    time.sleep(1)
 
 
 def describe_group(script: Transcript) -> None:
     _describe(script, GROUP, "whole-group")
     _describe(script, GROUP, "")
     _alter(script, GROUP, "whole-group", [("consumer.session.timeout.ms", SET, "50000"), ("share.auto.offset.reset", SET, "earliest")], "to describe")
-    _settle(script)
+    script.settle()
     _describe(script, GROUP, "whole-group", "changed")
     for note, key, operation, value in (
         ("unknown", "nonsense", SET, "1"),
@@ -114,7 +107,7 @@ def describe_client_metrics(script: Transcript) -> None:
     _describe(script, CLIENT_METRICS, "whole-metrics")
     _describe(script, CLIENT_METRICS, "")
     _alter(script, CLIENT_METRICS, "whole-metrics", [("interval.ms", SET, "1000"), ("metrics", SET, "a.b,c"), ("match", SET, "client_id=x.*")], "")
-    _settle(script)
+    script.settle()
     _describe(script, CLIENT_METRICS, "whole-metrics", "changed")
     for note, key, value in (
         ("unknown", "nonsense", "1"),

@@ -83,6 +83,7 @@ def describe_quorum_of_others(script: Transcript) -> None:
 
 
 def list_config_resources(script: Transcript) -> None:
+    script.settle()
     script.all_versions(lambda _: ListConfigResourcesRequest(resource_types=[]), "everything", 0, 0)
     for types in ([4], [8], [4, 8], [16], [32], [1], [2, 99]):
         script.call(ListConfigResourcesRequest(resource_types=types), 1, str(types))

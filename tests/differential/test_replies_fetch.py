@@ -19,11 +19,14 @@ from barnabas.wire.records.record import Record
 from tests.differential.transcript import Client, Transcript, assert_same, module_scripts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.nodes import Node
 
 pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 WHEN = 1_700_000_000_000
+HURRIED_S = 5.0
 TWICE = "one partition twice in a request"
 NO_ID = "a Fetch that names the topic id of zeros beside an unknown one"
 NONSENSE = "negative limits in Fetch, or an unknown isolation level"
@@ -183,23 +186,27 @@ def waiting(script: Transcript) -> None:
     script.create_topic("fetch-waiting")
     _fill(script, "fetch-waiting")
 
-    def timed(note: str, request: FetchRequest) -> None:
+    def lasts(ask: Callable[[], object]) -> bool:
         before = time.monotonic()
-        script.call(request, 12, note)
-        script.note(f"{note}: waits", 0.9 < time.monotonic() - before < 10)
+        ask()
+        return time.monotonic() - before > 0.35
 
-    timed("at the end", _fetch("fetch-waiting", 10, wait_ms=1000, min_bytes=1))
-    timed("at the end, no min bytes", _fetch("fetch-waiting", 10, wait_ms=1000, min_bytes=0))
-    timed("more than there is", _fetch("fetch-waiting", 8, wait_ms=1000, min_bytes=100_000))
-    timed("less than there is", _fetch("fetch-waiting", 0, wait_ms=1000, min_bytes=10))
-    timed("an error", _fetch("fetch-waiting", 99, wait_ms=1000, min_bytes=1))
+    def timed(note: str, request: FetchRequest) -> None:
+        waits = lasts(lambda: script.call(request, 12, note))
+        script.note(f"{note}: waits", waits and all(lasts(lambda: script.client.call(request, 12)) for _ in range(2)))  # once may be the machine
+
+    timed("at the end", _fetch("fetch-waiting", 10, wait_ms=400, min_bytes=1))
+    timed("at the end, no min bytes", _fetch("fetch-waiting", 10, wait_ms=400, min_bytes=0))
+    timed("more than there is", _fetch("fetch-waiting", 8, wait_ms=400, min_bytes=100_000))
+    timed("less than there is", _fetch("fetch-waiting", 0, wait_ms=400, min_bytes=10))
+    timed("an error", _fetch("fetch-waiting", 99, wait_ms=400, min_bytes=1))
     timed("no wait", _fetch("fetch-waiting", 10, wait_ms=0, min_bytes=1))
     timed("negative wait", _fetch("fetch-waiting", 10, wait_ms=-1, min_bytes=1))
-    timed("no topics", FetchRequest(max_wait_ms=1000, min_bytes=1, topics=[]))
+    timed("no topics", FetchRequest(max_wait_ms=400, min_bytes=1, topics=[]))
 
 
 def what_hurries_a_fetch_that_waits(script: Transcript) -> None:
-    """It waits for 20 s, which is longer than its connection does: "no answer" is one of the answers. Each has a connection of its own, and all wait together."""
+    """It waits for 20 s, which is longer than its client does: "no answer" is one of the answers. Each has a connection of its own, and all wait together."""
     script.create_topic("fetch-hurried", 2)
     _fill(script, "fetch-hurried")
     script.create_topic("fetch-segments")
@@ -217,7 +224,7 @@ def what_hurries_a_fetch_that_waits(script: Transcript) -> None:
         asked[note] = FetchRequest(max_wait_ms=20_000, min_bytes=1, topics=topics)
 
     def answer(request: FetchRequest) -> object:
-        with closing(Client(script.node.port)) as client:
+        with closing(Client(script.node.port, timeout_s=HURRIED_S)) as client:
             try:
                 return client.call(request, 12)
             except TimeoutError:

@@ -6,7 +6,6 @@ Member ids are random: they are shown as "member N" in the order in which the no
 from __future__ import annotations
 
 import struct
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +22,7 @@ from barnabas.wire.messages.offset_commit import OffsetCommitRequest
 from barnabas.wire.messages.offset_delete import OffsetDeleteRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.messages.sync_group import SyncGroupRequest
-from tests.differential.transcript import Transcript, assert_same, module_scripts
+from tests.differential.transcript import Transcript, assert_same, module_scripts, wait_for_coordinators
 
 if TYPE_CHECKING:
     from barnabas.wire.schema import Message
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.apache, pytest.mark.node]
 
 
+FOREVER_MS = 1_700_000  # whoever lists groups later finds members as they were left
 # A subscription to one topic, as consumers encode it: Apache's coordinator never answers a join whose metadata it can't read.
 SUBSCRIPTION = struct.pack(">hih6si", 0, 1, 6, b"joined", -1)
 
@@ -55,21 +55,8 @@ class Members:
         return reply
 
 
-def _ready(script: Transcript, group: str) -> None:
-    """Waits until the group's coordinator is there."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        found = script.client.call(FindCoordinatorRequest(key=group), 3)
-        if found.error_code == 0:
-            beat = script.client.call(HeartbeatRequest(group_id=group, generation_id=1, member_id="nobody"), 3)
-            if beat.error_code == Error.UNKNOWN_MEMBER_ID:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"no coordinator for {group}")
-
-
 def find_coordinator(script: Transcript) -> None:
-    _ready(script, "found")
+    wait_for_coordinators(script.client, "found")
     for version in range(4):
         script.call(FindCoordinatorRequest(key="found"), version)
         script.call(FindCoordinatorRequest(key=""), version, "empty")
@@ -85,7 +72,7 @@ def _join(
     group: str,
     member: str = "",
     protocols: tuple[str, ...] = ("range",),
-    session_ms: int = 10_000,
+    session_ms: int = FOREVER_MS,
     kind: str = "consumer",
     instance: str | None = None,
 ) -> JoinGroupRequest:
@@ -93,7 +80,7 @@ def _join(
     return JoinGroupRequest(
         group_id=group,
         session_timeout_ms=session_ms,
-        rebalance_timeout_ms=5000,
+        rebalance_timeout_ms=FOREVER_MS,
         member_id=member,
         group_instance_id=instance,
         protocol_type=kind,
@@ -110,7 +97,7 @@ def a_group_of_one(script: Transcript) -> None:
     members = Members(script)
     for version in range(10):
         group = f"one-{version}"
-        _ready(script, group)
+        wait_for_coordinators(script.client, group)
         joined = members.call(_join(group), version)
         if joined.error_code == Error.MEMBER_ID_REQUIRED:
             joined = members.call(_join(group, joined.member_id), version, "with the id")
@@ -134,7 +121,7 @@ def a_group_of_one(script: Transcript) -> None:
 
 
 def joins_that_are_refused(script: Transcript) -> None:
-    _ready(script, "refused")
+    wait_for_coordinators(script.client, "refused")
     members = Members(script)
     for version in (3, 5, 9):
         members.call(_join(""), version, "no group")
@@ -144,7 +131,7 @@ def joins_that_are_refused(script: Transcript) -> None:
         members.call(_join("refused", kind=""), version, "no protocol type")
         members.call(_join("refused", "stranger"), version, "unknown member")
         members.call(_join("refused", "", instance=""), max(version, 5), "empty instance id")
-    _ready(script, "refused-other")
+    wait_for_coordinators(script.client, "refused-other")
     first = members.call(_join("refused-other"), 3)
     members.call(_sync("refused-other", first.generation_id, first.member_id, {first.member_id: b"x"}), 3)
     members.call(_join("refused-other", protocols=("other",)), 3, "no protocol in common")
@@ -154,7 +141,7 @@ def joins_that_are_refused(script: Transcript) -> None:
 
 def static_members(script: Transcript) -> None:
     """KIP-345: the same instance again replaces the member; the old one is fenced."""
-    _ready(script, "static")
+    wait_for_coordinators(script.client, "static")
     members = Members(script)
     first = members.call(_join("static", instance="i1"), 5)
     members.call(_sync("static", first.generation_id, first.member_id, {first.member_id: b"x"}, "i1"), 5)
@@ -203,7 +190,7 @@ def _offsets(group: str, topics: dict[str, list[int]] | None, version: int, ids:
 
 def offsets(script: Transcript) -> None:
     topic_id = script.create_topic("committed", 2)
-    _ready(script, "offsets")
+    wait_for_coordinators(script.client, "offsets")
     for version in range(2, 10):
         script.call(_commit("offsets", "committed", 10 + version), version, "simple")
         script.call(_commit("offsets", "committed-absent", 1), version, "absent topic")
@@ -248,7 +235,7 @@ def offsets(script: Transcript) -> None:
 
 
 def list_groups(script: Transcript) -> None:
-    _ready(script, "listed")
+    wait_for_coordinators(script.client, "listed")
     script.create_topic("listed")
     script.call(_commit("listed-empty", "listed", 1), 8)
     joined = script.client.call(_join("listed-stable"), 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -255,7 +254,7 @@ def alter_configs(script: Transcript) -> None:
             script.call(request, version, f"{note}{', dry' if dry else ''}")
     same = ask(resource_type=TOPIC, resource_name="altered", configs=[])
     script.call(IncrementalAlterConfigsRequest(resources=[same, same], validate_only=False), 1, "one resource twice")
-    time.sleep(1)
+    script.settle()
     keys = ["retention.ms", "segment.bytes", "cleanup.policy"]
     script.call(_describe(TOPIC, "altered", keys), 4, "afterwards")
     script.call(_describe(BROKER, "1", ["log.retention.ms"]), 4, "afterwards")
@@ -266,6 +265,7 @@ def alter_configs(script: Transcript) -> None:
         script.call(
             IncrementalAlterConfigsRequest(resources=[ask(resource_type=BROKER, resource_name=name, configs=[undo])], validate_only=False), 1, "undo"
         )
+    script.settle()
 
 
 def alter_configs_the_old_way(script: Transcript) -> None:
@@ -276,7 +276,7 @@ def alter_configs_the_old_way(script: Transcript) -> None:
             configs = [ask.AlterableConfig(name=key, value=value)]
             resource = ask(resource_type=TOPIC, resource_name="altered-old", configs=configs)
             script.call(AlterConfigsRequest(resources=[resource], validate_only=version == 0), version, f"{key}={value}")
-    time.sleep(1)
+    script.settle()
     script.call(_describe(TOPIC, "altered-old", ["retention.ms", "segment.bytes"]), 4, "afterwards: what wasn't named is gone")
 
 
@@ -324,15 +324,12 @@ def auto_creation(script: Transcript) -> None:
         name = f"auto-{version}"
         request = MetadataRequest(topics=[MetadataRequest.Topic(name=name)])
         script.call(request, version, "first")
-        for _ in range(100):
-            if script.client.metadata(name).error_code == 0:
-                break
-            time.sleep(0.05)
+        wait_until(lambda name=name: script.client.metadata(name).error_code == 0)  # type: ignore[misc]
         script.names[script.client.metadata(name).topic_id] = f"id of {name}"
         script.call(request, version, "then")
     script.call(MetadataRequest(topics=[MetadataRequest.Topic(name="a/b")]), 12, "illegal")
     script.call(MetadataRequest(topics=[MetadataRequest.Topic(name="auto_8")]), 12, "collides")
-    time.sleep(1)
+    script.settle()
     script.call(MetadataRequest(topics=[MetadataRequest.Topic(name="auto_8")]), 12, "still collides")
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from barnabas.client.cluster import Cluster
-from tests.differential.tools import by_apache, by_both, by_each, in_this_process
-from tests.system.waiting import wait_until
+from tests.differential.tools import by_apache, by_both, by_both_alike, by_each, in_this_process
+from tests.differential.transcript import settle
 
 if TYPE_CHECKING:
     from tests.nodes import Node
@@ -31,7 +31,7 @@ def prefix(node: Node) -> str:
     ):
         done = in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", topic, *more)
         assert done.status == 0, done
-    wait_until(lambda: in_this_process("kafka-topics", "--bootstrap-server", node.bootstrap, "--list").output.count(name) == 3)
+    settle(node)
     return name
 
 
@@ -77,7 +77,7 @@ def prefix(node: Node) -> str:
 )
 def test_topics(node: Node, prefix: str, arguments: str) -> None:
     words = arguments.format(p=prefix).split()
-    theirs, ours = by_both("kafka-topics", "--bootstrap-server", node.bootstrap, *words)
+    theirs, ours = by_both_alike("kafka-topics", "--bootstrap-server", node.bootstrap, *words)
     assert ours == theirs
 
 
@@ -99,6 +99,7 @@ def test_topic_life(node: Node, prefix: str) -> None:
         ("--describe", "--topic", topic),
     ):
         theirs, ours = by_each("kafka-topics", *server, *words)
+        settle(node)
         assert ours._replace(output=IDS.sub("", ours.output)) == theirs._replace(output=IDS.sub("", theirs.output)), words
 
 
@@ -120,7 +121,7 @@ def test_topic_life(node: Node, prefix: str) -> None:
     ],
 )
 def test_get_offsets(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = by_both("kafka-get-offsets", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    theirs, ours = by_both_alike("kafka-get-offsets", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
     assert ours == theirs
 
 
@@ -178,7 +179,7 @@ def test_get_offsets_without_a_server(arguments: str) -> None:
     ],
 )
 def test_configs(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = by_both("kafka-configs", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    theirs, ours = by_both_alike("kafka-configs", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
     assert ours == theirs
 
 
@@ -194,6 +195,7 @@ def test_credentials(node: Node, prefix: str) -> None:
     """Set by either tool, removed by the other one; what is no longer there is refused alike."""
     server = ("--bootstrap-server", node.bootstrap, "--alter", "--entity-type", "users", "--entity-name", prefix)
     assert in_this_process("kafka-configs", *server, "--add-config", "SCRAM-SHA-256=[iterations=5000,password=secret]").status == 0
+    settle(node)
     for step in (
         "SCRAM-SHA-512=[password=secret]",
         "SCRAM-SHA-256=[password=a],SCRAM-SHA-512=[iterations=8192,password=b]",
@@ -202,6 +204,7 @@ def test_credentials(node: Node, prefix: str) -> None:
         theirs, ours = by_both("kafka-configs", *server, "--add-config", step)
         assert ours == theirs
     assert by_apache("kafka-configs", *server, "--delete-config", "SCRAM-SHA-256").status == 0
+    settle(node)
     theirs, ours = by_both("kafka-configs", *server, "--delete-config", "SCRAM-SHA-256")
     assert ours == theirs
     assert ours.status == 1
@@ -220,12 +223,14 @@ def test_quotas_and_credentials(node: Node, prefix: str) -> None:
     ]
     for step in steps:
         assert in_this_process("kafka-configs", *server, *step).status == 0, step
+    settle(node)
     for seen in (("--user", prefix), ("--user-defaults", "--client", prefix), ("--entity-type", "users")):
         theirs, ours = by_both("kafka-configs", *server, "--describe", *seen)
         assert ours == theirs
         assert prefix in ours.output
     removal = ("--alter", "--user", prefix, "--delete-config", "producer_byte_rate,consumer_byte_rate")
     assert by_apache("kafka-configs", *server, *removal).status == 0
+    settle(node)
     theirs, ours = by_both("kafka-configs", *server, *removal)  # there is nothing left to remove
     assert ours == theirs
     assert ours.status == 1

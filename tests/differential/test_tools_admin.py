@@ -17,7 +17,7 @@ from barnabas.client.cluster import Cluster
 from barnabas.client.producer import Producer
 from tests import nodes
 from tests.apache import release
-from tests.differential.tools import CLASSES, Outcome, by_both, by_each
+from tests.differential.tools import CLASSES, Outcome, by_apache, by_both, by_both_alike, by_each, in_this_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,8 +80,9 @@ def _plan(*rows: tuple[str, int, int]) -> str:
 def test_delete_records(node: Node, prefix: str, tmp_path: Path, text: str) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text.replace("{p}", prefix))
-    theirs, ours = by_both("kafka-delete-records", "--bootstrap-server", node.bootstrap, "--offset-json-file", str(path))
-    assert _in_order(ours) == _in_order(theirs)
+    words = ("--bootstrap-server", node.bootstrap, "--offset-json-file", str(path))
+    theirs, ours = by_both_alike("kafka-delete-records", *words, shown=_in_order)
+    assert ours == theirs
 
 
 def _in_order(outcome: Outcome) -> Outcome:
@@ -95,8 +96,9 @@ def test_records_of_nothing(node: Node, prefix: str, tmp_path: Path) -> None:
     path.write_text(_plan((f"{prefix}-one", 7, 0)))
     settings = tmp_path / "client.properties"
     settings.write_text("default.api.timeout.ms=300\nrequest.timeout.ms=200\n")
-    words = ("--bootstrap-server", node.bootstrap, "--offset-json-file", str(path), "--command-config", str(settings))
-    theirs, ours = by_both("kafka-delete-records", *words)
+    words = ("--bootstrap-server", node.bootstrap, "--offset-json-file", str(path))
+    theirs = by_apache("kafka-delete-records", *words, "--command-config", str(settings))
+    ours = in_this_process("kafka-delete-records", *words)
     assert (ours.status, ours.output.split("\t")[0]) == (theirs.status, theirs.output.split("\t")[0])
     assert "UnknownTopicOrPartitionException" in ours.output
     assert "TimeoutException" in theirs.output
@@ -130,7 +132,7 @@ def test_records_deleted(node: Node, prefix: str, tmp_path: Path) -> None:
     ],
 )
 def test_log_dirs(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = by_both("kafka-log-dirs", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    theirs, ours = by_both_alike("kafka-log-dirs", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
     assert ours == theirs
 
 
@@ -139,7 +141,7 @@ def test_log_dirs(node: Node, prefix: str, arguments: str) -> None:
 
 @pytest.mark.parametrize("arguments", ["", "--command-config /nonexistent", "--nonsense"])
 def test_broker_api_versions(node: Node, arguments: str) -> None:
-    theirs, ours = by_both("kafka-broker-api-versions", "--bootstrap-server", node.bootstrap, *arguments.split())
+    theirs, ours = by_both_alike("kafka-broker-api-versions", "--bootstrap-server", node.bootstrap, *arguments.split())
     assert ours == theirs
 
 
@@ -170,7 +172,7 @@ def test_broker_api_versions(node: Node, arguments: str) -> None:
     ],
 )
 def test_leader_election(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = by_both("kafka-leader-election", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
+    theirs, ours = by_both_alike("kafka-leader-election", "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
     assert ours == theirs
 
 
@@ -194,7 +196,7 @@ def test_elections_from_a_file(node: Node, prefix: str, tmp_path: Path, text: st
     path = tmp_path / "partitions.json"
     path.write_text(text.replace("{p}", prefix))
     words = ("--bootstrap-server", node.bootstrap, "--election-type", "preferred", "--path-to-json-file", str(path))
-    theirs, ours = by_both("kafka-leader-election", *words)
+    theirs, ours = by_both_alike("kafka-leader-election", *words)
     assert ours == theirs
 
 
@@ -263,9 +265,8 @@ def _addressed(node: Node, arguments: str) -> list[str]:
     ],
 )
 def test_cluster_tools(node: Node, arguments: str) -> None:
-    words = _addressed(node, arguments)
-    theirs, ours = by_both(*words)
-    assert _settled(ours) == _settled(theirs)
+    theirs, ours = by_both_alike(*_addressed(node, arguments), shown=_settled)
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(
@@ -425,7 +426,7 @@ def test_a_controller_to_add(node: Node, tmp_path: Path, changes: dict[str, str 
     given = {key: value.format(directory=tmp_path) for key, value in {**CONTROLLER, **changes}.items() if value is not None}
     path = nodes.write_properties(tmp_path / "controller.properties", given)
     words = ("--bootstrap-server", node.bootstrap, "--command-config", str(path), "add-controller", "--dry-run")
-    theirs, ours = by_both("kafka-metadata-quorum", *words)
+    theirs, ours = by_both_alike("kafka-metadata-quorum", *words)
     assert ours == theirs
 
 

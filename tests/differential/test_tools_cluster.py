@@ -17,7 +17,7 @@ from barnabas.client.consumer import Consumer, ConsumerSettings
 from barnabas.client.group import GroupSettings
 from barnabas.client.producer import Producer
 from tests.differential import trio
-from tests.differential.tools import Outcome, by_apache, by_both, in_this_process
+from tests.differential.tools import Outcome, by_apache, by_both_alike, in_this_process
 from tests.seeds import commands, rows
 
 if TYPE_CHECKING:
@@ -146,19 +146,9 @@ def words(three: Trio, prefix: str, tmp_path: Path) -> Words:
     return Words(three, prefix, tmp_path / "partitions.json")
 
 
-def seen_by_both(*words: str) -> tuple[Outcome, Outcome]:
-    """Apache's outcome and ours. Asked again where they differ: a voter may have been elected between the two."""
-    for wait_s in (1, 3, 0):
-        theirs, ours = map(still, by_both(*words))
-        if ours == theirs:
-            break
-        time.sleep(wait_s)
-    return theirs, ours
-
-
 @pytest.mark.parametrize("view", VIEWS)
 def test_all_up(words: Words, view: str) -> None:
-    theirs, ours = seen_by_both(*words.of(view))
+    theirs, ours = by_both_alike(*words.of(view), shown=still)
     assert ours == theirs
 
 
@@ -236,7 +226,7 @@ def without_the_third(three: Trio) -> Iterator[None]:
 @pytest.mark.usefixtures("without_the_third")
 @pytest.mark.parametrize("view", VIEWS)
 def test_one_stopped(words: Words, view: str) -> None:
-    theirs, ours = seen_by_both(*words.of(view))
+    theirs, ours = by_both_alike(*words.of(view), shown=still)
     assert ours == theirs
     if "--unavailable" in view:
         assert f"\tTopic: {words.letters['p']}-one\tPartition: 2\tLeader: none" in ours.output
@@ -257,7 +247,7 @@ def test_what_only_the_stopped_one_knows(words: Words, tmp_path: Path, view: str
     settings = tmp_path / "client.properties"
     settings.write_text("default.api.timeout.ms=1200\nrequest.timeout.ms=600\n")
     words.letters["s"] = str(settings)
-    theirs, ours = (_without_reason(outcome) for outcome in by_both(*words.of(view)))
+    theirs, ours = by_both_alike(*words.of(view), shown=_without_reason)
     assert ours == theirs
 
 

@@ -16,7 +16,7 @@ from barnabas.client.admin import group_descriptions, groups, topics
 from barnabas.client.cluster import Cluster
 from barnabas.client.errors import KafkaError
 from barnabas.client.producer import Producer
-from tests.differential.tools import Outcome, by_both, by_each
+from tests.differential.tools import Outcome, by_both, by_both_alike, by_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,8 +146,8 @@ async def _wait_for_members(bootstrap: str, group: str, count: int) -> None:
     ],
 )
 def test_groups(node: Node, prefix: str, arguments: str) -> None:
-    theirs, ours = by_both(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split())
-    assert settled(ours) == settled(theirs)
+    theirs, ours = by_both_alike(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix).split(), shown=settled)
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_groups(node: Node, prefix: str, arguments: str) -> None:
     ],
 )
 def test_a_group_with_members(node: Node, prefix: str, joined: str, arguments: str) -> None:
-    theirs, ours = by_both(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix, g=joined).split())
+    theirs, ours = by_both_alike(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix, g=joined).split())
     assert ours == theirs
 
 

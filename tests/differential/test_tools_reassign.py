@@ -14,7 +14,7 @@ import pytest
 from barnabas.client.admin import configs, log_dirs, topics
 from barnabas.client.cluster import Cluster
 from barnabas.client.producer import Producer
-from tests.differential.tools import Outcome, by_apache, in_this_process
+from tests.differential.tools import Outcome, by_apache, by_both_alike, in_this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ def told(outcome: Outcome) -> Outcome:
 
 def same(three_apache: Trio, *arguments: str) -> Outcome:
     """What both tools say of a command that changes nothing."""
-    theirs, ours = (told(run(TOOL, "--bootstrap-server", three_apache.bootstrap, *arguments)) for run in BOTH)
+    theirs, ours = by_both_alike(TOOL, "--bootstrap-server", three_apache.bootstrap, *arguments, shown=told)
     assert ours == theirs
     return ours
 
@@ -250,6 +250,7 @@ def play(run: Run, three: Trio, topic: str, folder: Path) -> list[Outcome]:
     step("--execute", "--throttle", "2000", "--disallow-replication-factor-change", file=plan((topic, 0, [1, 2, 3])))
     step("--verify", file=back)
     step("--execute", "--throttle", "2000", file=there)
+    _until(lambda: _lies_on(three, topic, [3, 1, 2]))
     said.append(_limits(three, topic))
     step("--list")
     step("--verify", file=there)
@@ -257,6 +258,7 @@ def play(run: Run, three: Trio, topic: str, folder: Path) -> list[Outcome]:
     step("--execute", "--additional", "--throttle", "1500", file=there)
     said.append(_limits(three, topic))
     step("--cancel", "--preserve-throttles", file=there)
+    _until(lambda: _lies_on(three, topic, [1, 2]))
     said.append(_limits(three, topic))
     step("--verify", file=there)
     said.append(_limits(three, topic))
@@ -356,19 +358,24 @@ def play_directories(run: Run, three: Trio, topic: str, folder: Path) -> list[Ou
     step("--verify", b1=other, b2="any")
     third = f"{three.nodes[2].log_dir.parent}/3y"
     step("--execute", b1="any", b3=third)
-    _until(lambda: (three.nodes[2].log_dir.parent / "3y" / f"{topic}-0").is_dir() and _lies_on(three, topic, [1, 3]))
+    _until(lambda: _place(three, topic, 3) == third and _lies_on(three, topic, [1, 3]))
     step("--verify", b1="any", b3=third)
     return [outcome._replace(output=_plain(outcome.output, topic)) for outcome in said]
 
 
-def _directory(three_apache: Trio, topic: str, broker: int) -> tuple[str, str]:
-    """Where the broker has the topic's replica, and its other directory."""
+def _place(three: Trio, topic: str, broker: int) -> str | None:
+    """Where the broker has the topic's replica."""
 
     async def ask() -> str | None:
-        async with Cluster(three_apache.bootstrap) as cluster:
+        async with Cluster(three.bootstrap) as cluster:
             return (await log_dirs.places(cluster, [(topic, 0, broker)]))[(topic, 0, broker)].current
 
-    here = asyncio.run(ask())
+    return asyncio.run(ask())
+
+
+def _directory(three: Trio, topic: str, broker: int) -> tuple[str, str]:
+    """The same, and the broker's other directory."""
+    here = _place(three, topic, broker)
     assert here is not None
     return here, here[:-1] + ("x" if here.endswith("y") else "y")
 

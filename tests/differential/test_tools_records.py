@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import kafka
 import pytest
 
-from tests.differential.tools import by_apache, by_barnabas, by_both, by_each, in_this_process
+from tests.differential.tools import by_apache, by_barnabas, by_both, by_both_alike, by_each, in_this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def topic(node: Node) -> str:
     ],
 )
 def test_consumer(node: Node, topic: str, arguments: list[str]) -> None:
-    theirs, ours = by_both("kafka-console-consumer", "--bootstrap-server", node.bootstrap, "--topic", topic, *arguments)
+    theirs, ours = by_both_alike("kafka-console-consumer", "--bootstrap-server", node.bootstrap, "--topic", topic, *arguments)
     assert ours == theirs
 
 
@@ -152,7 +152,7 @@ def test_producer_reports_a_lost_record_and_goes_on(barnabas_node: Node) -> None
     topic = f"small-{uuid.uuid4().hex[:6]}"
     server = ("--bootstrap-server", barnabas_node.bootstrap)
     assert in_this_process("kafka-topics", *server, "--create", "--topic", topic, "--config", "max.message.bytes=200").status == 0
-    theirs, ours = by_both("kafka-console-producer", *server, "--topic", topic, "--timeout", "0", stdin="x" * 1000 + "\n")
+    theirs, ours = by_both_alike("kafka-console-producer", *server, "--topic", topic, "--timeout", "0", stdin="x" * 1000 + "\n")
     assert ours == theirs
 
 

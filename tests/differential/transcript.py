@@ -1,6 +1,7 @@
 """A raw client, and transcripts of what it was answered, with everything in them that may differ between two nodes replaced by a name.
 
-Owns: one blocking connection (requests through `barnabas.wire`'s codecs, or raw bytes), normalising replies, comparing two transcripts.
+Owns: one blocking connection (requests through `barnabas.wire`'s codecs, or raw bytes), waiting until a node has done what it answered, normalising replies,
+comparing two transcripts.
 Normalised: ids, ports, the cluster id, session ids, and times of the node's clock, those in error messages too. Arrays of structs are sorted.
 """
 
@@ -13,7 +14,9 @@ import socket
 import struct
 import sys
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +24,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from barnabas.wire.apis import APIS
+from barnabas.wire.errors import Error
 from barnabas.wire.framing import encode_request, read_response_header
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
+from barnabas.wire.messages.describe_configs import DescribeConfigsRequest
 from barnabas.wire.messages.fetch import FetchResponse
+from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
+from barnabas.wire.messages.heartbeat import HeartbeatRequest
+from barnabas.wire.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from barnabas.wire.messages.list_offsets import ListOffsetsRequest
 from barnabas.wire.messages.metadata import MetadataRequest, MetadataResponse
 from barnabas.wire.records.batch import LOG_APPEND_TIME, iterate_headers
 from barnabas.wire.schema import Message, Struct
 from barnabas.wire.types import ZERO_UUID
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +45,10 @@ if TYPE_CHECKING:
     from tests.nodes import Node
 
 DIFFERENCES = Path(__file__).parents[2] / "docs" / "differences.md"
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
+EVERY_COORDINATOR = "0123"
+"""Groups of which each has another of the four partitions of __consumer_offsets that tests' nodes have."""
+_GROUP, _OF_GROUP = 32, 8  # resource type; configuration source
 NOW_WITHIN_MS = 120_000
 RANGE_OF_TIMES = re.compile(r"\[-?\d{9,}, \d{9,}\]")
 
@@ -47,9 +60,9 @@ class Closed(Exception):
 class Client:
     """One connection; requests one after the other."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", timeout_s: float = TIMEOUT_S) -> None:
         self.port = port
-        self.socket = socket.create_connection((host, port), timeout=TIMEOUT_S)
+        self.socket = socket.create_connection((host, port), timeout=timeout_s)
         self.correlation = 0
 
     def close(self) -> None:
@@ -59,7 +72,10 @@ class Client:
         """The decoded reply. Raises Closed."""
         api = APIS[request.api_key]
         self.correlation += 1
-        self.socket.sendall(encode_request(api, version, self.correlation, "differential", request))
+        try:
+            self.socket.sendall(encode_request(api, version, self.correlation, "differential", request))
+        except ConnectionError:
+            raise Closed from None
         body = self.read_frame()
         correlation, position = read_response_header(body, api, version)
         assert correlation == self.correlation, f"asked as {self.correlation}, answered as {correlation}"
@@ -160,6 +176,9 @@ class Transcript:
         wait_for_leaders(self.client, name, partitions)
         return bytes(reply.topics[0].topic_id)
 
+    def settle(self) -> None:
+        settle(self.node)
+
     def normal(self, field: str, value: Any) -> Any:
         if isinstance(value, Struct):
             shown = {f.name: self.normal(f.name, getattr(value, f.name)) for f in value.fields}
@@ -212,8 +231,6 @@ def batches(records: bytes) -> list[Any]:
 
 def wait_for_leaders(client: Client, topic: str, partitions: int) -> None:
     """Until Metadata lists leaders and the partitions answer for offsets: Apache lists a topic a moment before it serves it."""
-    from barnabas.wire.messages.list_offsets import ListOffsetsRequest
-
     part = ListOffsetsRequest.Topic.Partition
     request = ListOffsetsRequest(
         replica_id=-1, topics=[ListOffsetsRequest.Topic(name=topic, partitions=[part(partition_index=n, timestamp=-1) for n in range(partitions)])]
@@ -226,6 +243,41 @@ def wait_for_leaders(client: Client, topic: str, partitions: int) -> None:
                 return
         time.sleep(0.02)
     raise AssertionError(f"{topic} has no leaders after {TIMEOUT_S} s")
+
+
+def settle(node: Node) -> None:
+    """Until what the node has answered is in force: it may answer before."""
+    with closing(Client(node.port)) as client:
+        settle_by(client)
+
+
+def settle_by(client: Client) -> None:
+    """As `settle`, on a connection that is there.
+
+    A node puts one change of its metadata into force after the other. So two more are made, and looked for: each can be seen a moment before all of it is in
+    force, but not before all that came earlier is. Nothing of them stays.
+    """
+    name, key = f"settled-{uuid.uuid4().hex[:8]}", "consumer.session.timeout.ms"
+    Altered = IncrementalAlterConfigsRequest.AlterConfigsResource
+    asked = DescribeConfigsRequest.Resource(resource_type=_GROUP, resource_name=name, configuration_keys=[key])
+
+    def is_given() -> bool:
+        return [row.config_source for row in client.call(DescribeConfigsRequest(resources=[asked]), 4).results[0].configs] == [_OF_GROUP]
+
+    for is_wanted, value in ((True, "50000"), (False, None)):
+        change = Altered.AlterableConfig(name=key, config_operation=0 if is_wanted else 1, value=value)
+        resource = Altered(resource_type=_GROUP, resource_name=name, configs=[change])
+        row = client.call(IncrementalAlterConfigsRequest(resources=[resource], validate_only=False), 1).responses[0]
+        assert row.error_code == 0, row
+        wait_until(lambda is_wanted=is_wanted: is_given() is is_wanted)  # type: ignore[misc]
+
+
+def wait_for_coordinators(client: Client, *groups: str) -> None:
+    """Until these groups' coordinators know all of them, and any others."""
+    for group in (*groups, *EVERY_COORDINATOR):
+        beat = HeartbeatRequest(group_id=group, generation_id=1, member_id="nobody")
+        wait_until(lambda group=group: client.call(FindCoordinatorRequest(key=group), 3).error_code == 0)  # type: ignore[misc]
+        wait_until(lambda beat=beat: client.call(beat, 3).error_code == Error.UNKNOWN_MEMBER_ID)  # type: ignore[misc]
 
 
 def transcribe(script: Callable[[Transcript], None], node: Node) -> Transcript:

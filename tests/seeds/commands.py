@@ -76,7 +76,7 @@ def run(line: str, place: Place, stdin: str = "") -> Outcome:
     name, *arguments = words(ours, place)
     outcome = _in_this_process(name, arguments, stdin)
     for pipe in pipes:
-        done = subprocess.run(shlex.split(pipe), input=outcome.output, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(shlex.split(pipe), input=outcome.output, capture_output=True, text=True, timeout=60)
         outcome = outcome._replace(output=done.stdout)
     return outcome
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from barnabas.cli.kafka.console import MODULES
-from tests.nodes import combined_properties, hold, is_stopped, lists_broker, random_uuid_text, write_properties
+from tests.nodes import START_TIMEOUT_S, STOP_TIMEOUT_S, combined_properties, hold, is_stopped, lists_broker, random_uuid_text, write_properties
 from tests.seeds import commands, rows
 from tests.seeds.commands import Place, run
 
@@ -105,7 +105,7 @@ def test_start(row: Row, barnabas_nodes: NodeFactory) -> None:
     script = row["run"].removeprefix("exec ").split()[0]
     process = subprocess.Popen([Path(sys.executable).with_name(script), node.properties_file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + START_TIMEOUT_S
         while not lists_broker("127.0.0.1", node.port):
             if process.poll() is not None or time.monotonic() > deadline:
                 break
@@ -113,7 +113,7 @@ def test_start(row: Row, barnabas_nodes: NodeFactory) -> None:
         served = process.poll() is None and time.monotonic() < deadline
     finally:
         process.terminate()
-        output = process.communicate(timeout=30)[0]
+        output = process.communicate(timeout=STOP_TIMEOUT_S)[0]
     assert served, output
     assert process.returncode == 0, output
 

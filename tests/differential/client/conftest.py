@@ -11,6 +11,7 @@ import pytest
 from barnabas.client.admin import first_failure, topics
 from barnabas.client.cluster import Cluster, Settings
 from tests import conftest, nodes
+from tests.differential.transcript import settle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -52,12 +53,13 @@ def play(apache_node: nodes.Node) -> Play[T]:
 
 
 @pytest.fixture
-def topic(play: Play[None]) -> str:
-    """A new one with two partitions."""
+def topic(play: Play[None], apache_node: nodes.Node) -> str:
+    """A new one with two partitions, of which the whole node knows."""
     name = f"client-{uuid.uuid4().hex[:8]}"
 
     async def make(cluster: Cluster) -> None:
         first_failure(await topics.create(cluster, [topics.NewTopic(name, 2, 1)]))
 
     play(make)
+    settle(apache_node)
     return name

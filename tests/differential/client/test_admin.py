@@ -32,6 +32,7 @@ from barnabas.wire.messages.share_group_heartbeat import ShareGroupHeartbeatRequ
 from barnabas.wire.messages.streams_group_heartbeat import StreamsGroupHeartbeatRequest
 from barnabas.wire.types import uuid_text
 from tests import conftest, nodes
+from tests.differential.transcript import settle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -61,6 +62,12 @@ def on(node: Node, work: Callable[[Cluster], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+async def create(cluster: Cluster, node: Node, new: topics.NewTopic) -> None:
+    """Until the whole node knows of it."""
+    assert await topics.create(cluster, [new]) == {new.name: None}
+    settle(node)
+
+
 def error_of(outcome: object) -> Error:
     assert isinstance(outcome, KafkaError), outcome
     return outcome.error
@@ -81,7 +88,7 @@ def test_what_the_documents_show(node: Node, capsys: pytest.CaptureFixture[str])
 
 def test_topics_by_id(node: Node, name: str) -> None:
     async def work(cluster: Cluster) -> None:
-        assert await topics.create(cluster, [topics.NewTopic(name, 1, 1)]) == {name: None}
+        await create(cluster, node, topics.NewTopic(name, 1, 1))
         topic_id = (await topics.describe(cluster, [name]))[name].topic_id
         assert await topics.delete_ids(cluster, [topic_id]) == {topic_id: None}
         again = await topics.delete_ids(cluster, [topic_id])
@@ -92,7 +99,7 @@ def test_topics_by_id(node: Node, name: str) -> None:
 
 def test_producers(node: Node, name: str) -> None:
     async def work(cluster: Cluster) -> None:
-        await topics.create(cluster, [topics.NewTopic(name, 2, 1)])
+        await create(cluster, node, topics.NewTopic(name, 2, 1))
         producer = Producer(cluster)
         for number in range(3):
             await producer.send(name, b"%d" % number, partition=0, timestamp_ms=1_700_000_000_000)
@@ -112,7 +119,7 @@ def test_producers(node: Node, name: str) -> None:
 
 def test_reassignments(node: Node, name: str) -> None:
     async def work(cluster: Cluster) -> None:
-        await topics.create(cluster, [topics.NewTopic(name, 2, 1)])
+        await create(cluster, node, topics.NewTopic(name, 2, 1))
         targets = {(name, 0): [1], (name, 1): None, (name, 7): [1]}
         outcomes = await reassignments.alter(cluster, targets)
         assert outcomes[(name, 0)] is None
@@ -127,7 +134,7 @@ def test_reassignments(node: Node, name: str) -> None:
 
 def test_replicas_directories(node: Node, name: str) -> None:
     async def work(cluster: Cluster) -> None:
-        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        await create(cluster, node, topics.NewTopic(name, 1, 1))
         wanted = [(name, 0, 1), (name, 3, 1)]
         found = await log_dirs.places(cluster, wanted)
         for _ in range(100):  # Apache Kafka answers CreateTopics before the replica is there
@@ -144,7 +151,7 @@ def test_classic_groups(node: Node, name: str) -> None:
     """A member that an administrator takes out of its group."""
 
     async def work(cluster: Cluster) -> None:
-        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        await create(cluster, node, topics.NewTopic(name, 1, 1))
         with pytest.raises(KafkaError) as absent:
             await group_descriptions.describe_classic(cluster, name)
         assert absent.value.error is Error.GROUP_ID_NOT_FOUND
@@ -184,7 +191,7 @@ def test_a_transaction_that_hangs(apache_node: Node, name: str) -> None:
     """Of Apache Kafka alone: this node serves none yet."""
 
     async def work(cluster: Cluster) -> None:
-        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        await create(cluster, apache_node, topics.NewTopic(name, 1, 1))
         hanging = confluent_kafka.Producer({"bootstrap.servers": apache_node.bootstrap, "transactional.id": name})
         hanging.init_transactions()
         hanging.begin_transaction()
@@ -205,7 +212,7 @@ def test_share_groups(apache_node: Node, name: str) -> None:
     """Of Apache Kafka alone: this node serves none yet."""
 
     async def work(cluster: Cluster) -> None:
-        await topics.create(cluster, [topics.NewTopic(name, 1, 1)])
+        await create(cluster, apache_node, topics.NewTopic(name, 1, 1))
         with pytest.raises(KafkaError) as absent:
             await share_groups.describe(cluster, name)
         assert absent.value.error is Error.GROUP_ID_NOT_FOUND
@@ -237,7 +244,7 @@ def test_streams_groups(apache_node: Node, name: str) -> None:
     """Of Apache Kafka alone: this node serves none yet."""
 
     async def work(cluster: Cluster) -> None:
-        await topics.create(cluster, [topics.NewTopic(name, 2, 1)])
+        await create(cluster, apache_node, topics.NewTopic(name, 2, 1))
         with pytest.raises(KafkaError) as absent:
             await streams_groups.describe(cluster, name)
         assert absent.value.error is Error.GROUP_ID_NOT_FOUND

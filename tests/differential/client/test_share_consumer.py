@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from barnabas.client.share_consumer import Acknowledge, ShareConsumer, SharedRec
 from barnabas.client.transactions import TransactionalProducer
 from barnabas.wire.errors import Error
 from tests import nodes
+from tests.differential.transcript import Client, settle_by
 
 if TYPE_CHECKING:
     from barnabas.client.cluster import Cluster
@@ -35,6 +37,9 @@ async def produce(cluster: Cluster, topic: str, *values: bytes, partition: int =
 
 async def begin_at_the_start(cluster: Cluster, group: str, **more: str) -> None:
     assert await configs.alter(cluster, configs.GROUP, group, {"share.auto.offset.reset": "earliest", **more}) is None
+    await cluster.refresh([])
+    with contextlib.closing(Client(next(iter(cluster.brokers.values())).port)) as client:
+        settle_by(client)
 
 
 async def read(consumer: ShareConsumer, count: int) -> list[SharedRecord]:

@@ -96,8 +96,11 @@ def test_what_is_subscribed_to_is_pushed(collector: nodes.Node) -> None:
             name = uuid_text(reporter.client_instance_id)
             sums = [f"{name} {last} org.example.sent.total AGGREGATION_TEMPORALITY_DELTA true int 2 client=c topic=t" for last in ("false", "true")]
             gauges = [f"{name} {last} org.example.queue GAUGE double 0.5" for last in ("false", "true")]
-            # A push that was under way at the end counts again in the last one.
-            assert {re.sub(r"^(\S+ true .* int )4\b", r"\g<1>2", line) for line in said(collector)} == {*sums, *gauges}
+            told = said(collector)
+            pushed = [int(found[1]) for line in told if (found := re.search(r" int (\d+) ", line))]
+            # One that the node refused counts in the next one, and one that was under way at the end counts again in the last one.
+            assert sum(pushed) - count in (0, 2, 4)
+            assert {re.sub(r" int \d+ ", " int 2 ", line) for line in told} == {*sums, *gauges}
             assert reporter.failure is None
 
             stale = (await telemetry.subscription(cluster))._replace(subscription_id=7)

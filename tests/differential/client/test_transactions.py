@@ -18,6 +18,7 @@ from barnabas.client.producer import ProducerSettings
 from barnabas.client.transactions import FEATURE, State, TransactionalProducer
 from barnabas.wire.errors import Error
 from tests import nodes
+from tests.differential.transcript import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ NEWEST = 2
 
 
 @pytest.fixture(params=[NEWEST, 0])
-def level(request: pytest.FixtureRequest, play: Play[Any]) -> Iterator[int]:
+def level(request: pytest.FixtureRequest, play: Play[Any], apache_node: Node) -> Iterator[int]:
     """Of transaction.version: with an epoch a transaction, and without."""
 
     async def to(cluster: Cluster, wanted: int) -> None:
@@ -40,8 +41,10 @@ def level(request: pytest.FixtureRequest, play: Play[Any]) -> Iterator[int]:
             assert await features.update(cluster, {FEATURE: wanted}, kind) == {FEATURE: None}
 
     play(lambda cluster: to(cluster, request.param))
+    settle(apache_node)
     yield request.param
     play(lambda cluster: to(cluster, NEWEST))
+    settle(apache_node)
 
 
 async def read(cluster: Cluster, topic: str, count: int, isolation_level: int = READ_COMMITTED) -> list[bytes | None]:
@@ -162,9 +165,10 @@ def test_a_fenced_producers_records_are_refused(play: Play[None], topic: str, le
     play(story)
 
 
-def test_after_a_lost_record_the_next_transaction_goes_on(play: Play[None], topic: str, level: int) -> None:
+def test_after_a_lost_record_the_next_transaction_goes_on(play: Play[None], apache_node: Node, topic: str, level: int) -> None:
     async def story(cluster: Cluster) -> None:
         assert await configs.alter(cluster, configs.TOPIC, topic, {"cleanup.policy": "compact"}) is None
+        settle(apache_node)
         producer = TransactionalProducer(cluster, f"tx-{topic}")
         await producer.start()
         await producer.begin()

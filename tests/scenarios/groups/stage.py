@@ -87,6 +87,8 @@ class Actor:
 class Stage:
     """Runs the lines of a play."""
 
+    session_ms = 10_000
+
     def __init__(self, **settings: Any) -> None:
         self.settings = GroupSettings(**settings)
         self.now_ms = START_MS
@@ -183,7 +185,7 @@ class Stage:
         version = int(options.get("version", "9"))
         request = JoinGroupRequest(
             group_id=options.get("group", group),
-            session_timeout_ms=int(options.get("session", "10000")),
+            session_timeout_ms=int(options.get("session", self.session_ms)),
             rebalance_timeout_ms=int(options.get("rebalance", "60000")),
             member_id=actor.member_id,
             group_instance_id=actor.instance_id,

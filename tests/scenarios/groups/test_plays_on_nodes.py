@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,10 +22,10 @@ from barnabas.wire.framing import encode_request, read_response_header
 from barnabas.wire.messages.create_topics import CreateTopicsRequest
 from barnabas.wire.messages.delete_groups import DeleteGroupsRequest
 from barnabas.wire.messages.describe_groups import DescribeGroupsRequest
-from barnabas.wire.messages.find_coordinator import FindCoordinatorRequest
 from barnabas.wire.messages.list_groups import ListGroupsRequest
 from barnabas.wire.messages.offset_fetch import OffsetFetchRequest
 from barnabas.wire.records.batch import iterate_headers
+from tests.differential.transcript import Client, settle_by, wait_for_coordinators
 from tests.nodes import APACHE, BARNABAS, Engine, Node
 from tests.scenarios.groups.stage import Actor, MemoryLog, Stage
 from tests.scenarios.groups.test_plays import PLAYS
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.apache]
 
 ANSWER_S = 20.0  # until an answer that must come has come
-QUIET_S = 0.6  # for an answer that mustn't, and until the node has done what it was asked
-SHORT_S = 0.03  # after those that must
-READY_S = 30.0
+LOOK_S = 0.03  # for an answer that mustn't come: so many looks, since a machine that stands still lets time pass for all
+QUIET_LOOKS = 20  # and until the node has done what it was asked
+FEW_LOOKS = 2  # after those that must
 NAMES = {
     "initial_rebalance_delay_ms": "group.initial.rebalance.delay.ms",
     "max_size": "group.max.size",
@@ -54,7 +55,7 @@ MEMBER_ID = re.compile(r"\b([a-z]{3}[a-z0-9]*)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[
 class Connection:
     def __init__(self, port: int, name: str) -> None:
         self.name = name
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.buffer = b""
         self.asked: list[tuple[object, int, int]] = []
 
@@ -108,10 +109,12 @@ class RemoteShard:
     def take_replies(self) -> list[tuple[object, Any]]:
         """`expected` answers, or more, or fewer when no more come."""
         answers: list[tuple[object, Any]] = []
+        looks = 0
         while True:
-            wait_s = ANSWER_S if len(answers) < self.expected else SHORT_S if answers else QUIET_S
-            readable = select.select([each.socket for each in self.connections.values()], [], [], wait_s)[0]
-            if not readable:
+            missing = len(answers) < self.expected
+            readable = select.select([each.socket for each in self.connections.values()], [], [], ANSWER_S if missing else LOOK_S)[0]
+            looks = 0 if readable else looks + 1
+            if (missing and not readable) or looks == (FEW_LOOKS if answers else QUIET_LOOKS):
                 return answers
             answers += [answer for each in self.connections.values() if each.socket in readable for answer in each.read()]
 
@@ -167,6 +170,8 @@ class RemoteShard:
 
 
 class RemoteStage(Stage):
+    session_ms = 60_000  # none of these plays waits for the end of one whose length it doesn't say
+
     def __init__(self, port: int, prefix: str = "") -> None:
         super().__init__()
         self.remote = RemoteShard(port, prefix)
@@ -176,18 +181,14 @@ class RemoteStage(Stage):
         """Topics to commit to, and a coordinator."""
         make = CreateTopicsRequest.CreatableTopic
         topics = [make(name=name, num_partitions=10, replication_factor=1, assignments=[], configs=[]) for name in ("t", "u")]
-        self.remote.call(CreateTopicsRequest(topics=topics, timeout_ms=10_000), 7)
-        self.wait_for_coordinator()
+        with closing(Client(self.remote.port)) as client:
+            client.call(CreateTopicsRequest(topics=topics, timeout_ms=10_000), 7)
+            settle_by(client)
+        self.wait_for_coordinators()
 
-    def wait_for_coordinator(self) -> None:
-        end = time.monotonic() + READY_S
-        while self.remote.call(FindCoordinatorRequest(coordinator_keys=["g"]), 4).coordinators[0].error_code:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        while self.remote.call(OffsetFetchRequest(groups=[OffsetFetchRequest.Group(group_id="g", topics=None)]), 9).groups[0].error_code:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        time.sleep(0.5)  # the other partitions of the coordinator's topic load too
+    def wait_for_coordinators(self) -> None:
+        with closing(Client(self.remote.port)) as client:
+            wait_for_coordinators(client)
 
     def durable_state(self) -> dict[str, GroupState]:
         found = {}
@@ -278,7 +279,7 @@ def swapped(node: Node, engine: Engine) -> dict[str, GroupState]:
         other.start()
         stage = RemoteStage(other.port)
         try:
-            stage.wait_for_coordinator()
+            stage.wait_for_coordinators()
             return stage.durable_state()
         finally:
             stage.remote.close()
