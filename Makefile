@@ -107,6 +107,12 @@ soak-cluster: SECONDS = 600
 soak-cluster: setup tools
 	@SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/soak/test_cluster.py --timeout 36000 -s
 
+# The tests of nodes on a machine that stands still now and then: which of them a busy machine would fail. TESTS=tests/system: some of them.
+.PHONY: soak-stalls
+soak-stalls: TESTS = tests
+soak-stalls: setup tools
+	@$(BIN)/python -m tests.soak.stalls 1.5 4 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "(node or apache) and not alone" --ignore tests/soak $(TESTS)
+
 # Simulated clusters in which everything goes wrong: the quorum alone and whole clusters, until it is interrupted or for MINUTES=10; or SEEDS=17 of the quorum,
 # CLUSTERS=0-999 of whole clusters; WITHOUT and UNTIL as a failure says. And whether planted bugs are found.
 .PHONY: simulate simulate-mutants

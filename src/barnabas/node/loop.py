@@ -62,12 +62,12 @@ class Loop:
     """
 
     def __init__(self, name: str, on_error: Callable[[BaseException], object] | None = None, *, gathers: bool = False) -> None:
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.name = name
         self.on_error = on_error
         self.gathers = gathers
         self.cancelled = 0
         self._epoll = select.epoll()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake, READ)
         self._inbox: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._handlers: dict[int, Callable[[int], object]] = {}
@@ -169,7 +169,9 @@ class Loop:
             if self._to_wake:
                 self.wake_others()
         self._epoll.close()
-        os.close(self._wake)
+
+    def __del__(self) -> None:
+        os.close(self._wake)  # not at the end of `run`: who found it asleep may be about to write
 
     def settle(self) -> None:
         """Called when everything that one wake-up brought has been done; for subclasses that collect work."""

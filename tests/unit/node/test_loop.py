@@ -12,6 +12,7 @@ from barnabas.node.loop import READ, Loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -162,3 +163,15 @@ def test_others_hand_over_at_once(gathering: Loop, loop: Loop) -> None:
 
     run(loop, turn)  # it doesn't gather
     assert seen == [True]
+
+
+def test_who_found_it_asleep_may_wake_it_after_its_end(errors: list[BaseException], tmp_path: Path) -> None:
+    ended = Loop("ended", errors.append)
+    ended.start()
+    ended.stop()
+    assert ended.join(5)
+    with (tmp_path / "file").open("wb", buffering=0) as file:  # it gets the lowest number that is free
+        ended._asleep = True
+        ended.call(print)
+        assert file.tell() == 0
+    assert errors == []
