@@ -24,6 +24,7 @@ from barnabas.wire.records.builder import build_batch
 from barnabas.wire.records.record import Record
 from tests.differential.transcript import Client
 from tests.played_broker import Asked, PlayedBroker
+from tests.system.waiting import wait_until
 
 if TYPE_CHECKING:
     from barnabas.wire.schema import Message
@@ -55,6 +56,7 @@ class Leader:
         self.others: list[Asked] = []
         self.topic_id = b""
         self.latest, self.earliest = 4, 0
+        self.tells_offsets = True
 
     def answer(self, asked: Asked) -> Message | None:
         request = asked.request
@@ -62,7 +64,7 @@ class Leader:
             self.fetches.put(asked)
             return self.answers.get(timeout=30)
         self.others.append(asked)
-        if isinstance(request, ListOffsetsRequest):
+        if isinstance(request, ListOffsetsRequest) and self.tells_offsets:
             (topic,) = request.topics
             (wanted,) = topic.partitions
             offset = self.latest if wanted.timestamp == -1 else self.earliest
@@ -109,11 +111,11 @@ def shown(asked: Asked) -> dict[str, Any]:
     }
 
 
-def create(node: Node, *, partitions: int) -> bytes:
+def create(node: Node, *, partitions: int, name: str = TOPIC) -> bytes:
     """A topic that the played broker leads; its id."""
     of = CreateTopicsRequest.CreatableTopic
     assignments = [of.CreatableReplicaAssignment(partition_index=n, broker_ids=[2, 1]) for n in range(partitions)]
-    topic = of(name=TOPIC, num_partitions=-1, replication_factor=-1, assignments=assignments)
+    topic = of(name=name, num_partitions=-1, replication_factor=-1, assignments=assignments)
     with closing(Client(node.port)) as client:
         (made,) = client.call(CreateTopicsRequest(topics=[topic], timeout_ms=5000), 7).topics
     assert made.error_code == 0, made
@@ -234,3 +236,28 @@ def test_fetchers_pauses_and_patience(barnabas_nodes: NodeFactory) -> None:
             clients.add(leader.next().client_id)
             leader.tell(session_id=0)
         assert clients == {f"broker-1-fetcher-{number}" for number in range(4)}
+
+
+def test_offsets_that_nobody_tells(barnabas_nodes: NodeFactory) -> None:
+    """A replica asks where its leader's log begins, by a connection that is given up for another replica's sake: it is fetched for again."""
+    leader = Leader()
+    leader.tells_offsets = False
+    with PlayedBroker(node := barnabas_nodes({"broker.session.timeout.ms": "60000"}), 2, leader.answer):
+        leader.topic_id = create(node, partitions=1)
+        leader.next()
+        leader.tell(row(0, error=Error.OFFSET_OUT_OF_RANGE), session_id=0)
+        wait_until(lambda: leader.others)
+        second = create(node, partitions=1, name="second")
+        waits = leader.next()
+        assert _topics(waits) == {second}
+        third = create(node, partitions=1, name="third")
+        again = leader.next()
+        assert again.connection != waits.connection
+        assert _topics(again) == {leader.topic_id, second, third}
+        leader.tell(session_id=0)
+        leader.tell(session_id=0)
+
+
+def _topics(asked: Asked) -> set[bytes]:
+    assert isinstance(asked.request, FetchRequest)
+    return {topic.topic_id for topic in asked.request.topics}

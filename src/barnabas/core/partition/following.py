@@ -143,6 +143,10 @@ class Following:
         self._asks_offsets = False
         return self.fail("the leader has a newer epoch") if error is Error.FENCED_LEADER_EPOCH else self.pause(now_ms)
 
+    def unanswered(self) -> None:
+        """Nobody will tell what `AskOffsets` asks for any more: the next fetch shows whether it is still needed."""
+        self._asks_offsets = False
+
     # What came of the effects
 
     def appended(self, log: LogEnd) -> None:

@@ -367,6 +367,8 @@ class Fetcher:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            for followed in self._followed.values():
+                followed.following.unanswered()
         self._is_fetching = False
         self._session_epoch = 0
         self._forget_deadline()
