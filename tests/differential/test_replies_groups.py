@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.apache, pytest.mark.node]
 FOREVER_MS = 1_700_000  # whoever lists groups later finds members as they were left
 # A subscription to one topic, as consumers encode it: Apache's coordinator never answers a join whose metadata it can't read.
 SUBSCRIPTION = struct.pack(">hih6si", 0, 1, 6, b"joined", -1)
+ASSIGNMENT = struct.pack(">hih6siii", 0, 1, 6, b"joined", 1, 0, -1)  # of its partition 0: Apache's tools read those of all members
 
 
 class Members:
@@ -133,7 +134,7 @@ def joins_that_are_refused(script: Transcript) -> None:
         members.call(_join("refused", "", instance=""), max(version, 5), "empty instance id")
     wait_for_coordinators(script.client, "refused-other")
     first = members.call(_join("refused-other"), 3)
-    members.call(_sync("refused-other", first.generation_id, first.member_id, {first.member_id: b"x"}), 3)
+    members.call(_sync("refused-other", first.generation_id, first.member_id, {first.member_id: ASSIGNMENT}), 3)
     members.call(_join("refused-other", protocols=("other",)), 3, "no protocol in common")
     members.call(_join("refused-other", kind="connect"), 3, "another type")
     members.call(DeleteGroupsRequest(groups_names=["refused-other", "refused-absent", ""]), 2, "not empty")
@@ -144,9 +145,9 @@ def static_members(script: Transcript) -> None:
     wait_for_coordinators(script.client, "static")
     members = Members(script)
     first = members.call(_join("static", instance="i1"), 5)
-    members.call(_sync("static", first.generation_id, first.member_id, {first.member_id: b"x"}, "i1"), 5)
+    members.call(_sync("static", first.generation_id, first.member_id, {first.member_id: ASSIGNMENT}, "i1"), 5)
     again = members.call(_join("static", instance="i1"), 5, "the same instance")
-    members.call(_sync("static", again.generation_id, again.member_id, {again.member_id: b"x"}, "i1"), 5)
+    members.call(_sync("static", again.generation_id, again.member_id, {again.member_id: ASSIGNMENT}, "i1"), 5)
     for member in (first.member_id, again.member_id, "x"):
         beat = HeartbeatRequest(group_id="static", generation_id=again.generation_id, member_id=member, group_instance_id="i1")
         members.call(beat, 4, "heartbeat")
