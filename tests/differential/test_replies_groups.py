@@ -69,7 +69,7 @@ def find_coordinator(script: Transcript) -> None:
         script.call(FindCoordinatorRequest(coordinator_keys=["found"], key_type=9), version, "type 9")
 
 
-def _join(
+def joining(
     group: str,
     member: str = "",
     protocols: tuple[str, ...] = ("range",),
@@ -89,7 +89,7 @@ def _join(
     )
 
 
-def _sync(group: str, generation: int, member: str, assignments: dict[str, bytes] | None = None, instance: str | None = None) -> SyncGroupRequest:
+def syncing(group: str, generation: int, member: str, assignments: dict[str, bytes] | None = None, instance: str | None = None) -> SyncGroupRequest:
     given = [SyncGroupRequest.Assignment(member_id=name, assignment=what) for name, what in (assignments or {}).items()]
     return SyncGroupRequest(group_id=group, generation_id=generation, member_id=member, group_instance_id=instance, assignments=given)
 
@@ -99,21 +99,21 @@ def a_group_of_one(script: Transcript) -> None:
     for version in range(10):
         group = f"one-{version}"
         wait_for_coordinators(script.client, group)
-        joined = members.call(_join(group), version)
+        joined = members.call(joining(group), version)
         if joined.error_code == Error.MEMBER_ID_REQUIRED:
-            joined = members.call(_join(group, joined.member_id), version, "with the id")
+            joined = members.call(joining(group, joined.member_id), version, "with the id")
         member, generation = joined.member_id, joined.generation_id
         script.call(HeartbeatRequest(group_id=group, generation_id=generation, member_id=member), 3, "before the sync")
-        members.call(_sync(group, generation, member, {member: b"all"}), min(version, 5))
+        members.call(syncing(group, generation, member, {member: b"all"}), min(version, 5))
         script.call(HeartbeatRequest(group_id=group, generation_id=generation, member_id=member), min(version, 4), "after the sync")
         script.call(HeartbeatRequest(group_id=group, generation_id=generation + 1, member_id=member), 3, "wrong generation")
         script.call(HeartbeatRequest(group_id=group, generation_id=generation, member_id="x"), 3, "wrong member")
-        members.call(_sync(group, generation, member), min(version, 5), "again")
-        members.call(_sync(group, generation + 1, member), 5, "wrong generation")
-        members.call(_sync(group, generation, "x"), 5, "wrong member")
+        members.call(syncing(group, generation, member), min(version, 5), "again")
+        members.call(syncing(group, generation + 1, member), 5, "wrong generation")
+        members.call(syncing(group, generation, "x"), 5, "wrong member")
         members.call(DescribeGroupsRequest(groups=[group]), min(version, 6))
-        members.call(_join(group, member), version, "again, as before")
-        members.call(_join(group, "x"), version, "unknown member")
+        members.call(joining(group, member), version, "again, as before")
+        members.call(joining(group, "x"), version, "unknown member")
         leaver = [LeaveGroupRequest.MemberIdentity(member_id=member)]
         left = LeaveGroupRequest(group_id=group, member_id=member) if version < 3 else LeaveGroupRequest(group_id=group, members=leaver)
         members.call(left, min(version, 5))
@@ -125,18 +125,18 @@ def joins_that_are_refused(script: Transcript) -> None:
     wait_for_coordinators(script.client, "refused")
     members = Members(script)
     for version in (3, 5, 9):
-        members.call(_join(""), version, "no group")
-        members.call(_join("refused", session_ms=1), version, "session too short")
-        members.call(_join("refused", session_ms=10_000_000), version, "session too long")
-        members.call(_join("refused", protocols=()), version, "no protocols")
-        members.call(_join("refused", kind=""), version, "no protocol type")
-        members.call(_join("refused", "stranger"), version, "unknown member")
-        members.call(_join("refused", "", instance=""), max(version, 5), "empty instance id")
+        members.call(joining(""), version, "no group")
+        members.call(joining("refused", session_ms=1), version, "session too short")
+        members.call(joining("refused", session_ms=10_000_000), version, "session too long")
+        members.call(joining("refused", protocols=()), version, "no protocols")
+        members.call(joining("refused", kind=""), version, "no protocol type")
+        members.call(joining("refused", "stranger"), version, "unknown member")
+        members.call(joining("refused", "", instance=""), max(version, 5), "empty instance id")
     wait_for_coordinators(script.client, "refused-other")
-    first = members.call(_join("refused-other"), 3)
-    members.call(_sync("refused-other", first.generation_id, first.member_id, {first.member_id: ASSIGNMENT}), 3)
-    members.call(_join("refused-other", protocols=("other",)), 3, "no protocol in common")
-    members.call(_join("refused-other", kind="connect"), 3, "another type")
+    first = members.call(joining("refused-other"), 3)
+    members.call(syncing("refused-other", first.generation_id, first.member_id, {first.member_id: ASSIGNMENT}), 3)
+    members.call(joining("refused-other", protocols=("other",)), 3, "no protocol in common")
+    members.call(joining("refused-other", kind="connect"), 3, "another type")
     members.call(DeleteGroupsRequest(groups_names=["refused-other", "refused-absent", ""]), 2, "not empty")
 
 
@@ -144,15 +144,15 @@ def static_members(script: Transcript) -> None:
     """KIP-345: the same instance again replaces the member; the old one is fenced."""
     wait_for_coordinators(script.client, "static")
     members = Members(script)
-    first = members.call(_join("static", instance="i1"), 5)
-    members.call(_sync("static", first.generation_id, first.member_id, {first.member_id: ASSIGNMENT}, "i1"), 5)
-    again = members.call(_join("static", instance="i1"), 5, "the same instance")
-    members.call(_sync("static", again.generation_id, again.member_id, {again.member_id: ASSIGNMENT}, "i1"), 5)
+    first = members.call(joining("static", instance="i1"), 5)
+    members.call(syncing("static", first.generation_id, first.member_id, {first.member_id: ASSIGNMENT}, "i1"), 5)
+    again = members.call(joining("static", instance="i1"), 5, "the same instance")
+    members.call(syncing("static", again.generation_id, again.member_id, {again.member_id: ASSIGNMENT}, "i1"), 5)
     for member in (first.member_id, again.member_id, "x"):
         beat = HeartbeatRequest(group_id="static", generation_id=again.generation_id, member_id=member, group_instance_id="i1")
         members.call(beat, 4, "heartbeat")
-        members.call(_join("static", member, instance="i1"), 5, "join")
-        members.call(_sync("static", again.generation_id, member, {}, "i1"), 5, "sync")
+        members.call(joining("static", member, instance="i1"), 5, "join")
+        members.call(syncing("static", again.generation_id, member, {}, "i1"), 5, "sync")
     members.call(HeartbeatRequest(group_id="static", generation_id=1, member_id=first.member_id, group_instance_id="other"), 4, "another instance")
     members.call(DescribeGroupsRequest(groups=["static"]), 5)
     for leaver in (("", "i2"), ("x", "i1"), ("", "i1"), ("", "i1")):
@@ -239,9 +239,9 @@ def list_groups(script: Transcript) -> None:
     wait_for_coordinators(script.client, "listed")
     script.create_topic("listed")
     script.call(_commit("listed-empty", "listed", 1), 8)
-    joined = script.client.call(_join("listed-stable"), 3)
-    script.client.call(_sync("listed-stable", joined.generation_id, joined.member_id, {joined.member_id: b""}), 3)
-    script.client.call(_join("listed-completing"), 3)
+    joined = script.client.call(joining("listed-stable"), 3)
+    script.client.call(syncing("listed-stable", joined.generation_id, joined.member_id, {joined.member_id: b""}), 3)
+    script.client.call(joining("listed-completing"), 3)
     for version, states, types in (
         (0, [], []),
         (3, [], []),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,10 @@ from barnabas.client.admin import group_descriptions, groups, topics
 from barnabas.client.cluster import Cluster
 from barnabas.client.errors import KafkaError
 from barnabas.client.producer import Producer
+from barnabas.wire.messages.leave_group import LeaveGroupRequest
+from tests.differential.test_replies_groups import joining, syncing
 from tests.differential.tools import Outcome, by_both, by_both_alike, by_each
+from tests.differential.transcript import Client, wait_for_coordinators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +171,23 @@ def test_groups(node: Node, prefix: str, arguments: str) -> None:
 def test_a_group_with_members(node: Node, prefix: str, joined: str, arguments: str) -> None:
     theirs, ours = by_both_alike(TOOL, "--bootstrap-server", node.bootstrap, *arguments.format(p=prefix, g=joined).split())
     assert ours == theirs
+
+
+@pytest.mark.parametrize("assignment", [b"x", b"all", bytes(5) + b"\x05abc"])
+def test_an_assignment_that_no_consumer_can_read(node: Node, prefix: str, assignment: bytes) -> None:
+    """Any bytes can be assigned. Both tools fail, ours saying where."""
+    group = f"{prefix}-unreadable"
+    with closing(Client(node.port)) as client:
+        wait_for_coordinators(client, group)
+        joined = client.call(joining(group), 3)
+        client.call(syncing(group, joined.generation_id, joined.member_id, {joined.member_id: assignment}), 3)
+        try:
+            outcomes = by_both(TOOL, "--bootstrap-server", node.bootstrap, "--describe", "--group", group)
+        finally:
+            client.call(LeaveGroupRequest(group_id=group, member_id=joined.member_id), 1)
+    for outcome in outcomes:
+        assert outcome.output.startswith("\nError: Executing consumer group command failed due to ")
+    assert f"The assignment of member {joined.member_id} of group {group} isn't one of Kafka's consumers: " in outcomes[1].output
 
 
 def test_group_life(node: Node, prefix: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.wire.messages.consumer_protocol import ConsumerProtocolAssignment, ConsumerProtocolSubscription
+from barnabas.wire.types import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,9 +48,11 @@ def encode_assignment(partitions: Partitions) -> bytes:
 
 
 def decode_assignment(data: bytes) -> Partitions:
-    """Empty bytes are an empty assignment."""
-    if len(data) < 2:
+    """Empty bytes are an empty assignment. Raises DecodeError."""
+    if not data:
         return []
+    if len(data) < 2:
+        raise DecodeError("an assignment begins with its version, two bytes")
     message = ConsumerProtocolAssignment.decode(data[2:], min(int.from_bytes(data[:2], "big"), VERSION))
     return [(part.topic, index) for part in message.assigned_partitions for index in part.partitions]
 

@@ -9,6 +9,7 @@ from barnabas.client.subscription import decode_assignment
 from barnabas.wire.errors import Error
 from barnabas.wire.messages.consumer_group_describe import ConsumerGroupDescribeRequest
 from barnabas.wire.messages.describe_groups import DescribeGroupsRequest
+from barnabas.wire.types import DecodeError
 
 from .groups import by_node, coordinator, coordinators
 
@@ -182,7 +183,12 @@ def _classic(group: DescribeGroupsResponse.DescribedGroup, node: Broker, reasons
         return KafkaError(error_of(group.error_code), message)
     if group.protocol_type not in ("", CONSUMER_PROTOCOL):
         return NotAConsumerGroup(f"GroupId {group.group_id} is not a consumer group ({group.protocol_type}).")
-    members = [
-        Member(m.member_id, m.client_id, m.client_host, m.group_instance_id, tuple(decode_assignment(m.member_assignment))) for m in group.members
-    ]
+    members = []
+    for m in group.members:
+        try:
+            assignment = tuple(decode_assignment(m.member_assignment))
+        except DecodeError as error:
+            reason = f"The assignment of member {m.member_id} of group {group.group_id} isn't one of Kafka's consumers: {error}."
+            return KafkaError(Error.INCONSISTENT_GROUP_PROTOCOL, reason)
+        members.append(Member(m.member_id, m.client_id, m.client_host, m.group_instance_id, assignment))
     return Description(group.group_id, state_of(group.group_state), group.protocol_data, node, members)
