@@ -258,6 +258,20 @@ def test_offsets_that_nobody_tells(barnabas_nodes: NodeFactory) -> None:
         leader.tell(session_id=0)
 
 
+def test_a_leader_that_never_tells_its_offsets(barnabas_nodes: NodeFactory) -> None:
+    """Nothing else is asked of it: it is given up after replica.socket.timeout.ms all the same."""
+    leader = Leader()
+    leader.tells_offsets = False
+    with PlayedBroker(node := barnabas_nodes({"broker.session.timeout.ms": "60000", "replica.socket.timeout.ms": "700"}), 2, leader.answer):
+        leader.topic_id = create(node, partitions=1)
+        first = leader.next()
+        leader.tell(row(0, error=Error.OFFSET_OUT_OF_RANGE), session_id=0)
+        again = leader.next()
+        assert again.connection != first.connection
+        assert _topics(again) == {leader.topic_id}
+        leader.tell(session_id=0)
+
+
 def _topics(asked: Asked) -> set[bytes]:
     assert isinstance(asked.request, FetchRequest)
     return {topic.topic_id for topic in asked.request.topics}

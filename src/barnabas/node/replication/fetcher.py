@@ -332,6 +332,7 @@ class Fetcher:
         from barnabas.node.replication.leader_offsets import ask_offsets
 
         def learned(outcome: tuple[int, int] | Error) -> None:
+            deadline.cancel()
             if self._followed.get(key) is not followed:
                 return
             following = followed.following
@@ -344,13 +345,14 @@ class Fetcher:
             self._changed[key] = None
             self._go_soon()
 
-        assert self._connection is not None
-        ask_offsets(self._connection, self._node.config.node_id, followed.partition, followed.following.leader_epoch, learned)
+        connection = self._connection
+        assert connection is not None
+        deadline = self._loop.call_later(self._node.config.replication.socket_timeout_ms, self._timed_out, connection)
+        ask_offsets(connection, self._node.config.node_id, followed.partition, followed.following.leader_epoch, learned)
 
     # When the leader isn't there
 
     def _timed_out(self, connection: Outbound) -> None:
-        self._deadline = None
         if connection is self._connection:
             self._lost(connection, Failure(f"broker {self._leader_id} hasn't answered for replica.socket.timeout.ms"))
 
