@@ -66,6 +66,8 @@ BARNABAS = Engine("barnabas", _format, _barnabas_start)
 
 # Apache Kafka's controller remembers a killed node's session: the node isn't registered again before it has ended, 9 s by default.
 SHORT_SESSION = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+# One that isn't killed isn't fenced on a machine that stands still either: its leader epochs would tell of it.
+LONG_SESSION = {"broker.session.timeout.ms": "60000"}
 
 
 class NodeFailed(RuntimeError):

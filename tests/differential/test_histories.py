@@ -17,7 +17,7 @@ from tests.differential.history_data import DataWorld
 from tests.differential.history_groups import KINDS as GROUPS
 from tests.differential.history_groups import GroupWorld
 from tests.differential.lockstep import play
-from tests.nodes import SHORT_SESSION
+from tests.nodes import LONG_SESSION, SHORT_SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def test_the_same_answers(apache_nodes: Callable[..., Node], barnabas_nodes: Cal
     """
     is_recent = SEED % 2 == 1
     when_ms = (int(time.time()) - 3600) * 1000 if is_recent else _OLD_MS
-    settings = _SETTINGS | (SHORT_SESSION if ROUNDS > 2 else {})  # only then is a node killed
+    settings = _SETTINGS | (SHORT_SESSION if ROUNDS > 2 else LONG_SESSION)  # only then is a node killed
     with ThreadPoolExecutor(2) as pool:
         nodes = list(pool.map(lambda make: make(settings), (apache_nodes, barnabas_nodes)))
     data: list[World] = [DataWorld(node, when_ms) for node in nodes]
