@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from barnabas.client.cluster import Cluster as Client
     from tests.cluster.cluster import Cluster
-    from tests.cluster.stories import Scene
+    from tests.cluster.scene import Scene
 
 TOPIC, NODE = 2, 4  # kinds of resources
 

@@ -14,6 +14,7 @@ from tests.cluster.compacted import EAGER, two_directories
 from tests.cluster.disks import SmallDisk
 from tests.cluster.namespaces import Namespaces, unusable
 from tests.cluster.proxy import Proxy
+from tests.cluster.scene import Scene
 from tests.conftest import SUBJECT
 from tests.nodes import APACHE
 from tests.soak.sizes import SECONDS
@@ -61,7 +62,7 @@ A_CLUSTER = 5  # stories
 
 
 def tell(cluster: Cluster, told: Sequence[stories.Story], label: str, *, compacted: bool = False, **client: object) -> None:
-    with cluster, stories.Scene(cluster.start(), compacted=compacted, socket_timeout_ms=5_000, **client) as scene:
+    with cluster, Scene(cluster.start(), compacted=compacted, socket_timeout_ms=5_000, **client) as scene:
         for story in told:
             began = time.monotonic()
             measured = story(scene)
@@ -107,7 +108,7 @@ def test_full_disk(cluster_of: ClusterFactory, tmp_path: Path, others: list[str]
     try:
         directories = ",".join(str(path) for path in (*(tmp_path / other for other in others), disk.path / "log"))
         cluster = cluster_of(Plan([SUBJECT] * 3, own={3: {"log.dirs": directories}}))
-        with cluster, stories.Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
+        with cluster, Scene(cluster.start(), socket_timeout_ms=5_000) as scene:
             print(f"full disk: {stories.fill_disk(scene, disk)}, {scene.check()}")
     finally:
         disk.close()

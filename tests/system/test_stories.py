@@ -16,6 +16,7 @@ from tests.cluster.clock import Clock
 from tests.cluster.cluster import Plan
 from tests.cluster.compacted import EAGER
 from tests.cluster.proxy import Proxy
+from tests.cluster.scene import Scene
 from tests.nodes import APACHE
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def tell(cluster_of: ClusterFactory) -> Teller:
     """Tells stories of one cluster, asks for all that must hold, and returns what each measured."""
 
     def told(plan: Plan, *wanted: stories.Story, network: Network | None = None, compacted: bool = False) -> list[dict[str, float]]:
-        with stories.Scene(cluster_of(plan, network).start(), compacted=compacted, **IMPATIENT) as scene:
+        with Scene(cluster_of(plan, network).start(), compacted=compacted, **IMPATIENT) as scene:
             measured = [story(scene) for story in wanted]
             scene.check()
         return measured
