@@ -61,6 +61,8 @@ class Loop:
     `gathers`: what it hands to other loops while it does what one wake-up brought is handed over together, see `hand`.
     """
 
+    _wake = -1  # until there is a descriptor for it
+
     def __init__(self, name: str, on_error: Callable[[BaseException], object] | None = None, *, gathers: bool = False) -> None:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.name = name
@@ -171,7 +173,8 @@ class Loop:
         self._epoll.close()
 
     def __del__(self) -> None:
-        os.close(self._wake)  # not at the end of `run`: who found it asleep may be about to write
+        if self._wake >= 0:
+            os.close(self._wake)  # not at the end of `run`: who found it asleep may be about to write
 
     def settle(self) -> None:
         """Called when everything that one wake-up brought has been done; for subclasses that collect work."""
