@@ -11,7 +11,8 @@ from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from barnabas.client.admin import topics
 from barnabas.wire.errors import Error
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster
 
 PROGRESS_S = 60.0
+SESSION_MS = 10_000
+"""Of a group's members. One that got lost with its coordinator's connection holds the others up for as long: far less than they are waited for."""
 _PARTITION_EOF = -191
+OFFSETS = "__consumer_offsets"
 
 
 class Acknowledged(NamedTuple):
@@ -138,19 +142,23 @@ class Group:
         self.seen: dict[int, set[int]] = defaultdict(set)  # partition -> offsets
         self.jumps: list[tuple[int, int, int]] = []  # partition, offset expected, offset seen
         self.errors: list[str] = []
+        self._bootstrap = bootstrap
+        self._group_id = f"group-of-{topic}"
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(bootstrap, topic), daemon=True) for _ in range(members)]
+        self._threads = [threading.Thread(target=self._run, args=(topic,), daemon=True) for _ in range(members)]
         for thread in self._threads:
             thread.start()
 
-    def _run(self, bootstrap: str, topic: str) -> None:
+    def _run(self, topic: str) -> None:
         consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
-                "group.id": f"group-of-{topic}",
+                "bootstrap.servers": self._bootstrap,
+                "group.id": self._group_id,
                 "auto.offset.reset": "error",
                 "auto.commit.interval.ms": 500,
-                "session.timeout.ms": 45_000,
+                "session.timeout.ms": SESSION_MS,
+                # librdkafka forgets to join when the broker that it asked for the topic dies and leaves the cluster; it looks again with the next refresh
+                "topic.metadata.refresh.interval.ms": 10_000,
                 "log_level": 0,
             }
         )
@@ -191,8 +199,21 @@ class Group:
         deadline = time.monotonic() + timeout_s
         while any(len(self.seen[partition]) < end for partition, end in ends.items()):
             left = {partition: (len(self.seen[partition]), end) for partition, end in ends.items() if len(self.seen[partition]) < end}
-            assert time.monotonic() < deadline, f"the group stands still: (seen, end) by partition {left}; {self.errors[-3:]}"
+            assert time.monotonic() < deadline, f"the group stands still: (seen, end) by partition {left}; {self.errors[-3:]}\n{self._described()}"
             time.sleep(0.05)
+
+    def _described(self) -> str:
+        """How the brokers see the group and its coordinator's partitions, and where its members' threads are."""
+        client = AdminClient({"bootstrap.servers": self._bootstrap})
+        try:
+            group = client.describe_consumer_groups([self._group_id])[self._group_id].result(20)
+            topic = client.describe_topics(TopicCollection([OFFSETS]))[OFFSETS].result(20)
+        except KafkaException as error:
+            return f"it can't be described: {error}"
+        partitions = [(row.id, row.leader.id, [node.id for node in row.isr]) for row in topic.partitions]
+        members = [(member.member_id, [(row.topic, row.partition) for row in member.assignment.topic_partitions]) for member in group.members]
+        alive = [thread.is_alive() for thread in self._threads]
+        return f"{group.state}, coordinator {group.coordinator}, members {members}; (partition, leader, isr) {partitions}; threads alive: {alive}"
 
     def stop(self) -> None:
         self._stop.set()

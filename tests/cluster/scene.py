@@ -9,12 +9,10 @@ from barnabas.client.admin import elections, topics
 from tests.cluster import checkers
 from tests.cluster.cluster import create
 from tests.cluster.compacted import BOTH, COMPACT, Compacted
-from tests.cluster.load import Churn, Group, Load
+from tests.cluster.load import OFFSETS, Churn, Group, Load
 
 if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster, Member
-
-OFFSETS = "__consumer_offsets"
 
 
 class Scene:

@@ -19,6 +19,7 @@ from barnabas.wire.messages.fetch import FetchRequest
 from tests.cluster import checkers
 from tests.cluster.cluster import Cluster, Plan
 from tests.cluster.load import Load
+from tests.cluster.proxy import Fault, Proxy
 from tests.conftest import SUBJECT, scratch
 from tests.differential.transcript import Client
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cluster.cluster import Member
+    from tests.conftest import ClusterFactory
 
 pytestmark = pytest.mark.node
 
@@ -48,8 +50,10 @@ def cluster() -> Iterator[Cluster]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def isr(cluster: Cluster, topic: str, by: Member) -> set[int]:
-    return set(cluster.partitions(topic, by)[0].isr_nodes)
+def isr(cluster: Cluster, topic: str, by: Member, led_by: Member | None = None) -> set[int]:
+    """Of its first partition, or of the one that a node leads."""
+    rows = cluster.partitions(topic, by)
+    return set(next(row for row in rows if led_by is None or row.leader_id == led_by.node_id).isr_nodes)
 
 
 def end_of(member: Member, topic: str) -> int:
@@ -131,6 +135,22 @@ def _delete(member: Member, topic: str, offset: int, timeout_ms: int) -> tuple[E
         client.socket.settimeout(30)
         answered = client.call(request, 2).topics[0].partitions[0]
     return Error(answered.error_code), answered.low_watermark
+
+
+def test_who_is_fenced_while_it_fetches_joins_again(cluster_of: ClusterFactory) -> None:
+    """What it asks its leader arrives, its heartbeats don't. Once they do it is in sync again, though nothing is written (R23, O18)."""
+    network = Proxy()
+    settings = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "300"}
+    with cluster_of(Plan([SUBJECT] * 3, overrides=settings), network).start() as cluster:
+        cluster.create_topic("idle", 3)
+        cluster.wait_for_full_isr("idle")
+        controller = cluster.active_controller()
+        leader, follower = cluster.others(controller)
+        rest = {leader.node_id, controller.node_id}
+        network.set(Fault(silent=True), [(follower.node_id, controller.node_id)])
+        cluster.wait_for("the follower is out", lambda: isr(cluster, "idle", leader, leader) == rest)
+        network.heal()
+        cluster.wait_for("the follower is in sync again", lambda: isr(cluster, "idle", leader, leader) == {*rest, follower.node_id})
 
 
 def test_consumers_read_nearby(cluster: Cluster) -> None:

@@ -303,11 +303,16 @@ class Partition:
         watch: FollowerWatch | None = None,
         key: PartitionKey = ("", -1),
     ) -> bool:
-        """A follower asks for records from `offset` on, and has those before. Whether it is one. What is new from here on is noted as `key` in `watch`."""
+        """A follower asks for records from `offset` on, and has those before. Whether it is one. What is new from here on is noted as `key` in `watch`.
+
+        Where the watch's session is over the follower may have asked for more by another one already: nothing is noted then.
+        """
         leading = self.leading
         if leading is None:
             return False
         with self.lock:
+            if watch is not None and watch.is_closed:
+                return replica in leading.state.followers
             known, woken = leading.fetched(replica, broker_epoch, offset, start_offset)
             if known and watch is not None:
                 leading.watches[replica] = (watch, key)

@@ -121,6 +121,11 @@ class Leadership:
         follower.fetched(offset, start_offset, now_ms, end_offset, broker_epoch)
         return True
 
+    def has_forgotten(self, replica: int) -> bool:
+        """A follower that was taken out of sync: what it has asked for so far counts no more."""
+        follower = self.followers.get(replica)
+        return follower is not None and follower.end_offset == UNKNOWN_OFFSET
+
     # How far records are committed
 
     @property

@@ -10,6 +10,7 @@ from barnabas.core.metadata.partition import Partition as Registration
 from barnabas.core.metadata.registration import Broker
 from barnabas.core.partition.leadership import Outcome
 from barnabas.node.partition import InvalidBatch, Partition
+from barnabas.node.replication.follower_fetch import FollowerWatch
 from barnabas.storage.log_config import LogConfig
 from barnabas.wire.errors import Error
 from barnabas.wire.records.validation import AppendRules
@@ -111,6 +112,23 @@ def test_a_fetch_acknowledges_only_for_replicas(stand: Stand) -> None:
     assert not stand.partition.fetched_by(TWO, EPOCHS[TWO] - 1, 1, 0), "an older life of that broker (R8)"
     stand.fetch(THREE)
     assert waiting.error is None
+
+
+def test_what_an_ended_session_asks_changes_nothing(stand: Stand) -> None:
+    """A follower has hung up and asked anew, on another network thread, when its old request gets its turn."""
+    old, new, key = FollowerWatch(), FollowerWatch(), ("t", 0)
+    stand.produce()
+    stand.fetch(THREE)
+    end = stand.partition.log.end_offset
+    old.is_closed = True
+    assert stand.partition.fetched_by(TWO, EPOCHS[TWO], end, 0, new, key)
+    assert stand.partition.fetched_by(TWO, EPOCHS[TWO], 0, 0, old, key)
+    new.ready.clear()
+    stand.produce()
+    assert key in new.ready
+    stand.fetch(THREE)
+    assert stand.partition.fetched_by(TWO, EPOCHS[TWO], end + 1, 0, new, key)
+    assert stand.partition.high_watermark == end + 1
 
 
 def test_refused_while_too_few_are_in_sync(tmp_path: Path) -> None:
