@@ -141,16 +141,16 @@ def test_who_is_fenced_while_it_fetches_joins_again(cluster_of: ClusterFactory) 
     """What it asks its leader arrives, its heartbeats don't. Once they do it is in sync again, though nothing is written (R23, O18)."""
     network = Proxy()
     settings = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "300"}
-    with cluster_of(Plan([SUBJECT] * 3, overrides=settings), network).start() as cluster:
-        cluster.create_topic("idle", 3)
-        cluster.wait_for_full_isr("idle")
-        controller = cluster.active_controller()
-        leader, follower = cluster.others(controller)
-        rest = {leader.node_id, controller.node_id}
-        network.set(Fault(silent=True), [(follower.node_id, controller.node_id)])
-        cluster.wait_for("the follower is out", lambda: isr(cluster, "idle", leader, leader) == rest)
-        network.heal()
-        cluster.wait_for("the follower is in sync again", lambda: isr(cluster, "idle", leader, leader) == {*rest, follower.node_id})
+    cluster = cluster_of(Plan([SUBJECT] * 3, overrides=settings), network).start()
+    cluster.create_topic("idle", 3)
+    cluster.wait_for_full_isr("idle")
+    controller = cluster.active_controller()
+    leader, follower = cluster.others(controller)
+    rest = {leader.node_id, controller.node_id}
+    network.set(Fault(silent=True), [(follower.node_id, controller.node_id)])
+    cluster.wait_for("the follower is out", lambda: isr(cluster, "idle", leader, leader) == rest)
+    network.heal()
+    cluster.wait_for("the follower is in sync again", lambda: isr(cluster, "idle", leader, leader) == {*rest, follower.node_id})
 
 
 def test_consumers_read_nearby(cluster: Cluster) -> None:

@@ -316,8 +316,6 @@ class Fetch:
         is_acknowledged = replica >= 0 and diverging is None and not self.is_noted
         if is_acknowledged and not partition.fetched_by(replica, self.replica_epoch, offset, wanted.start_offset, self.watch, wanted.key):
             return self._error(wanted, Error.NOT_LEADER_OR_FOLLOWER)
-        if self.is_noted and self.watch is not None and (leading := partition.leading) is not None and leading.state.has_forgotten(replica):
-            self.watch.ready[wanted.key] = None  # the next request says what it has, though there may be nothing new
         aborted: list[tuple[int, int]] | None = [] if committed else None
         ends = (partition.high_watermark, partition.last_stable_offset, log.start_offset)
         if diverging is not None:

@@ -14,6 +14,7 @@ from barnabas.node.handlers.fetch import Fetch
 if TYPE_CHECKING:
     from barnabas.core.fetch_sessions import FetchPartition, FetchSession, PartitionKey
     from barnabas.node.call import Call
+    from barnabas.node.partition import Partition
     from barnabas.wire.fetch_path import PartitionData
     from barnabas.wire.messages.fetch import FetchRequest
 
@@ -105,6 +106,13 @@ class FollowerFetch(Fetch):
             self._finish(found)
         else:
             self._expect_news_of(found)
+
+    def _read(self, partition: Partition, wanted: FetchPartition, left: int, *, min_one: bool, committed: bool) -> PartitionData:
+        data = super()._read(partition, wanted, left, min_one=min_one, committed=committed)
+        leading = partition.leading
+        if self.is_noted and leading is not None and leading.state.has_forgotten(self.replica_id):
+            self._watch.ready[wanted.key] = None  # the next request says what it has, though there may be nothing new
+        return data
 
     def _expect_news_of(self, found: list[tuple[FetchPartition, PartitionData]]) -> None:
         if any(data.high_watermark != wanted.high_watermark for wanted, data in found):
