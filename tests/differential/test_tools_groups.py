@@ -173,7 +173,7 @@ def test_a_group_with_members(node: Node, prefix: str, joined: str, arguments: s
     assert ours == theirs
 
 
-@pytest.mark.parametrize("assignment", [b"x", b"all", bytes(5) + b"\x05abc"])
+@pytest.mark.parametrize("assignment", [b"x", b"all", bytes(5) + b"\x05abc", b"\xff\xff" + bytes(4) + b"\xff" * 4])
 def test_an_assignment_that_no_consumer_can_read(node: Node, prefix: str, assignment: bytes) -> None:
     """Any bytes can be assigned. Both tools fail, ours saying where."""
     group = f"{prefix}-unreadable"

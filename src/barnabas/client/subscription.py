@@ -36,8 +36,8 @@ def encode_subscription(subscription: Subscription) -> bytes:
 
 
 def decode_subscription(data: bytes) -> Subscription:
-    version = min(int.from_bytes(data[:2], "big"), VERSION)
-    message = ConsumerProtocolSubscription.decode(data[2:], version)
+    """Raises DecodeError."""
+    message = ConsumerProtocolSubscription.decode(data[2:], _version(data))
     owned = tuple((part.topic, index) for part in message.owned_partitions for index in part.partitions)
     return Subscription(tuple(message.topics), owned, message.generation_id, message.user_data)
 
@@ -51,10 +51,15 @@ def decode_assignment(data: bytes) -> Partitions:
     """Empty bytes are an empty assignment. Raises DecodeError."""
     if not data:
         return []
-    if len(data) < 2:
-        raise DecodeError("an assignment begins with its version, two bytes")
-    message = ConsumerProtocolAssignment.decode(data[2:], min(int.from_bytes(data[:2], "big"), VERSION))
+    message = ConsumerProtocolAssignment.decode(data[2:], _version(data))
     return [(part.topic, index) for part in message.assigned_partitions for index in part.partitions]
+
+
+def _version(data: bytes) -> int:
+    """What comes first; a newer version is read as the newest that is known. Raises DecodeError."""
+    if len(data) < 2 or data[0] & 0x80:
+        raise DecodeError("a version of two bytes, 0 or more, comes first")
+    return min(int.from_bytes(data[:2], "big"), VERSION)
 
 
 def _grouped(partitions: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
